@@ -1,0 +1,124 @@
+// One figure in one output. Draws when it has a width to draw in, redraws in place when its data, its width or the theme
+// changes, and falls back to the bundle's static picture where Plotly cannot draw. Plotly itself is a chunk of this
+// extension, loaded with the first figure: nothing comes from a network.
+
+import type { IRenderMime } from "@jupyterlab/rendermime-interfaces";
+import { Widget } from "@lumino/widgets";
+import type { PlotlyFigure } from "plotly.js-dist";
+import { isLight, onThemeChange, themed } from "./theme.ts";
+
+export const mimeType = "application/vnd.plotly.v1+json";
+
+const DEFAULT_HEIGHT = 450;
+
+const config = {
+  displaylogo: false,
+  plotlyServerURL: "",
+  modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+};
+
+const loadPlotly = async () => (await import("plotly.js-dist")).default;
+
+export class FigureRenderer extends Widget implements IRenderMime.IRenderer {
+  readonly #sanitizer: IRenderMime.ISanitizer;
+  readonly #figure = document.createElement("div");
+  readonly #resizes = new ResizeObserver(() => this.#resized());
+  readonly #endTheme = onThemeChange(() => this.#draw());
+  #model: IRenderMime.IMimeModel | undefined;
+  /** The width of what is on the screen; zero where that is out of date. */
+  #drawnWidth = 0;
+  #failed = false;
+  /** Drawings follow one another; of those that wait, only the last one is of use. */
+  #drawing: Promise<void> = Promise.resolve();
+  #asked = 0;
+
+  constructor(options: IRenderMime.IRendererOptions) {
+    super();
+    this.#sanitizer = options.sanitizer;
+    this.addClass("lensor-figure");
+    this.node.style.overflow = "hidden";
+    this.node.append(this.#figure);
+    this.#resizes.observe(this.node);
+  }
+
+  renderModel(model: IRenderMime.IMimeModel): Promise<void> {
+    this.#model = model;
+    const figure = model.data[mimeType] as unknown as PlotlyFigure | undefined;
+    const height = (figure?.layout as { height?: number } | undefined)?.height;
+    // Its place is kept from the start, so that the page does not move when the figure comes.
+    this.node.style.minHeight = `${height ?? DEFAULT_HEIGHT}px`;
+    return this.#draw();
+  }
+
+  override dispose(): void {
+    if (this.isDisposed) return;
+    this.#resizes.disconnect();
+    this.#endTheme();
+    this.#asked++;
+    const node = this.#figure;
+    if (node.hasChildNodes()) void this.#drawing.then(async () => (await loadPlotly()).purge(node));
+    this.#model = undefined;
+    super.dispose();
+  }
+
+  #draw(): Promise<void> {
+    const mine = ++this.#asked;
+    this.#drawing = this.#drawing.then(async () => {
+      const model = this.#model;
+      // Without a width (a hidden tab, a cell scrolled away) the figure waits for the observer's word.
+      if (mine !== this.#asked || !model) return;
+      if (this.node.clientWidth === 0) {
+        this.#drawnWidth = 0;
+        // JupyterLab hides the page for less than a frame while it changes the theme, which the observer never sees.
+        requestAnimationFrame(() => this.#resized());
+        return;
+      }
+      try {
+        const plotly = await loadPlotly();
+        if (mine !== this.#asked) return;
+        const width = this.node.clientWidth;
+        await plotly.react(this.#figure, this.#prepared(model, isLight(), width));
+        this.#drawnWidth = width;
+        this.#failed = false;
+        this.node.replaceChildren(this.#figure);
+      } catch (error) {
+        console.error("lensor: the figure could not be drawn.", error);
+        this.#fallBack(model);
+      }
+    });
+    return this.#drawing;
+  }
+
+  #prepared(model: IRenderMime.IMimeModel, light: boolean, width: number): PlotlyFigure {
+    const given = model.data[mimeType] as unknown as PlotlyFigure;
+    if (!Array.isArray(given?.data))
+      throw new Error("The bundle holds no figure: expected { data, layout }.");
+    const figure = themed({ ...given, layout: given.layout ?? {} }, light);
+    return {
+      ...figure,
+      // The same uirevision keeps a reader's zoom when the figure is redrawn.
+      layout: { height: DEFAULT_HEIGHT, uirevision: "lensor", width, ...figure.layout },
+      config: { ...config, ...figure.config },
+    };
+  }
+
+  #resized(): void {
+    const width = this.isDisposed ? 0 : this.node.clientWidth;
+    if (width > 0 && width !== this.#drawnWidth && !this.#failed) void this.#draw();
+  }
+
+  #fallBack(model: IRenderMime.IMimeModel): void {
+    const html = model.data["text/html"];
+    const png = model.data["image/png"];
+    const shown = document.createElement("div");
+    if (typeof html === "string") shown.innerHTML = this.#sanitizer.sanitize(html);
+    else if (typeof png === "string") {
+      const image = document.createElement("img");
+      image.src = `data:image/png;base64,${png.replace(/\s/g, "")}`;
+      shown.append(image);
+    } else shown.textContent = String(model.data["text/plain"] ?? "This figure could not be drawn.");
+    this.node.style.minHeight = "";
+    this.node.replaceChildren(shown);
+    this.#failed = true;
+  }
+}

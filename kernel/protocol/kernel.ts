@@ -1,0 +1,243 @@
+// The kernel as Jupyter knows it: every request of the messaging protocol, its reply and what it publishes.
+// Relies on sockets for messages and on a Session for the language. Executions run one by one in order of arrival;
+// everything else is answered at once, also while a cell computes.
+
+import { History } from "./history.ts";
+import { toCodePoints, toUnits } from "./offsets.ts";
+import type { Failure, Frontend, Output, Session } from "./session.ts";
+import type { RequestChannel, Sockets } from "./sockets.ts";
+import { type Json, type Message, PROTOCOL_VERSION } from "./wire.ts";
+
+interface Queued {
+  readonly message: Message;
+  readonly channel: RequestChannel;
+}
+
+export class Kernel {
+  readonly #sockets: Sockets;
+  readonly #session: Session;
+  readonly #history = new History();
+  readonly #queue: Queued[] = [];
+  readonly #questions = new Map<string, (text: string) => void>();
+  #running: Queued | undefined;
+  #count = 0;
+  #ended!: (restart: boolean) => void;
+  /** Resolves when a shutdown was asked for and answered. */
+  readonly ended: Promise<boolean>;
+
+  constructor(sockets: Sockets, session: Session) {
+    this.#sockets = sockets;
+    this.#session = session;
+    this.ended = new Promise((resolve) => {
+      this.#ended = resolve;
+    });
+    sockets.listen("shell", (message) => this.#receive("shell", message));
+    sockets.listen("control", (message) => this.#receive("control", message));
+    sockets.listen("stdin", (message) => this.#answer(message));
+    sockets.publish(undefined, "status", { execution_state: "starting" });
+  }
+
+  #receive(channel: RequestChannel, message: Message): void {
+    if (message.header.msg_type === "execute_request") {
+      this.#queue.push({ channel, message });
+      void this.#work();
+    } else void this.#respond(channel, message);
+  }
+
+  /** Requests that need no turn. */
+  async #respond(channel: RequestChannel, message: Message): Promise<void> {
+    const { msg_type: type } = message.header;
+    const respond = responses[type];
+    this.#status("busy", message);
+    try {
+      if (type.startsWith("comm_") && type !== "comm_info_request") this.#refuseComm(message);
+      else if (type === "shutdown_request") return await this.#shutdown(channel, message);
+      else if (type === "interrupt_request") {
+        this.#session.interrupt();
+        this.#sockets.reply(channel, message, "interrupt_reply", { status: "ok" });
+      } else if (respond) {
+        const content = await respond(message.content, this.#session, this.#history);
+        const reply = type.replace(/_request$/, "_reply");
+        this.#sockets.reply(channel, message, reply, { status: "ok", ...content });
+      }
+    } catch (error) {
+      const { name, message: evalue } = error as Error;
+      const reply = type.replace(/_request$/, "_reply");
+      this.#sockets.reply(channel, message, reply, { status: "error", ename: name, evalue, traceback: [] });
+    }
+    this.#status("idle", message);
+    // Front ends show the last state they heard: the cell that is still running is the truth.
+    if (this.#running) this.#status("busy", this.#running.message);
+  }
+
+  async #work(): Promise<void> {
+    if (this.#running) return;
+    for (let next = this.#queue.shift(); next; next = this.#queue.shift()) {
+      this.#running = next;
+      await this.#execute(next);
+      this.#running = undefined;
+    }
+  }
+
+  async #execute({ channel, message }: Queued): Promise<void> {
+    const { content, metadata } = message;
+    const code = String(content.code ?? "");
+    const silent = content.silent === true;
+    const storeHistory = !silent && content.store_history !== false;
+    this.#status("busy", message);
+    if (storeHistory) this.#history.add(++this.#count, code);
+    const count = this.#count;
+    if (!silent) this.#sockets.publish(message, "execute_input", { code, execution_count: count });
+
+    const failure = code.trim() ? await this.#run(code, silent, count, message) : undefined;
+    if (failure && !silent) this.#sockets.publish(message, "error", { ...failure });
+    const outcome = failure ? { status: "error", ...failure } : { status: "ok", payload: [] };
+    this.#sockets.reply(
+      channel,
+      message,
+      "execute_reply",
+      { ...outcome, execution_count: count, user_expressions: {} },
+      { started: message.header.date, ...(metadata.cellId ? { cellId: metadata.cellId } : {}) },
+    );
+    if (failure && content.stop_on_error !== false) this.#abortQueued();
+    this.#status("idle", message);
+  }
+
+  async #run(code: string, silent: boolean, count: number, message: Message): Promise<Failure | undefined> {
+    const { metadata, content } = message;
+    const frontend: Frontend = {
+      output: (output) => {
+        if (!silent) this.#publishOutput(message, output, count);
+      },
+      input: (prompt, password) => {
+        if (content.allow_stdin !== true)
+          return Promise.reject(new Error("This front end does not support input."));
+        return this.#ask(message, prompt, password);
+      },
+    };
+    return this.#session.execute(
+      {
+        code,
+        silent,
+        count,
+        cell: typeof metadata.cellId === "string" ? metadata.cellId : undefined,
+        order: strings(metadata.cellOrder),
+        deleted: strings(metadata.deletedCells),
+      },
+      frontend,
+    );
+  }
+
+  #publishOutput(parent: Message, output: Output, count: number): undefined {
+    const publish = (...message: Parameters<Sockets["publish"]>): undefined => {
+      this.#sockets.publish(...message);
+    };
+    switch (output.type) {
+      case "stream":
+        return publish(parent, "stream", { name: output.name, text: output.text });
+      case "execute_result":
+        return publish(parent, "execute_result", { data: output.data, metadata: {}, execution_count: count });
+      case "clear_output":
+        return publish(parent, "clear_output", { wait: output.wait });
+      default: {
+        const transient = output.id === undefined ? {} : { display_id: output.id };
+        return publish(parent, output.type, { data: output.data, metadata: {}, transient });
+      }
+    }
+  }
+
+  /** After an error, what was queued behind it is answered as aborted, never run. */
+  #abortQueued(): void {
+    for (const { channel, message } of this.#queue.splice(0)) {
+      this.#status("busy", message);
+      this.#sockets.reply(channel, message, "execute_reply", {
+        status: "aborted",
+        execution_count: this.#count,
+      });
+      this.#status("idle", message);
+    }
+  }
+
+  /** An input_request goes to the client that asked for the execution, on its stdin channel. */
+  #ask(parent: Message, prompt: string, password: boolean): Promise<string> {
+    return new Promise((resolve) => {
+      const { session } = parent.header;
+      this.#questions.set(session, resolve);
+      this.#sockets.reply("stdin", parent, "input_request", { prompt, password });
+    });
+  }
+
+  #answer(message: Message): void {
+    if (message.header.msg_type !== "input_reply") return;
+    const { session } = message.header;
+    this.#questions.get(session)?.(String(message.content.value ?? ""));
+    this.#questions.delete(session);
+  }
+
+  /** No comm targets are registered: an opened comm is closed at once, so that the front end knows. */
+  #refuseComm(message: Message): void {
+    if (message.header.msg_type === "comm_close") return;
+    const { comm_id } = message.content;
+    this.#sockets.publish(message, "comm_close", { comm_id, data: {} });
+  }
+
+  async #shutdown(channel: RequestChannel, message: Message): Promise<void> {
+    const restart = message.content.restart === true;
+    const content = { status: "ok", restart };
+    this.#abortQueued();
+    await this.#session.close();
+    this.#sockets.reply(channel, message, "shutdown_reply", content);
+    this.#sockets.publish(message, "shutdown_reply", content);
+    this.#status("idle", message);
+    this.#ended(restart);
+  }
+
+  #status(state: "busy" | "idle", parent: Message): void {
+    this.#sockets.publish(parent, "status", { execution_state: state });
+  }
+}
+
+function strings(value: unknown): string[] | undefined {
+  return Array.isArray(value) && value.every((item) => typeof item === "string") ? value : undefined;
+}
+
+type Response = (content: Json, session: Session, history: History) => Json | Promise<Json>;
+
+/** Requests that are a question and its answer. */
+const responses: Readonly<Record<string, Response>> = {
+  kernel_info_request: (_, { info }) => ({
+    protocol_version: PROTOCOL_VERSION,
+    implementation: info.implementation,
+    implementation_version: info.implementationVersion,
+    language_info: info.language,
+    banner: info.banner,
+    debugger: false,
+    help_links: [],
+    supported_features: [],
+  }),
+  async complete_request(content, session) {
+    const code = String(content.code ?? "");
+    const cursor = toUnits(code, Number(content.cursor_pos ?? code.length));
+    const { matches, start, end, types } = await session.complete(code, cursor);
+    const cursor_start = toCodePoints(code, start);
+    const cursor_end = toCodePoints(code, end);
+    const typed = matches.map((text, i) => ({ text, type: types[i], start: cursor_start, end: cursor_end }));
+    return { matches, cursor_start, cursor_end, metadata: { _jupyter_types_experimental: typed } };
+  },
+  async inspect_request(content, session) {
+    const code = String(content.code ?? "");
+    const { found, text } = await session.inspect(code, toUnits(code, Number(content.cursor_pos ?? 0)));
+    return { found, data: found ? { "text/plain": text } : {}, metadata: {} };
+  },
+  async is_complete_request(content, session) {
+    const { status, indent } = await session.isComplete(String(content.code ?? ""));
+    return status === "incomplete" ? { status, indent } : { status };
+  },
+  history_request: (content, _, history) => {
+    const entries = history.find(content);
+    return {
+      history: content.output === true ? entries.map(([s, n, code]) => [s, n, [code, null]]) : entries,
+    };
+  },
+  comm_info_request: () => ({ comms: {} }),
+};

@@ -1,0 +1,59 @@
+// What the protocol needs of whatever runs the code: the one seam between Jupyter's messages and a language.
+// Plain records and callbacks; offsets are UTF-16 units on this side of the seam.
+
+export type MimeBundle = Record<string, unknown>;
+
+/** Something to show under the request that caused it, at any time, even after its reply. */
+export type Output =
+  | { readonly type: "stream"; readonly name: "stdout" | "stderr"; readonly text: string }
+  | { readonly type: "display_data"; readonly data: MimeBundle; readonly id?: string }
+  | { readonly type: "update_display_data"; readonly data: MimeBundle; readonly id: string }
+  | { readonly type: "execute_result"; readonly data: MimeBundle }
+  | { readonly type: "clear_output"; readonly wait: boolean };
+
+export interface Failure {
+  readonly ename: string;
+  readonly evalue: string;
+  readonly traceback: readonly string[];
+}
+
+export interface ExecuteRequest {
+  readonly code: string;
+  readonly silent: boolean;
+  /** The count this execution shows, `[3]`. */
+  readonly count: number;
+  /** The front end's id of the cell; absent where it sends none. */
+  readonly cell?: string;
+  readonly order?: readonly string[];
+  readonly deleted?: readonly string[];
+}
+
+export interface Frontend {
+  output(message: Output): void;
+  /** Asks the person for a line of text. Rejects when this front end cannot ask. */
+  input(prompt: string, password: boolean): Promise<string>;
+}
+
+export interface LanguageInfo {
+  readonly implementation: string;
+  readonly implementationVersion: string;
+  readonly banner: string;
+  /** The `language_info` of kernel_info_reply, as Jupyter defines it. */
+  readonly language: Readonly<Record<string, unknown>>;
+}
+
+export interface Session {
+  readonly info: LanguageInfo;
+  /** Runs code; requests are handed over one at a time. Resolves when it has ended, however it ended. */
+  execute(request: ExecuteRequest, frontend: Frontend): Promise<Failure | undefined>;
+  complete(
+    code: string,
+    cursor: number,
+  ): Promise<{ matches: readonly string[]; start: number; end: number; types: readonly string[] }>;
+  inspect(code: string, cursor: number): Promise<{ found: boolean; text: string }>;
+  isComplete(
+    code: string,
+  ): Promise<{ status: "complete" | "incomplete" | "invalid" | "unknown"; indent: string }>;
+  interrupt(): void;
+  close(): Promise<void>;
+}

@@ -1,0 +1,99 @@
+// The five zeromq sockets of a kernel. Messages enter and leave here and nowhere else.
+// Relies on wire.ts for what a message is. Drops what is not signed with the connection's key.
+
+import { Publisher, Reply, Router } from "zeromq";
+import type { Connection } from "./connection.ts";
+import { type Header, type Json, MAX_PART_BYTES, type Message, Wire } from "./wire.ts";
+
+export type RequestChannel = "shell" | "control" | "stdin";
+
+export interface Sockets {
+  /** Calls the receiver for each checked message, until the sockets are closed. */
+  listen(channel: RequestChannel, receive: (message: Message) => void): void;
+  /** Sends to the one who asked; returns the header, to match an answer by. */
+  reply(channel: RequestChannel, to: Message, type: string, content: Json, metadata?: Json): Header;
+  publish(parent: Message | undefined, type: string, content: Json, metadata?: Json): void;
+  /** Sends what is queued, then closes. */
+  close(): Promise<void>;
+}
+
+export async function openSockets(connection: Connection): Promise<Sockets> {
+  const wire = new Wire(connection.key);
+  const limits = { maxMessageSize: MAX_PART_BYTES, linger: 1000 };
+  // Handover: a client that reconnects with its old identity takes its place, as in ipykernel.
+  const routers = {
+    shell: new Router({ ...limits, handover: true }),
+    control: new Router({ ...limits, handover: true }),
+    stdin: new Router({ ...limits, handover: true }),
+  };
+  const iopub = new Publisher({ linger: 1000, sendHighWaterMark: 10_000 });
+  const heartbeat = new Reply(limits);
+  await Promise.all([
+    ...(["shell", "control", "stdin"] as const).map((c) => routers[c].bind(connection.address(c))),
+    iopub.bind(connection.address("iopub")),
+    heartbeat.bind(connection.address("hb")),
+  ]);
+  void echo(heartbeat);
+
+  // One send at a time a socket: zeromq refuses a second before the first is queued.
+  const senders = new Map(
+    [iopub, ...Object.values(routers)].map((socket) => [socket, sender(socket)] as const),
+  );
+  const message = (to: Message | undefined, type: string, content: Json, metadata: Json): Message => ({
+    identities: [],
+    header: wire.header(type),
+    parent: to?.header ?? {},
+    metadata,
+    content,
+    buffers: [],
+  });
+
+  return {
+    listen(channel, receive) {
+      void (async () => {
+        for await (const frames of routers[channel]) {
+          const decoded = wire.decode(frames);
+          if (decoded) receive(decoded);
+        }
+      })();
+    },
+    reply(channel, to, type, content, metadata = {}) {
+      const reply = { ...message(to, type, content, metadata), identities: to.identities };
+      senders.get(routers[channel])!.send(wire.encode(reply));
+      return reply.header;
+    },
+    publish(parent, type, content, metadata = {}) {
+      const published = { ...message(parent, type, content, metadata), identities: [Buffer.from(type)] };
+      senders.get(iopub)!.send(wire.encode(published));
+    },
+    async close() {
+      await Promise.race([
+        Promise.all([...senders.values()].map((s) => s.idle())),
+        new Promise((resolve) => setTimeout(resolve, 1000).unref()),
+      ]);
+      for (const socket of [...senders.keys(), heartbeat]) socket.close();
+    },
+  };
+}
+
+async function echo(heartbeat: Reply): Promise<void> {
+  for await (const frames of heartbeat) await heartbeat.send(frames);
+}
+
+function sender(socket: Router | Publisher): { send(frames: Buffer[]): void; idle(): Promise<void> } {
+  const queue: Buffer[][] = [];
+  let working: Promise<void> | undefined;
+  const work = async (): Promise<void> => {
+    for (let next = queue.shift(); next; next = queue.shift())
+      // A peer that has gone away is no reason to stop talking to the others.
+      await socket.send(next).catch(() => {});
+    working = undefined;
+  };
+  return {
+    send(frames) {
+      queue.push(frames);
+      working ??= work();
+    },
+    idle: async () => working,
+  };
+}

@@ -1,0 +1,222 @@
+// Runs cells: compile, tie names to the cells above, run, show the value, report the error. One at a time, in order.
+// Relies on compile/ for the code and on the run for interrupts. Never lets one cell's failure touch another's names.
+
+import { setTimeout as pause } from "node:timers/promises";
+import vm from "node:vm";
+import { compileCell } from "../compile/cell.ts";
+import { CellSyntaxError } from "../compile/parse.ts";
+import { placeAt } from "../compile/positions.ts";
+import { bundleOf, canDisplay } from "./display.ts";
+import { failureOf, refusedAt, rememberCell, syntaxFailure } from "./errors.ts";
+import { beginRun, dropStale, endRun, isPending } from "./flag.ts";
+import { helpers } from "./helpers.ts";
+import { drainCell } from "./host.ts";
+import { type Command, emit, type Failure } from "./link.ts";
+import type { Modules } from "./modules.ts";
+import { type Binding, isUnnamed, Namespace } from "./namespace.ts";
+import { currentRun, flag, Interrupt, Run, within } from "./run.ts";
+import { flush, write } from "./streams.ts";
+
+/** How long an interrupted cell waits for libraries to put down what they were doing. */
+const INTERRUPTED_DRAIN_MS = 2000;
+
+type RunCommand = Extract<Command, { op: "run" }>;
+type CellFunction = (this: undefined, cell: object) => Promise<[unknown] | undefined>;
+
+export class Cells {
+  readonly namespace = new Namespace();
+  readonly #modules: Modules;
+  readonly #runs = new Map<string, Run>();
+  readonly #prepared = new Map<string, Prepared>();
+  #current: Run | undefined;
+
+  constructor(modules: Modules) {
+    this.#modules = modules;
+  }
+
+  interrupt(id: number): void {
+    if (this.#current?.id === id) this.#current.interrupt();
+    else if (!this.#current) dropStale(flag);
+  }
+
+  /** Runs one cell to its end and says how it went. */
+  async run(command: RunCommand): Promise<void> {
+    const failure = await this.#attempt(command);
+    endRun(flag, command.run);
+    this.#current = undefined;
+    flush();
+    emit(failure ? { event: "done", run: command.run, failure } : { event: "done", run: command.run });
+  }
+
+  async #attempt(command: RunCommand): Promise<Failure | undefined> {
+    for (const cell of command.deleted ?? []) this.#remove(cell);
+    if (command.order) this.namespace.arrange(command.order);
+    this.namespace.place(command.cell);
+    const visible = this.namespace.visible(command.cell);
+    const prepared = this.#prepare(command, visible);
+    if ("failure" in prepared) return prepared.failure;
+
+    this.#runs.get(command.cell)?.invalidate();
+    this.namespace.clear(command.cell);
+    const run = new Run(command.run, command.cell, command.label);
+    if (!isUnnamed(command.cell)) this.#runs.set(command.cell, run);
+    this.#current = run;
+    if (beginRun(flag, run.id)) run.interrupt();
+    try {
+      await within(run, () =>
+        Promise.race([this.#execute(prepared, command, run, visible), run.interrupted]),
+      );
+      return undefined;
+    } catch (error) {
+      // While an interrupt is pending, whatever failed (a killed child process, an aborted fetch) failed because of it.
+      if (isPending(flag) || run.cancelled) {
+        // The flag stays up while native work that polls it comes to its end; it must not miss the interrupt.
+        await within(run, () =>
+          Promise.race([drainCell().catch(() => {}), pause(INTERRUPTED_DRAIN_MS, undefined, { ref: false })]),
+        );
+        return failureOf(new Interrupt());
+      }
+      await this.#drainAfterFailure(run);
+      return failureOf(this.#explain(error, command.cell));
+    } finally {
+      if (command.silent) this.#remove(command.cell);
+    }
+  }
+
+  async #execute(
+    { cellFunction, compiled }: Prepared,
+    command: RunCommand,
+    run: Run,
+    visible: Map<string, Binding>,
+  ): Promise<void> {
+    const returned = await cellFunction.call(undefined, this.#surroundings(compiled.inputs, run, visible));
+    // An interrupted cell may come this far later on; it has been answered.
+    if (run.cancelled) return;
+    if (returned && !command.silent) await show(returned[0], compiled.shows === "declaration");
+    else if (returned) await returned[0];
+    await drainCell();
+  }
+
+  /** Compiles, or takes what the same text compiled to last time: a slider re-runs its cells a hundred times. */
+  #prepare(command: RunCommand, visible: Map<string, Binding>): Prepared | { failure: Failure } {
+    const before = this.#prepared.get(command.cell);
+    if (before?.source === command.code) {
+      const { references, inputs } = before.compiled;
+      const seen = references.filter((name) => visible.has(name));
+      if (seen.length === inputs.length && seen.every((name) => inputs.includes(name))) {
+        rememberCell(before.filename, {
+          label: command.label,
+          source: before.source,
+          place: before.compiled.place,
+        });
+        return before;
+      }
+    }
+    const prepared = prepare(command, visible);
+    if (!("failure" in prepared || isUnnamed(command.cell))) this.#prepared.set(command.cell, prepared);
+    return prepared;
+  }
+
+  /** What compiled code calls `$cell`. */
+  #surroundings(inputs: readonly string[], run: Run, visible: Map<string, Binding>): object {
+    const names: Record<string, unknown> = {};
+    for (const name of inputs) {
+      const binding = visible.get(name)!;
+      Object.defineProperty(names, name, { get: binding.get, enumerable: true });
+    }
+    const modules = this.#modules;
+    return {
+      in: names,
+      tick: run.tick,
+      caught: rethrowInterrupt,
+      define: (accessors: Parameters<Namespace["define"]>[1]) => this.namespace.define(run.cell, accessors),
+      module: modules.module.bind(modules),
+      import: modules.import.bind(modules),
+      meta: modules.meta,
+      helpers,
+      invalidation: run.invalidation,
+    };
+  }
+
+  /** A failed cell is waited for like any other; what else failed on the way is told, the first error stays the cell's. */
+  async #drainAfterFailure(run: Run): Promise<void> {
+    try {
+      await within(run, () => Promise.race([drainCell(), run.interrupted]));
+    } catch (error) {
+      if (!(error instanceof Interrupt))
+        write("stderr", `${failureOf(error).traceback.join("\n")}\n`, run.id);
+    }
+  }
+
+  #remove(cell: string): void {
+    this.#runs.get(cell)?.invalidate();
+    this.#runs.delete(cell);
+    this.#prepared.delete(cell);
+    this.namespace.remove(cell);
+  }
+
+  /** A name that only a cell further down defines gets a hint, since the message alone would puzzle. */
+  #explain(error: unknown, cell: string): unknown {
+    const name = error instanceof ReferenceError && /^(\S+) is not defined$/.exec(error.message)?.[1];
+    if (name && this.namespace.all().has(name) && !this.namespace.visible(cell).has(name))
+      error.message += ` above this cell: a cell further down defines it. Move that cell up, or this one down.`;
+    return error;
+  }
+}
+
+interface Prepared {
+  readonly source: string;
+  readonly filename: string;
+  readonly cellFunction: CellFunction;
+  readonly compiled: ReturnType<typeof compileCell>;
+}
+
+function prepare(command: RunCommand, visible: Map<string, Binding>): Prepared | { failure: Failure } {
+  const { code: source, label } = command;
+  const filename = `cell:${command.run}`;
+  let compiled: ReturnType<typeof compileCell>;
+  try {
+    compiled = compileCell(source, new Set(visible.keys()));
+  } catch (error) {
+    if (!(error instanceof CellSyntaxError)) throw error;
+    return { failure: syntaxFailure(error.message, { label, source }, placeAt(source, error.offset)) };
+  }
+  try {
+    const script = new vm.Script(`(${compiled.code})`, {
+      filename,
+      columnOffset: -1,
+      importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+    });
+    rememberCell(filename, { label, source, place: compiled.place });
+    return { source, filename, cellFunction: script.runInThisContext() as CellFunction, compiled };
+  } catch (error) {
+    const at = refusedAt(error, filename);
+    const place = (at && compiled.place(at)) ?? { line: 1, column: 1 };
+    return { failure: syntaxFailure((error as Error).message, { label, source }, place) };
+  }
+}
+
+function rethrowInterrupt(error: unknown): void {
+  if (error instanceof Interrupt) throw error;
+}
+
+/** Shows a cell's value by the display rules; a value still at work is shown first, then waited for. */
+async function show(value: unknown, onlyIfItDraws: boolean): Promise<void> {
+  if (onlyIfItDraws) {
+    if (!canDisplay(value)) return;
+    return emitResult(await bundleOf(value));
+  }
+  if (canDisplay(value)) {
+    emitResult(await bundleOf(value));
+    await value;
+    return;
+  }
+  const settled = await value;
+  if (settled !== undefined) emitResult(await bundleOf(settled));
+}
+
+function emitResult(data: Record<string, unknown> | undefined): void {
+  if (!data) return;
+  flush();
+  emit({ event: "result", run: currentRun()!.id, data });
+}

@@ -1,0 +1,78 @@
+// The process that runs the person's cells. It reads commands, runs them one by one, and reports events.
+// Relies on the pipes its host gave it (link.ts). Says it is ready at once and loads the compiler while nobody waits.
+
+import { writeFileSync } from "node:fs";
+import { Socket } from "node:net";
+import { Worker } from "node:worker_threads";
+import { failureOf, mapStacks } from "./errors.ts";
+import { answerInput, installGlobals } from "./host.ts";
+import { COMMANDS, type Command, emit, lines } from "./link.ts";
+import { Modules } from "./modules.ts";
+import { currentRun, flag, Interrupt, trackIntervals } from "./run.ts";
+import { hideGuards } from "./sources.ts";
+import { captureStreams, flush, write } from "./streams.ts";
+
+mapStacks();
+hideGuards();
+captureStreams();
+trackIntervals();
+const modules = new Modules(process.cwd());
+installGlobals(modules.require);
+
+// An interrupt is a signal to what cells started in this process group; the cell itself hears of it by the flag.
+process.on("SIGINT", () => {});
+process.on("exit", (code) => {
+  flush();
+  emit({ event: "exit", code });
+});
+process.on("uncaughtException", reportStray);
+process.on("unhandledRejection", reportStray);
+
+/** An error nobody awaits, from a timer or a forgotten promise: told in the cell that started it. */
+function reportStray(error: unknown): void {
+  if (error instanceof Interrupt) return;
+  const { traceback } = failureOf(error);
+  write("stderr", `Uncaught ${traceback.join("\n")}\n`, currentRun()?.id);
+}
+
+const worker = new Worker(new URL("./control.js", import.meta.url), {
+  workerData: { flag },
+  resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2, codeRangeSizeMb: 8 },
+});
+worker.unref();
+
+const cells = import("./cells.ts").then(({ Cells }) => new Cells(modules));
+worker.on("message", async (run: number) => (await cells).interrupt(run));
+
+async function answer(command: Exclude<Command, { op: "run" }>): Promise<void> {
+  if (command.op === "input") return answerInput(command);
+  const [{ namespace }, language] = await Promise.all([cells, import("./names.ts")]);
+  const body = language[command.op](namespace, modules, command.code, command.cursor);
+  emit({ event: "reply", id: command.id, body });
+}
+
+let queue: Promise<unknown> = cells;
+const commands = new Socket({ fd: COMMANDS, readable: true, writable: false });
+commands.on(
+  "data",
+  lines<Command>((command) => {
+    if (command.op !== "run") void answer(command);
+    else queue = queue.then(async () => (await cells).run(command)).then(remember);
+  }),
+);
+commands.on("close", () => process.exit(0));
+
+/** After each cell, while nobody waits: what the host may say of names when this thread is busy. */
+async function remember(): Promise<void> {
+  const [{ namespace }, { newFacts }] = await Promise.all([cells, import("./names.ts")]);
+  const names = newFacts(namespace);
+  if (names) emit({ event: "names", names });
+}
+
+try {
+  // Under memory pressure the system should end this process, not Jupyter or the browser.
+  writeFileSync("/proc/self/oom_score_adj", "500");
+} catch {
+  // Not Linux, or not allowed: nothing depends on it.
+}
+emit({ event: "ready" });

@@ -1,0 +1,24 @@
+// The control thread of the child: sets the interrupt flag while the main thread is busy, and ends the child's whole
+// process group when the host is gone. Relies on a pipe of its own. Never touches the person's values.
+
+import { Socket } from "node:net";
+import { parentPort, workerData } from "node:worker_threads";
+import { askInterrupt, type Flag } from "./flag.ts";
+import { CONTROLS, type Control, lines } from "./link.ts";
+
+const { flag } = workerData as { flag: Flag };
+
+const pipe = new Socket({ fd: CONTROLS, readable: true, writable: false });
+pipe.on(
+  "data",
+  lines<Control>(({ run }) => {
+    if (askInterrupt(flag, run)) parentPort?.postMessage(run);
+  }),
+);
+pipe.on("error", hostGone);
+pipe.on("close", hostGone);
+
+function hostGone(): void {
+  // The child leads its own process group: what its cells started ends with it.
+  process.kill(-process.pid, "SIGKILL");
+}

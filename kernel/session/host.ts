@@ -1,0 +1,97 @@
+// The seam through which a library shows things and hears of interrupts: `globalThis[Symbol.for("lensor.host")]`.
+// Relies on the run whose code is calling. The kernel imports no library: libraries look here, and find nothing in plain Node.
+
+import { randomUUID } from "node:crypto";
+import { bundleOf, checkBundle } from "./display.ts";
+import { type Command, emit, type MimeBundle } from "./link.ts";
+import { currentRun, flag } from "./run.ts";
+import { flush } from "./streams.ts";
+
+export interface Host {
+  /** Shows a MIME bundle in the output of the cell whose code is running. Returns the display's id. */
+  display(bundle: MimeBundle, options?: { id?: string }): string;
+  /** Replaces the bundle shown under an id. */
+  update(id: string, bundle: MimeBundle): void;
+  /** [0] is non-zero while an interrupt is pending. */
+  readonly interruptFlag: Int32Array;
+  /** Aborted when the current cell is interrupted or run again. */
+  signal(): AbortSignal;
+  /** Registers a function that is awaited at the end of every cell; what it throws is the cell's error. */
+  onCellEnd(drain: () => Promise<void>): void;
+}
+
+const drains: (() => Promise<void>)[] = [];
+
+export const host: Host = {
+  display(bundle, options) {
+    const id = options?.id ?? randomUUID();
+    const data = checkBundle(bundle);
+    flush();
+    emit({ event: "display", run: currentRun()?.id ?? 0, data, id });
+    return id;
+  },
+  update(id, bundle) {
+    const data = checkBundle(bundle);
+    flush();
+    emit({ event: "update", run: currentRun()?.id ?? 0, data, id });
+  },
+  interruptFlag: flag,
+  signal() {
+    return currentRun()?.controller.signal ?? new AbortController().signal;
+  },
+  onCellEnd(drain) {
+    drains.push(drain);
+  },
+};
+
+/** Waits for what libraries still have to finish or report for this cell. */
+export async function drainCell(): Promise<void> {
+  for (const drain of drains) await drain();
+}
+
+let inputs = 0;
+const questions = new Map<number, Question>();
+
+interface Question {
+  resolve(text: string): void;
+  reject(error: Error): void;
+}
+
+/** What the host answers to a question on the stdin channel, or why nobody could be asked. */
+export function answerInput({ id, text, refused }: Extract<Command, { op: "input" }>): void {
+  const question = questions.get(id);
+  questions.delete(id);
+  if (refused === undefined) question?.resolve(text);
+  else question?.reject(new Error(refused));
+}
+
+/** Globals of every cell: `display(value)` shows now, `await prompt("name?")` asks through the front end. */
+export function installGlobals(require: NodeJS.Require): void {
+  const globals = {
+    [Symbol.for("lensor.host")]: host,
+    async display(value: unknown): Promise<void> {
+      const bundle = await bundleOf(value);
+      if (bundle) host.display(bundle);
+    },
+    prompt(text: unknown = "", options: { password?: boolean } = {}): Promise<string> {
+      const id = ++inputs;
+      flush();
+      emit({
+        event: "input",
+        run: currentRun()?.id ?? 0,
+        id,
+        prompt: String(text),
+        password: options.password ?? false,
+      });
+      return new Promise((resolve, reject) => questions.set(id, { resolve, reject }));
+    },
+    require,
+  };
+  for (const key of Reflect.ownKeys(globals))
+    Object.defineProperty(globalThis, key, {
+      value: globals[key as keyof typeof globals],
+      writable: true,
+      configurable: true,
+      enumerable: false,
+    });
+}

@@ -1,0 +1,104 @@
+// What host and child say to each other: one JSON object a line, over pipes of their own.
+// Commands go to the child's main thread, controls to its control thread (the main one may be busy), events come back.
+// Events are written synchronously, so order is kept, a slow reader slows the writer, and a crash loses nothing said.
+
+import { writeSync } from "node:fs";
+import { StringDecoder } from "node:string_decoder";
+
+export type MimeBundle = Record<string, unknown>;
+
+export type Command =
+  | {
+      readonly op: "run";
+      readonly run: number;
+      readonly cell: string;
+      readonly code: string;
+      /** How the cell is named in errors: `Cell [3]`. */
+      readonly label: string;
+      /** Cell ids in document order, where the front end tells. */
+      readonly order?: readonly string[];
+      readonly deleted?: readonly string[];
+      /** A silent run leaves no names behind and shows nothing. */
+      readonly silent?: boolean;
+    }
+  | { readonly op: "complete"; readonly id: number; readonly code: string; readonly cursor: number }
+  | { readonly op: "inspect"; readonly id: number; readonly code: string; readonly cursor: number }
+  | { readonly op: "input"; readonly id: number; readonly text: string; readonly refused?: string };
+
+export type Control = { readonly op: "interrupt"; readonly run: number };
+
+export type StreamName = "stdout" | "stderr";
+
+export type Failure = {
+  readonly ename: string;
+  readonly evalue: string;
+  readonly traceback: readonly string[];
+};
+
+export type Event =
+  | { readonly event: "ready" }
+  | { readonly event: "stream"; readonly run: number; readonly name: StreamName; readonly text: string }
+  | { readonly event: "display"; readonly run: number; readonly data: MimeBundle; readonly id?: string }
+  | { readonly event: "update"; readonly run: number; readonly data: MimeBundle; readonly id: string }
+  | { readonly event: "result"; readonly run: number; readonly data: MimeBundle }
+  | { readonly event: "clear"; readonly run: number; readonly wait: boolean }
+  | {
+      readonly event: "input";
+      readonly run: number;
+      readonly id: number;
+      readonly prompt: string;
+      readonly password: boolean;
+    }
+  | { readonly event: "done"; readonly run: number; readonly failure?: Failure }
+  | { readonly event: "names"; readonly names: readonly NameFacts[] }
+  | { readonly event: "reply"; readonly id: number; readonly body: unknown }
+  | { readonly event: "exit"; readonly code: number };
+
+/** What the host remembers of a name, to answer while the child is busy. */
+export interface NameFacts {
+  readonly name: string;
+  readonly type: string;
+  readonly text: string;
+  readonly members: readonly string[];
+}
+
+/** File descriptors of the child, after the usual three. */
+export const EVENTS = 3;
+export const COMMANDS = 4;
+export const CONTROLS = 5;
+
+export function encode(message: Command | Control | Event): string {
+  return `${JSON.stringify(message)}\n`;
+}
+
+/** Feeds text in pieces and hands on each whole line, parsed. */
+export function lines<T>(receive: (message: T) => void): (chunk: Buffer) => void {
+  const decoder = new StringDecoder("utf8");
+  let pending: string[] = [];
+  return (chunk) => {
+    const parts = decoder.write(chunk).split("\n");
+    pending.push(parts[0]!);
+    for (let i = 1; i < parts.length; i++) {
+      const line = pending.join("");
+      pending = [parts[i]!];
+      if (line) receive(JSON.parse(line) as T);
+    }
+  };
+}
+
+const pause = new Int32Array(new SharedArrayBuffer(4));
+
+/** Writes an event from the child, waiting while the pipe is full. */
+export function emit(event: Event): void {
+  let bytes = Buffer.from(encode(event));
+  while (bytes.length) {
+    try {
+      bytes = bytes.subarray(writeSync(EVENTS, bytes));
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === "EPIPE") return;
+      if (code !== "EAGAIN") throw error;
+      Atomics.wait(pause, 0, 0, 1);
+    }
+  }
+}

@@ -1,0 +1,62 @@
+// The session's names as kernel/language sees them, and the facts the host keeps of them.
+// Relies on live bindings. A name in its temporal dead zone has no value here.
+
+import { memberNames, previewText, typeName } from "../language/facts.ts";
+import { complete as completeIn, inspectAt, type Names } from "../language/language.ts";
+import { exportNames } from "./exports.ts";
+import type { NameFacts } from "./link.ts";
+import type { Modules } from "./modules.ts";
+import type { Binding, Namespace } from "./namespace.ts";
+
+const MAX_FACTS = 300;
+
+function read(binding: Binding | undefined): { value: unknown } | undefined {
+  try {
+    return binding && { value: binding.get() };
+  } catch {
+    return undefined;
+  }
+}
+
+function namesOf(namespace: Namespace, modules: Modules): Names {
+  const all = namespace.all();
+  return {
+    names: () => all.keys(),
+    value: (name) => read(all.get(name)),
+    module: (specifier) => modules.loaded.get(specifier),
+    exports: (specifier) => exportNames(specifier, modules.folder),
+  };
+}
+
+export function complete(namespace: Namespace, modules: Modules, code: string, cursor: number): unknown {
+  return completeIn(namesOf(namespace, modules), code, cursor);
+}
+
+export function inspect(namespace: Namespace, modules: Modules, code: string, cursor: number): unknown {
+  return inspectAt(namesOf(namespace, modules), code, cursor);
+}
+
+// Facts are gathered once a binding, when its cell has ended: a name that holds a million rows costs once, not at every cell.
+const gathered = new WeakMap<Binding, NameFacts>();
+let told: readonly NameFacts[] = [];
+
+/** The facts of every name; undefined when nothing changed since they were last asked for. */
+export function newFacts(namespace: Namespace): readonly NameFacts[] | undefined {
+  const facts = [...namespace.all()].slice(-MAX_FACTS).map(([name, binding]) => {
+    const known = gathered.get(binding) ?? factsOf(name, read(binding));
+    gathered.set(binding, known);
+    return known;
+  });
+  const same = facts.length === told.length && facts.every((fact, i) => fact === told[i]);
+  told = facts;
+  return same ? undefined : facts;
+}
+
+function factsOf(name: string, found: { value: unknown } | undefined): NameFacts {
+  return {
+    name,
+    type: found ? typeName(found.value) : "",
+    text: found ? previewText(found.value, 200) : "",
+    members: found ? memberNames(found.value).slice(0, 100) : [],
+  };
+}

@@ -1,0 +1,285 @@
+// The host's handle on the child process: starts it at once, hands it cells, passes on what it says, and when it dies
+// says so clearly and starts another. Relies on link.ts's pipes. Never runs the person's code, never blocks.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { join } from "node:path";
+import type { Duplex } from "node:stream";
+import type { ExecuteRequest, Failure, Frontend, Output } from "../protocol/session.ts";
+import {
+  COMMANDS,
+  CONTROLS,
+  type Command,
+  type Control,
+  EVENTS,
+  type Event,
+  encode,
+  lines,
+  type NameFacts,
+} from "./link.ts";
+import { unnamedCell } from "./namespace.ts";
+import { packageRoot } from "./root.ts";
+
+export interface SessionOptions {
+  /** The notebook's folder. */
+  readonly cwd?: string;
+  readonly env?: NodeJS.ProcessEnv;
+  /** How long an interrupted cell may take to stop before its process is ended. */
+  readonly graceMs?: number;
+}
+
+type Running = {
+  readonly run: number;
+  readonly resolve: (failure: Failure | undefined) => void;
+};
+
+const GRACE_MS = 5000;
+/** Late output of older runs than this has nowhere to go. */
+const REMEMBERED_RUNS = 5000;
+const LAST_WORDS = 8192;
+const DYING = /^(<--- Last few GCs|FATAL ERROR:|----- Native stack trace)/m;
+
+export class SessionProcess {
+  /** What the child last said of its names, for answers while it is busy. */
+  names: readonly NameFacts[] = [];
+  readonly #options: SessionOptions;
+  readonly #frontends = new Map<number, Frontend>();
+  readonly #replies = new Map<number, (body: unknown) => void>();
+  #child: ChildProcess | undefined;
+  #ready: Promise<void> = Promise.resolve();
+  #running: Running | undefined;
+  #lastRun = 0;
+  #lastId = 0;
+  #lastWords = "";
+  #exitCode: number | undefined;
+  #grace: NodeJS.Timeout | undefined;
+  #overdue = false;
+  #wasReady = false;
+  #closing = false;
+
+  constructor(options: SessionOptions = {}) {
+    this.#options = options;
+    this.#start();
+  }
+
+  /** The child's process id, for measurements and tests. */
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  get busy(): boolean {
+    return this.#running !== undefined;
+  }
+
+  async execute(request: ExecuteRequest, frontend: Frontend): Promise<Failure | undefined> {
+    if (!this.#child) this.#start();
+    const run = ++this.#lastRun;
+    this.#frontends.set(run, frontend);
+    this.#frontends.delete(run - REMEMBERED_RUNS);
+    return new Promise((resolve) => {
+      this.#running = { run, resolve };
+      this.#send({
+        op: "run",
+        run,
+        cell: request.cell ?? unnamedCell(run),
+        code: request.code,
+        label: request.silent ? "Cell" : `Cell [${request.count}]`,
+        order: request.order,
+        deleted: request.deleted,
+        silent: request.silent,
+      });
+    });
+  }
+
+  /** Asks the child about code; undefined when it does not answer in time, because a cell keeps it busy. */
+  async ask(op: "complete" | "inspect", code: string, cursor: number, patienceMs: number): Promise<unknown> {
+    if (!this.#child) this.#start();
+    await this.#ready;
+    const id = ++this.#lastId;
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => finish(undefined), patienceMs);
+      const finish = (body: unknown): void => {
+        clearTimeout(timer);
+        this.#replies.delete(id);
+        resolve(body);
+      };
+      this.#replies.set(id, finish);
+      this.#send({ op, id, code, cursor });
+    });
+  }
+
+  /** Stops the running cell: first its signal and the guards in its code, at last its process. */
+  interrupt(): void {
+    const running = this.#running;
+    const child = this.#child;
+    if (!running || !child) return;
+    const control: Control = { op: "interrupt", run: running.run };
+    pipe(child, CONTROLS).write(encode(control));
+    void this.#ready.then(() => signalGroup(child, "SIGINT"));
+    this.#grace ??= setTimeout(() => {
+      this.#overdue = true;
+      signalGroup(child, "SIGKILL");
+    }, this.#options.graceMs ?? GRACE_MS);
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true;
+    const child = this.#child;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+    signalGroup(child, "SIGTERM");
+    const timer = setTimeout(() => signalGroup(child, "SIGKILL"), 500);
+    await ended;
+    clearTimeout(timer);
+    // What the cells started, and what ignored the first signal, goes with the session.
+    signalGroup(child, "SIGKILL");
+  }
+
+  #start(): void {
+    const script = join(packageRoot(), "dist/kernel/session/child.js");
+    const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", script], {
+      cwd: this.#options.cwd,
+      env: this.#options.env ?? process.env,
+      // A process group of its own, which interrupts and shutdown signal whole.
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe", "pipe", "pipe", "pipe"],
+    });
+    this.#child = child;
+    this.#exitCode = undefined;
+    this.#lastWords = "";
+    this.#overdue = false;
+    this.#wasReady = false;
+    let ready!: () => void;
+    this.#ready = new Promise((resolve) => {
+      ready = resolve;
+    });
+    const events = pipe(child, EVENTS);
+    events.on(
+      "data",
+      lines<Event>((event) => {
+        if (event.event !== "ready") return this.#receive(event);
+        this.#wasReady = true;
+        ready();
+      }),
+    );
+    // Text that never passed through the session's own streams: native code, and the cells' child processes.
+    for (const name of ["stdout", "stderr"] as const)
+      child[name]!.setEncoding("utf8").on("data", (text: string) => {
+        if (name === "stderr") this.#lastWords = (this.#lastWords + text).slice(-LAST_WORDS);
+        // A dying Node prints pages of its own stack: the cause is told in a line instead.
+        if (!DYING.test(this.#lastWords)) this.#show(this.#lastRun, { type: "stream", name, text });
+      });
+    for (const fd of [COMMANDS, CONTROLS]) pipe(child, fd).on("error", () => {});
+    child.on("error", (error) => this.#ended(child, `it could not be started: ${error.message}`));
+    child.on("exit", (code, signal) => {
+      ready();
+      // The events' pipe may still hold the child's last words.
+      const conclude = (): void => this.#ended(child, this.#causeOfEnd(code, signal));
+      if (events.readableEnded) return conclude();
+      const timer = setTimeout(conclude, 300);
+      events.once("end", () => {
+        clearTimeout(timer);
+        conclude();
+      });
+    });
+  }
+
+  #send(command: Command): void {
+    pipe(this.#child!, COMMANDS).write(encode(command));
+  }
+
+  #show(run: number, output: Output): undefined {
+    this.#frontends.get(run)?.output(output);
+  }
+
+  #receive(event: Exclude<Event, { event: "ready" }>): undefined {
+    switch (event.event) {
+      case "stream":
+        return this.#show(event.run || this.#lastRun, { type: "stream", name: event.name, text: event.text });
+      case "display":
+        return this.#show(event.run, { type: "display_data", data: event.data, id: event.id });
+      case "update":
+        return this.#show(event.run, { type: "update_display_data", data: event.data, id: event.id });
+      case "result":
+        return this.#show(event.run, { type: "execute_result", data: event.data });
+      case "clear":
+        return this.#show(event.run, { type: "clear_output", wait: event.wait });
+      case "input":
+        this.#askPerson(event);
+        return;
+      case "done":
+        return this.#finish(event.run, event.failure);
+      case "names":
+        this.names = event.names;
+        return;
+      case "reply":
+        this.#replies.get(event.id)?.(event.body);
+        return;
+      case "exit":
+        this.#exitCode = event.code;
+        return;
+    }
+  }
+
+  #askPerson({ run, id, prompt, password }: Extract<Event, { event: "input" }>): void {
+    const asked = this.#frontends.get(run)?.input(prompt, password);
+    void asked?.then(
+      (text) => this.#child && this.#send({ op: "input", id, text }),
+      (error: Error) => this.#child && this.#send({ op: "input", id, text: "", refused: error.message }),
+    );
+  }
+
+  #finish(run: number, failure: Failure | undefined): undefined {
+    if (this.#running?.run !== run) return;
+    const { resolve } = this.#running;
+    this.#running = undefined;
+    clearTimeout(this.#grace);
+    this.#grace = undefined;
+    resolve(failure);
+  }
+
+  #causeOfEnd(code: number | null, signal: NodeJS.Signals | null): string {
+    if (this.#overdue)
+      return `the cell did not stop within ${(this.#options.graceMs ?? GRACE_MS) / 1000} s of the interrupt, so its process was ended`;
+    if (/heap out of memory|Reached heap limit/.test(this.#lastWords))
+      return "JavaScript ran out of memory (its heap limit was reached)";
+    if (this.#exitCode !== undefined) return `the code ended its process with exit code ${this.#exitCode}`;
+    if (signal === "SIGKILL")
+      return "its process was killed, most likely because the machine ran out of memory";
+    return signal ? `its process died of ${signal}` : `its process ended with exit code ${code}`;
+  }
+
+  /** The child is gone: the running cell fails with the reason, and a fresh child takes over. */
+  #ended(child: ChildProcess, cause: string): void {
+    if (this.#child !== child) return;
+    signalGroup(child, "SIGKILL");
+    this.#child = undefined;
+    this.names = [];
+    for (const finish of [...this.#replies.values()]) finish(undefined);
+    if (this.#closing) return;
+    const message = `The session was lost: ${cause}. Its variables are gone; a fresh session is ready: run the cells again.`;
+    const running = this.#running;
+    if (running) {
+      const evalue = message;
+      this.#finish(running.run, {
+        ename: "SessionLost",
+        evalue,
+        traceback: [`\u001b[1;31mSessionLost\u001b[0m: ${evalue}`],
+      });
+    } else this.#show(this.#lastRun, { type: "stream", name: "stderr", text: `${message}\n` });
+    // A child that died before it was ready would only die again: the next request tries anew.
+    if (this.#wasReady) this.#start();
+  }
+}
+
+/** One of the child's extra pipes, which Node's types do not count that far. */
+function pipe(child: ChildProcess, fd: number): Duplex {
+  return (child.stdio as readonly unknown[])[fd] as Duplex;
+}
+
+function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+  try {
+    if (child.pid) process.kill(-child.pid, signal);
+  } catch {
+    // Everyone in the group is gone already.
+  }
+}

@@ -1,0 +1,97 @@
+// One run of one cell: who output belongs to, how it is stopped, and what is told when it ends or is run again.
+// Relies on AsyncLocalStorage to follow the run through every await, timer and callback it starts.
+
+import { AsyncLocalStorage } from "node:async_hooks";
+import { createFlag, isPending } from "./flag.ts";
+
+/** Thrown into code that was stopped. Compiled cells let it through their own `catch`. */
+export class Interrupt extends Error {
+  override readonly name = "Interrupt";
+
+  constructor(message = "the cell was interrupted") {
+    super(message);
+  }
+}
+
+/** Shared with the control thread and with native kernels. */
+export const flag = createFlag();
+
+export class Run {
+  readonly id: number;
+  readonly cell: string;
+  readonly label: string;
+  readonly controller = new AbortController();
+  /** Rejects when the run is interrupted, so that no await can hold it. */
+  readonly interrupted: Promise<never>;
+  /** Resolves when the cell is run again or deleted. */
+  readonly invalidation: Promise<void>;
+  /** Timers that repeat until the run is over for good. */
+  readonly timers = new Set<NodeJS.Timeout>();
+  cancelled = false;
+  #reject!: (reason: Interrupt) => void;
+  #invalidate!: () => void;
+
+  constructor(id: number, cell: string, label: string) {
+    this.id = id;
+    this.cell = cell;
+    this.label = label;
+    this.interrupted = new Promise((_, reject) => {
+      this.#reject = reject;
+    });
+    this.interrupted.catch(() => {});
+    this.invalidation = new Promise((resolve) => {
+      this.#invalidate = resolve;
+    });
+  }
+
+  /** Throws when this run must not go on. Called by compiled loops and functions, so it does as little as it can. */
+  readonly tick = (): void => {
+    if (isPending(flag) || this.cancelled) throw new Interrupt();
+  };
+
+  interrupt(): void {
+    if (this.cancelled) return;
+    const reason = new Interrupt();
+    this.#stop(reason);
+    this.#reject(reason);
+  }
+
+  /** The cell is run again or deleted: what this run left behind ends. */
+  invalidate(): void {
+    this.#stop(new Interrupt("the cell was run again"));
+    this.#invalidate();
+  }
+
+  #stop(reason: Interrupt): void {
+    this.cancelled = true;
+    this.controller.abort(reason);
+    for (const timer of this.timers) clearInterval(timer);
+    this.timers.clear();
+  }
+}
+
+const storage = new AsyncLocalStorage<Run>();
+let latest: Run | undefined;
+
+/** The run whose code is executing: by asynchronous context, else the most recent one. */
+export function currentRun(): Run | undefined {
+  return storage.getStore() ?? latest;
+}
+
+export function within<T>(run: Run, task: () => T): T {
+  latest = run;
+  return storage.run(run, task);
+}
+
+/** Repeating timers end with the run that started them; without this a re-run cell would tick twice. */
+export function trackIntervals(): void {
+  const original = globalThis.setInterval;
+  const tracked = (...args: Parameters<typeof setInterval>): NodeJS.Timeout => {
+    const timer = original(...args);
+    const run = storage.getStore();
+    if (run?.cancelled) clearInterval(timer);
+    else run?.timers.add(timer);
+    return timer;
+  };
+  globalThis.setInterval = Object.assign(tracked, original) as typeof setInterval;
+}

@@ -1,0 +1,165 @@
+// What a model file says about its architecture, checked against the tensors it really holds: after this, no code
+// needs to doubt a size. Only the llama architecture so far. Never reads tensor data.
+
+import { basename } from "node:path";
+import { LensorError } from "../errors.ts";
+import type { GgufFile } from "./gguf.ts";
+
+export interface ModelConfig {
+  readonly name: string;
+  readonly architecture: "llama";
+  readonly layers: number;
+  /** Width of the residual stream. */
+  readonly width: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headWidth: number;
+  readonly feedForward: number;
+  readonly vocabulary: number;
+  /** In tokens: as far as the model was trained. */
+  readonly context: number;
+  readonly ropeTheta: number;
+  readonly normEpsilon: number;
+  /** The head is the embedding transposed. */
+  readonly tiedEmbeddings: boolean;
+  readonly parameters: number;
+}
+
+/** Reads and checks the architecture of a GGUF file. @throws LensorError naming the key or tensor that does not fit */
+export function configFromGguf(file: GgufFile): ModelConfig {
+  const { path, metadata } = file;
+  const architecture = metadata.get("general.architecture");
+  if (architecture !== "llama")
+    throw new LensorError(`${path}: the architecture is not one that lensor runs`, {
+      expected: `general.architecture "llama"`,
+      got: architecture === undefined ? "none" : JSON.stringify(String(architecture).slice(0, 60)),
+      fix: `Load a model of the Llama family, such as "smollm2-135m-instruct".`,
+    });
+  const number = (key: string, least: number, most: number, fallback?: number): number => {
+    const value = metadata.get(key) ?? fallback;
+    if (typeof value === "number" && value >= least && value <= most) return value;
+    throw new LensorError(`${path}: ${key} is ${value === undefined ? "missing" : "wrong"}`, {
+      expected: `a number from ${least} to ${most}`,
+      got: Array.isArray(value) ? "an array" : String(value).slice(0, 60),
+      fix: "The file is damaged, or of a variant of the architecture that lensor does not run.",
+    });
+  };
+  const whole = (key: string, most: number, fallback?: number): number => {
+    const value = number(key, 1, most, fallback);
+    if (Number.isInteger(value)) return value;
+    throw new LensorError(`${path}: ${key} is wrong`, { expected: "a whole number", got: String(value) });
+  };
+
+  const width = whole("llama.embedding_length", 1 << 16);
+  const heads = whole("llama.attention.head_count", 1 << 10);
+  const kvHeads = whole("llama.attention.head_count_kv", 1 << 10, heads);
+  const headWidth = whole("llama.attention.key_length", 1 << 10, width / heads);
+  const embedding = file.tensors.find((tensor) => tensor.name === "token_embd.weight");
+  const config: ModelConfig = {
+    name: nameOf(file),
+    architecture,
+    layers: whole("llama.block_count", 1 << 10),
+    width,
+    heads,
+    kvHeads,
+    headWidth,
+    feedForward: whole("llama.feed_forward_length", 1 << 20),
+    vocabulary: whole("llama.vocab_size", 1 << 22, embedding?.shape[0]),
+    context: whole("llama.context_length", 1 << 24),
+    ropeTheta: number("llama.rope.freq_base", 1, 1e12, 10_000),
+    normEpsilon: number("llama.attention.layer_norm_rms_epsilon", 1e-12, 0.1),
+    tiedEmbeddings: !file.tensors.some((tensor) => tensor.name === "output.weight"),
+    parameters: file.tensors.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b), 0),
+  };
+  checkHeads(config, path);
+  checkVariant(file, config);
+  checkTensors(file, config);
+  return config;
+}
+
+function nameOf({ path, metadata }: GgufFile): string {
+  const name = metadata.get("general.name");
+  return typeof name === "string" && name.trim() !== "" ? name.slice(0, 200) : basename(path, ".gguf");
+}
+
+function checkHeads({ heads, kvHeads, headWidth }: ModelConfig, path: string): void {
+  if (heads % kvHeads !== 0)
+    throw new LensorError(`${path}: the heads do not share the key-value heads evenly`, {
+      expected: "llama.attention.head_count to be a multiple of head_count_kv",
+      got: `${heads} and ${kvHeads}`,
+      fix: "The file is damaged: fetch it again.",
+    });
+  if (headWidth % 2 !== 0)
+    throw new LensorError(`${path}: the head width is odd, which RoPE cannot rotate in pairs`, {
+      expected: "an even width",
+      got: String(headWidth),
+      fix: "The file is damaged: fetch it again.",
+    });
+}
+
+// What would be silently wrong if it were ignored.
+function checkVariant({ path, metadata }: GgufFile, config: ModelConfig): void {
+  const refuse = (key: string, expected: string) => {
+    throw new LensorError(`${path}: ${key} asks for something lensor does not run`, {
+      expected,
+      got: String(metadata.get(key)).slice(0, 60),
+      fix: "Load a model of the same family without it.",
+    });
+  };
+  const is = (key: string, ...values: unknown[]) => !metadata.has(key) || values.includes(metadata.get(key));
+  if (!is("llama.rope.dimension_count", config.headWidth))
+    refuse("llama.rope.dimension_count", `${config.headWidth}, the head width`);
+  if (!is("llama.attention.value_length", config.headWidth))
+    refuse("llama.attention.value_length", `${config.headWidth}, the key's width`);
+  if (!is("llama.rope.scaling.type", "none")) refuse("llama.rope.scaling.type", `"none"`);
+  if (!is("llama.expert_count", 0)) refuse("llama.expert_count", "no experts");
+}
+
+/** Every tensor of the architecture with its row-major shape. */
+export function expectedTensors(config: ModelConfig): Map<string, number[]> {
+  const { layers, width, heads, kvHeads, headWidth, feedForward, vocabulary, tiedEmbeddings } = config;
+  const expected = new Map<string, number[]>([
+    ["token_embd.weight", [vocabulary, width]],
+    ["output_norm.weight", [width]],
+  ]);
+  if (!tiedEmbeddings) expected.set("output.weight", [vocabulary, width]);
+  for (let layer = 0; layer < layers; layer++) {
+    const block: [string, number[]][] = [
+      ["attn_norm", [width]],
+      ["attn_q", [heads * headWidth, width]],
+      ["attn_k", [kvHeads * headWidth, width]],
+      ["attn_v", [kvHeads * headWidth, width]],
+      ["attn_output", [width, heads * headWidth]],
+      ["ffn_norm", [width]],
+      ["ffn_gate", [feedForward, width]],
+      ["ffn_up", [feedForward, width]],
+      ["ffn_down", [width, feedForward]],
+    ];
+    for (const [name, shape] of block) expected.set(`blk.${layer}.${name}.weight`, shape);
+  }
+  return expected;
+}
+
+function checkTensors({ path, tensors }: GgufFile, config: ModelConfig): void {
+  const expected = expectedTensors(config);
+  const present = new Map(tensors.map((tensor) => [tensor.name, tensor]));
+  for (const [name, shape] of expected) {
+    const tensor = present.get(name);
+    if (tensor && String(tensor.shape) === String(shape)) continue;
+    throw new LensorError(`${path}: tensor ${name} ${tensor ? "has the wrong shape" : "is missing"}`, {
+      expected: `shape [${shape.join(", ")}], from the file's own metadata`,
+      got: tensor ? `[${tensor.shape.join(", ")}]` : "no such tensor",
+      fix: "The file is damaged: fetch it again.",
+    });
+  }
+  const stranger = tensors.find(({ name }) => !expected.has(name));
+  if (stranger)
+    throw new LensorError(
+      `${path}: tensor ${stranger.name} is not part of the llama architecture lensor runs`,
+      {
+        expected: "only the tensors of a plain Llama block",
+        got: `${stranger.name}, ${stranger.type} [${stranger.shape.join(", ")}]`,
+        fix: "Ignoring it would give wrong results: load a model of the family without it.",
+      },
+    );
+}

@@ -1,0 +1,204 @@
+// What the attention figures share: shrinking a map, measuring what a head does, the colour range, the colour bar.
+// Weights are row-major [T, T], queries down, keys across, causal: what lies above the diagonal is never read.
+
+import { formatValue } from "./format.ts";
+import { markup, sequential } from "./theme.ts";
+import { visibleToken } from "./token-text.ts";
+
+export interface ShrunkMap {
+  /** Cells a side. */
+  size: number;
+  /** Tokens a cell, along each side. */
+  step: number;
+  /** [query][key]; null above the diagonal. With step > 1 the largest weight of the block. */
+  z: (number | null)[][];
+  /** Where each value stands: query * T + key. */
+  at: Int32Array;
+}
+
+/**
+ * A map of at most `most` cells a side. Larger ones keep the largest weight of each block: a mean would wash out the
+ * thin diagonals that many heads are made of.
+ */
+export function shrinkMap(weights: ArrayLike<number>, offset: number, T: number, most: number): ShrunkMap {
+  const step = Math.ceil(T / most);
+  const size = Math.ceil(T / step);
+  const at = new Int32Array(size * size).fill(-1);
+  const z = Array.from({ length: size }, () => new Array<number | null>(size).fill(null));
+  for (let q = 0; q < T; q++) {
+    const row = z[Math.floor(q / step)]!;
+    const base = Math.floor(q / step) * size;
+    for (let k = 0; k <= q; k++) {
+      const cell = Math.floor(k / step);
+      const value = weights[offset + q * T + k]!;
+      const old = row[cell]!;
+      if (old !== null && old !== undefined && old >= value) continue;
+      row[cell] = value;
+      at[base + cell] = q * T + k;
+    }
+  }
+  for (const row of z) for (let k = 0; k < size; k++) if (row[k] !== null) row[k] = short(row[k]!);
+  return { size, step, z, at };
+}
+
+/** Three significant figures, nothing below the fifth decimal: a spec is text, and digits are most of it. */
+export function short(value: number): number {
+  return Math.abs(value) < 1e-5 ? 0 : Number(value.toPrecision(3));
+}
+
+export interface HeadHabits {
+  /** Mean attention to the first token, to the token before (queries from the third on), to the token itself. */
+  first: number;
+  previous: number;
+  self: number;
+  /** The key beyond the first that receives the most over all queries, and its share of all attention. */
+  favourite: number;
+  share: number;
+}
+
+/** What one head does, in numbers, over the queries that have a choice (from the second on). */
+export function habitsOf(weights: ArrayLike<number>, offset: number, T: number): HeadHabits {
+  const received = new Float64Array(T);
+  let [first, previous, self] = [0, 0, 0];
+  for (let q = 1; q < T; q++) {
+    const row = offset + q * T;
+    first += weights[row]!;
+    self += weights[row + q]!;
+    if (q > 1) previous += weights[row + q - 1]!;
+    for (let k = 0; k <= q; k++) received[k]! += weights[row + k]!;
+  }
+  let favourite = Math.min(1, T - 1);
+  for (let k = 1; k < T; k++) if (received[k]! > received[favourite]!) favourite = k;
+  const queries = Math.max(1, T - 1);
+  return {
+    first: first / queries,
+    previous: previous / Math.max(1, T - 2),
+    self: self / queries,
+    favourite,
+    share: received[favourite]! / queries,
+  };
+}
+
+export interface ColourRange {
+  max: number;
+  /** The largest weight lies beyond `max`: the bar must say so. */
+  clipped: boolean;
+  /** Most weights are small against the largest: colours follow the square root. */
+  root: boolean;
+}
+
+/**
+ * Where the colours end. The first key often takes nearly everything; then colours end at the 99th percentile of the
+ * rest, rounded up, so that the rest can be seen.
+ */
+export function colourRange(maps: readonly ShrunkMap[]): ColourRange {
+  let most = 0;
+  const rest: number[] = [];
+  for (const map of maps)
+    map.z.forEach((row, q) => {
+      for (let k = 0; k <= q; k++) {
+        const value = row[k] ?? 0;
+        if (value > most) most = value;
+        if (k > 0) rest.push(value);
+      }
+    });
+  rest.sort((a, b) => a - b);
+  const high = rest[Math.floor(rest.length * 0.99)] ?? most;
+  const root = (rest[Math.floor(rest.length * 0.75)] ?? most) < most / 10;
+  if (high >= most / 2) return { max: most || 1, clipped: false, root };
+  const max = roundUp(Math.max(high, most / 100));
+  return max < most ? { max, clipped: true, root: false } : { max: most, clipped: false, root };
+}
+
+function roundUp(value: number): number {
+  const power = 10 ** Math.floor(Math.log10(value));
+  return Number(
+    (([1, 1.5, 2, 3, 5, 10].find((factor) => factor * power >= value * 0.999) ?? 10) * power).toPrecision(2),
+  );
+}
+
+/** One shared colour axis with its bar lying above the map at the left, where it meets the eye before the map. */
+export function colourAxis(range: ColourRange, lift = 6): object {
+  const tickvals = [0, range.max / 2, range.max];
+  return {
+    cmin: 0,
+    cmax: range.max,
+    colorscale: range.root ? sequential.map(([at, colour]) => [at * at, colour]) : sequential,
+    colorbar: {
+      orientation: "h",
+      x: 0,
+      xanchor: "left",
+      y: 1,
+      yanchor: "bottom",
+      ypad: lift,
+      xpad: 0,
+      len: 240,
+      lenmode: "pixels",
+      thickness: 10,
+      // Said outright: an absent title still keeps room, and Plotly 4.1 moves the figure's own title up by it.
+      title: { text: "" },
+      tickmode: "array",
+      tickvals,
+      ticktext: tickvals.map((v, i) => (i === 2 && range.clipped ? "≥ " : "") + shortLabel(v)),
+    },
+  };
+}
+
+/**
+ * Names of the axes, tied to the data: Plotly's own axis titles stay behind when square cells shrink the plot.
+ * @param rows Height of the map in cells. @param below Pixels that the tick labels take.
+ */
+export function axisNames(across: string, down: string, rows: number, below: number): object[] {
+  const left = { x: -0.5, showarrow: false };
+  return [
+    { ...left, y: rows - 0.5, xanchor: "left", yanchor: "top", yshift: -(below + 8), text: `${across} →` },
+    { ...left, y: -0.5, xanchor: "right", yanchor: "bottom", yshift: 2, xshift: -8, text: `${down} ↓` },
+  ];
+}
+
+/** What the bar shows, beside it; as the bar's own title it would push the figure's title off the top (Plotly 4.1). */
+export function barName(range: ColourRange, lift = 6): object {
+  const note = range.clipped
+    ? ` (colours end at ${shortLabel(range.max)})`
+    : range.root
+      ? " (colours by its square root)"
+      : "";
+  const place = { xref: "paper", yref: "paper", x: 0, y: 1, xanchor: "left", yanchor: "bottom", xshift: 262 };
+  return { ...place, yshift: lift + 14, text: `attention weight${note}`, showarrow: false };
+}
+
+/** A label on a scale: three figures at most, without the zeros that add nothing. */
+export function shortLabel(value: number): string {
+  return formatValue(value)
+    .replace(/(\.\d*?)0+$/, "$1")
+    .replace(/\.$/, "");
+}
+
+/** Hover texts of the visible half: which query, which key; for shrunk cells where the largest weight stands. */
+export function pairTexts(map: ShrunkMap, tokens: readonly string[], length = 12): string[][] {
+  const T = tokens.length;
+  const name = (i: number) => `${markup(visibleToken(tokens[i] ?? "", length))} ${i}`;
+  return map.z.map((row, q) =>
+    row.flatMap((value, k) => {
+      if (value === null) return [];
+      const at = map.at[q * map.size + k]!;
+      return [`${name(Math.floor(at / T))} → ${name(at % T)}`];
+    }),
+  );
+}
+
+/** A token in a sentence. */
+export function quoted(token: string | undefined): string {
+  return `“${visibleToken(token ?? "", 20)}”`;
+}
+
+export function percent(share: number): string {
+  return `${formatValue(share * 100)}\u00a0%`;
+}
+
+/** The part of a subtitle that says how a map was shrunk. */
+export function shrunk(map: { step: number }, T: number): string {
+  return map.step > 1
+    ? `${T} tokens, each cell the maximum of ${map.step} × ${map.step} weights`
+    : `${T} tokens`;
+}

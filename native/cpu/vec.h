@@ -1,0 +1,249 @@
+// Sixteen f32 (or i32) lanes under one name for every instruction set: one zmm, two ymm, or an array.
+// Relies on the build compiling each kernel file once per set with LENSOR_ISA naming the namespace.
+// Never includes C++ standard headers: an inline function compiled here with AVX-512 must not be the copy the linker
+// keeps for everyone.
+#pragma once
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#ifndef LENSOR_ISA
+#define LENSOR_ISA scalar
+#endif
+
+namespace lensor::LENSOR_ISA {
+
+constexpr int kLanes = 16;
+#define LENSOR_INLINE static inline __attribute__((always_inline))
+
+#if defined(LENSOR_ISA_AVX512)
+// ---------------------------------------------------------------- AVX-512 F/BW/VL/DQ/VNNI
+struct f32v { __m512 v; };
+struct i32v { __m512i v; };
+LENSOR_INLINE f32v load(const float* p) { return {_mm512_loadu_ps(p)}; }
+LENSOR_INLINE void store(float* p, f32v a) { _mm512_storeu_ps(p, a.v); }
+LENSOR_INLINE f32v set1(float x) { return {_mm512_set1_ps(x)}; }
+LENSOR_INLINE f32v zero() { return {_mm512_setzero_ps()}; }
+LENSOR_INLINE f32v add(f32v a, f32v b) { return {_mm512_add_ps(a.v, b.v)}; }
+LENSOR_INLINE f32v sub(f32v a, f32v b) { return {_mm512_sub_ps(a.v, b.v)}; }
+LENSOR_INLINE f32v mul(f32v a, f32v b) { return {_mm512_mul_ps(a.v, b.v)}; }
+LENSOR_INLINE f32v div(f32v a, f32v b) { return {_mm512_div_ps(a.v, b.v)}; }
+LENSOR_INLINE f32v vmax(f32v a, f32v b) { return {_mm512_max_ps(a.v, b.v)}; }
+LENSOR_INLINE f32v vmin(f32v a, f32v b) { return {_mm512_min_ps(a.v, b.v)}; }
+LENSOR_INLINE f32v fma(f32v a, f32v b, f32v c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+LENSOR_INLINE f32v nearest(f32v a) { return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)}; }
+LENSOR_INLINE f32v load_f16(const uint16_t* p) { return {_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i*)p))}; }
+LENSOR_INLINE void store_f16(uint16_t* p, f32v a) {
+  _mm256_storeu_si256((__m256i*)p, _mm512_cvtps_ph(a.v, _MM_FROUND_TO_NEAREST_INT));
+}
+LENSOR_INLINE f32v load_bf16(const uint16_t* p) {
+  return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i*)p)), 16))};
+}
+LENSOR_INLINE i32v loadi(const void* p) { return {_mm512_loadu_si512(p)}; }
+LENSOR_INLINE void storei(void* p, i32v a) { _mm512_storeu_si512(p, a.v); }
+LENSOR_INLINE i32v set1i(int32_t x) { return {_mm512_set1_epi32(x)}; }
+LENSOR_INLINE i32v zeroi() { return {_mm512_setzero_si512()}; }
+LENSOR_INLINE i32v addi(i32v a, i32v b) { return {_mm512_add_epi32(a.v, b.v)}; }
+LENSOR_INLINE i32v subi(i32v a, i32v b) { return {_mm512_sub_epi32(a.v, b.v)}; }
+LENSOR_INLINE i32v andi(i32v a, i32v b) { return {_mm512_and_si512(a.v, b.v)}; }
+template <int n> LENSOR_INLINE i32v shr(i32v a) { return {_mm512_srli_epi32(a.v, n)}; }
+LENSOR_INLINE f32v to_f32(i32v a) { return {_mm512_cvtepi32_ps(a.v)}; }
+LENSOR_INLINE i32v to_i32(f32v a) { return {_mm512_cvtps_epi32(a.v)}; }
+LENSOR_INLINE f32v pow2(i32v e) { return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(e.v, _mm512_set1_epi32(127)), 23))}; }
+// acc + sum of 4 products (unsigned byte of w) * (signed byte of x), per 32-bit lane; exact.
+LENSOR_INLINE i32v dot_u8(i32v acc, i32v w, i32v x) { return {_mm512_dpbusd_epi32(acc.v, w.v, x.v)}; }
+LENSOR_INLINE i32v dot_u4(i32v acc, i32v w, i32v x) { return {_mm512_dpbusd_epi32(acc.v, w.v, x.v)}; }
+LENSOR_INLINE float lane_sum(f32v a) {
+  __m256 h = _mm256_add_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));
+  __m128 q = _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
+  q = _mm_add_ps(q, _mm_movehl_ps(q, q));
+  return _mm_cvtss_f32(_mm_add_ss(q, _mm_shuffle_ps(q, q, 1)));
+}
+LENSOR_INLINE float lane_max(f32v a) { return _mm512_reduce_max_ps(a.v); }
+LENSOR_INLINE void prefetch(const void* p) { _mm_prefetch((const char*)p, _MM_HINT_T0); }
+
+#elif defined(LENSOR_ISA_AVX2)
+// ---------------------------------------------------------------- AVX2 + FMA + F16C
+struct f32v { __m256 a, b; };
+struct i32v { __m256i a, b; };
+LENSOR_INLINE f32v load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
+LENSOR_INLINE void store(float* p, f32v x) { _mm256_storeu_ps(p, x.a); _mm256_storeu_ps(p + 8, x.b); }
+LENSOR_INLINE f32v set1(float x) { __m256 v = _mm256_set1_ps(x); return {v, v}; }
+LENSOR_INLINE f32v zero() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
+#define LENSOR_PAIR(name, op) LENSOR_INLINE f32v name(f32v x, f32v y) { return {op(x.a, y.a), op(x.b, y.b)}; }
+LENSOR_PAIR(add, _mm256_add_ps)
+LENSOR_PAIR(sub, _mm256_sub_ps)
+LENSOR_PAIR(mul, _mm256_mul_ps)
+LENSOR_PAIR(div, _mm256_div_ps)
+LENSOR_PAIR(vmax, _mm256_max_ps)
+LENSOR_PAIR(vmin, _mm256_min_ps)
+#undef LENSOR_PAIR
+LENSOR_INLINE f32v fma(f32v x, f32v y, f32v z) { return {_mm256_fmadd_ps(x.a, y.a, z.a), _mm256_fmadd_ps(x.b, y.b, z.b)}; }
+LENSOR_INLINE f32v nearest(f32v x) {
+  return {_mm256_round_ps(x.a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC),
+          _mm256_round_ps(x.b, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
+}
+LENSOR_INLINE f32v load_f16(const uint16_t* p) {
+  return {_mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)p)), _mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)(p + 8)))};
+}
+LENSOR_INLINE void store_f16(uint16_t* p, f32v x) {
+  _mm_storeu_si128((__m128i*)p, _mm256_cvtps_ph(x.a, _MM_FROUND_TO_NEAREST_INT));
+  _mm_storeu_si128((__m128i*)(p + 8), _mm256_cvtps_ph(x.b, _MM_FROUND_TO_NEAREST_INT));
+}
+LENSOR_INLINE __m256 widen_bf16(const uint16_t* p) {
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i*)p)), 16));
+}
+LENSOR_INLINE f32v load_bf16(const uint16_t* p) { return {widen_bf16(p), widen_bf16(p + 8)}; }
+LENSOR_INLINE i32v loadi(const void* p) {
+  return {_mm256_loadu_si256((const __m256i*)p), _mm256_loadu_si256((const __m256i*)p + 1)};
+}
+LENSOR_INLINE void storei(void* p, i32v x) { _mm256_storeu_si256((__m256i*)p, x.a); _mm256_storeu_si256((__m256i*)p + 1, x.b); }
+LENSOR_INLINE i32v set1i(int32_t x) { __m256i v = _mm256_set1_epi32(x); return {v, v}; }
+LENSOR_INLINE i32v zeroi() { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
+LENSOR_INLINE i32v addi(i32v x, i32v y) { return {_mm256_add_epi32(x.a, y.a), _mm256_add_epi32(x.b, y.b)}; }
+LENSOR_INLINE i32v subi(i32v x, i32v y) { return {_mm256_sub_epi32(x.a, y.a), _mm256_sub_epi32(x.b, y.b)}; }
+LENSOR_INLINE i32v andi(i32v x, i32v y) { return {_mm256_and_si256(x.a, y.a), _mm256_and_si256(x.b, y.b)}; }
+template <int n> LENSOR_INLINE i32v shr(i32v x) { return {_mm256_srli_epi32(x.a, n), _mm256_srli_epi32(x.b, n)}; }
+LENSOR_INLINE f32v to_f32(i32v x) { return {_mm256_cvtepi32_ps(x.a), _mm256_cvtepi32_ps(x.b)}; }
+LENSOR_INLINE i32v to_i32(f32v x) { return {_mm256_cvtps_epi32(x.a), _mm256_cvtps_epi32(x.b)}; }
+LENSOR_INLINE __m256 pow2_half(__m256i e) { return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(e, _mm256_set1_epi32(127)), 23)); }
+LENSOR_INLINE f32v pow2(i32v e) { return {pow2_half(e.a), pow2_half(e.b)}; }
+// Pairs of 4-bit by 8-bit products fit 16 bits without saturating.
+LENSOR_INLINE __m256i dot4_half(__m256i acc, __m256i w, __m256i x) {
+  return _mm256_add_epi32(acc, _mm256_madd_epi16(_mm256_maddubs_epi16(w, x), _mm256_set1_epi16(1)));
+}
+LENSOR_INLINE i32v dot_u4(i32v acc, i32v w, i32v x) { return {dot4_half(acc.a, w.a, x.a), dot4_half(acc.b, w.b, x.b)}; }
+// A full byte would saturate, so its two nibbles are multiplied apart: w = low + 16 high.
+LENSOR_INLINE __m256i dot8_half(__m256i acc, __m256i w, __m256i x) {
+  const __m256i mask = _mm256_set1_epi8(15);
+  __m256i low = _mm256_maddubs_epi16(_mm256_and_si256(w, mask), x);
+  __m256i high = _mm256_maddubs_epi16(_mm256_and_si256(_mm256_srli_epi16(w, 4), mask), x);
+  acc = _mm256_add_epi32(acc, _mm256_madd_epi16(low, _mm256_set1_epi16(1)));
+  return _mm256_add_epi32(acc, _mm256_madd_epi16(high, _mm256_set1_epi16(16)));
+}
+LENSOR_INLINE i32v dot_u8(i32v acc, i32v w, i32v x) { return {dot8_half(acc.a, w.a, x.a), dot8_half(acc.b, w.b, x.b)}; }
+LENSOR_INLINE float lane_sum(f32v x) {
+  __m256 h = _mm256_add_ps(x.a, x.b);
+  __m128 q = _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
+  q = _mm_add_ps(q, _mm_movehl_ps(q, q));
+  return _mm_cvtss_f32(_mm_add_ss(q, _mm_shuffle_ps(q, q, 1)));
+}
+LENSOR_INLINE float lane_max(f32v x) {
+  __m256 h = _mm256_max_ps(x.a, x.b);
+  __m128 q = _mm_max_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
+  q = _mm_max_ps(q, _mm_movehl_ps(q, q));
+  return _mm_cvtss_f32(_mm_max_ss(q, _mm_shuffle_ps(q, q, 1)));
+}
+LENSOR_INLINE void prefetch(const void* p) { _mm_prefetch((const char*)p, _MM_HINT_T0); }
+
+#else
+// ---------------------------------------------------------------- any machine
+struct f32v { float v[16]; };
+struct i32v { int32_t v[16]; };
+#define LENSOR_EACH for (int i = 0; i < 16; i++)
+LENSOR_INLINE f32v load(const float* p) { f32v r; memcpy(r.v, p, 64); return r; }
+LENSOR_INLINE void store(float* p, f32v a) { memcpy(p, a.v, 64); }
+LENSOR_INLINE f32v set1(float x) { f32v r; LENSOR_EACH r.v[i] = x; return r; }
+LENSOR_INLINE f32v zero() { return set1(0); }
+LENSOR_INLINE f32v add(f32v a, f32v b) { LENSOR_EACH a.v[i] += b.v[i]; return a; }
+LENSOR_INLINE f32v sub(f32v a, f32v b) { LENSOR_EACH a.v[i] -= b.v[i]; return a; }
+LENSOR_INLINE f32v mul(f32v a, f32v b) { LENSOR_EACH a.v[i] *= b.v[i]; return a; }
+LENSOR_INLINE f32v div(f32v a, f32v b) { LENSOR_EACH a.v[i] /= b.v[i]; return a; }
+LENSOR_INLINE f32v vmax(f32v a, f32v b) { LENSOR_EACH a.v[i] = a.v[i] > b.v[i] ? a.v[i] : b.v[i]; return a; }
+LENSOR_INLINE f32v vmin(f32v a, f32v b) { LENSOR_EACH a.v[i] = a.v[i] < b.v[i] ? a.v[i] : b.v[i]; return a; }
+LENSOR_INLINE f32v fma(f32v a, f32v b, f32v c) { LENSOR_EACH c.v[i] += a.v[i] * b.v[i]; return c; }
+LENSOR_INLINE f32v nearest(f32v a) { LENSOR_EACH a.v[i] = nearbyintf(a.v[i]); return a; }
+LENSOR_INLINE float f16_to_f32(uint16_t h) {
+  uint32_t sign = (uint32_t)(h & 0x8000) << 16, exponent = (h >> 10) & 31, mantissa = h & 1023, bits;
+  if (exponent == 31) bits = sign | 0x7f800000 | (mantissa << 13);
+  else if (exponent) bits = sign | ((exponent + 112) << 23) | (mantissa << 13);
+  else { float f = (float)mantissa * 5.9604644775390625e-8f; memcpy(&bits, &f, 4); bits |= sign; }
+  float f; memcpy(&f, &bits, 4); return f;
+}
+LENSOR_INLINE uint16_t f32_to_f16(float f) {
+  uint32_t bits; memcpy(&bits, &f, 4);
+  uint16_t sign = (uint16_t)((bits >> 16) & 0x8000);
+  bits &= 0x7fffffff;
+  if (bits > 0x7f800000) return sign | 0x7e00 | (uint16_t)((bits >> 13) & 0x3ff);
+  if (bits >= 0x477ff000) return sign | 0x7c00;
+  if (bits < 0x38800000) { // subnormal: let the adder round
+    float a; memcpy(&a, &bits, 4); a += 0.5f; memcpy(&bits, &a, 4);
+    return sign | (uint16_t)(bits - 0x3f000000);
+  }
+  bits += 0xc8000fff + ((bits >> 13) & 1);
+  return sign | (uint16_t)(bits >> 13);
+}
+LENSOR_INLINE f32v load_f16(const uint16_t* p) { f32v r; LENSOR_EACH r.v[i] = f16_to_f32(p[i]); return r; }
+LENSOR_INLINE void store_f16(uint16_t* p, f32v a) { LENSOR_EACH p[i] = f32_to_f16(a.v[i]); }
+LENSOR_INLINE f32v load_bf16(const uint16_t* p) {
+  f32v r; LENSOR_EACH { uint32_t b = (uint32_t)p[i] << 16; memcpy(&r.v[i], &b, 4); } return r;
+}
+LENSOR_INLINE i32v loadi(const void* p) { i32v r; memcpy(r.v, p, 64); return r; }
+LENSOR_INLINE void storei(void* p, i32v a) { memcpy(p, a.v, 64); }
+LENSOR_INLINE i32v set1i(int32_t x) { i32v r; LENSOR_EACH r.v[i] = x; return r; }
+LENSOR_INLINE i32v zeroi() { return set1i(0); }
+LENSOR_INLINE i32v addi(i32v a, i32v b) { LENSOR_EACH a.v[i] += b.v[i]; return a; }
+LENSOR_INLINE i32v subi(i32v a, i32v b) { LENSOR_EACH a.v[i] -= b.v[i]; return a; }
+LENSOR_INLINE i32v andi(i32v a, i32v b) { LENSOR_EACH a.v[i] &= b.v[i]; return a; }
+template <int n> LENSOR_INLINE i32v shr(i32v a) { LENSOR_EACH a.v[i] = (int32_t)((uint32_t)a.v[i] >> n); return a; }
+LENSOR_INLINE f32v to_f32(i32v a) { f32v r; LENSOR_EACH r.v[i] = (float)a.v[i]; return r; }
+LENSOR_INLINE i32v to_i32(f32v a) { i32v r; LENSOR_EACH r.v[i] = (int32_t)nearbyintf(a.v[i]); return r; }
+LENSOR_INLINE f32v pow2(i32v e) { f32v r; LENSOR_EACH { uint32_t b = (uint32_t)(e.v[i] + 127) << 23; memcpy(&r.v[i], &b, 4); } return r; }
+LENSOR_INLINE i32v dot_u8(i32v acc, i32v w, i32v x) {
+  const uint8_t* a = (const uint8_t*)w.v; const int8_t* b = (const int8_t*)x.v;
+  LENSOR_EACH for (int j = 0; j < 4; j++) acc.v[i] += a[4 * i + j] * b[4 * i + j];
+  return acc;
+}
+LENSOR_INLINE i32v dot_u4(i32v acc, i32v w, i32v x) { return dot_u8(acc, w, x); }
+LENSOR_INLINE float lane_sum(f32v a) {
+  for (int half = 8; half; half /= 2) for (int i = 0; i < half; i++) a.v[i] += a.v[i + half];
+  return a.v[0];
+}
+LENSOR_INLINE float lane_max(f32v a) { float m = a.v[0]; LENSOR_EACH m = a.v[i] > m ? a.v[i] : m; return m; }
+LENSOR_INLINE void prefetch(const void*) {}
+#undef LENSOR_EACH
+#endif
+
+// exp to about 1 ulp: x = n ln2 + r, |r| <= ln2/2, degree-6 polynomial in r; 0 below -87.3, saturating above 88.4.
+// Lane by lane, so a value's result never depends on its neighbours.
+LENSOR_INLINE f32v vexp(f32v x) {
+  const f32v low = set1(-87.336544f), high = set1(88.376259f);
+  f32v c = vmin(vmax(x, low), high);
+  f32v n = nearest(mul(c, set1(1.44269504088896341f)));
+  f32v r = fma(n, set1(-0.693359375f), c);
+  r = fma(n, set1(2.12194440e-4f), r);
+  f32v p = set1(1.9875691500e-4f);
+  p = fma(p, r, set1(1.3981999507e-3f));
+  p = fma(p, r, set1(8.3334519073e-3f));
+  p = fma(p, r, set1(4.1665795894e-2f));
+  p = fma(p, r, set1(1.6666665459e-1f));
+  p = fma(p, r, set1(5.0000001201e-1f));
+  p = add(fma(p, mul(r, r), r), set1(1.0f));
+  f32v y = mul(p, pow2(to_i32(n)));
+#if defined(LENSOR_ISA_AVX512)
+  __m512 under = _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x.v, low.v, _CMP_GE_OQ), y.v);
+  return {_mm512_mask_mov_ps(under, _mm512_cmp_ps_mask(x.v, x.v, _CMP_UNORD_Q), x.v)};
+#elif defined(LENSOR_ISA_AVX2)
+  auto fix = [](__m256 v, __m256 in, __m256 l) __attribute__((always_inline)) {
+    v = _mm256_and_ps(v, _mm256_cmp_ps(in, l, _CMP_GE_OQ));
+    return _mm256_blendv_ps(v, in, _mm256_cmp_ps(in, in, _CMP_UNORD_Q));
+  };
+  return {fix(y.a, x.a, low.a), fix(y.b, x.b, low.b)};
+#else
+  for (int i = 0; i < 16; i++) y.v[i] = x.v[i] != x.v[i] ? x.v[i] : (x.v[i] >= low.v[i] ? y.v[i] : 0.0f);
+  return y;
+#endif
+}
+LENSOR_INLINE float exp1(float x) { float lanes[16]; store(lanes, vexp(set1(x))); return lanes[0]; }
+// First n of 16 values; the rest `fill`.
+LENSOR_INLINE f32v load_part(const float* p, int n, float fill) {
+  float lanes[16];
+  for (int i = 0; i < 16; i++) lanes[i] = i < n ? p[i] : fill;
+  return load(lanes);
+}
+LENSOR_INLINE void store_part(float* p, f32v a, int n) { float lanes[16]; store(lanes, a); memcpy(p, lanes, (size_t)n * 4); }
+
+} // namespace lensor

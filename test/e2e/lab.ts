@@ -1,0 +1,185 @@
+// A JupyterLab of the test's own in Chromium: private state, loopback only. Says what left the loopback, so that a test can
+// assert that nothing did. Relies on .venv and on the browser that `npm test` names in LENSOR_CHROMIUM.
+
+import { spawn } from "node:child_process";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { findChromium } from "../../kernel/cli/setup/chromium.mjs";
+import { jupyterArguments, jupyterEnvironment } from "../../kernel/cli/setup/jupyter.mjs";
+import { paths, root } from "../../kernel/cli/setup/paths.mjs";
+import { freePort } from "../kernel/jupyter.ts";
+
+export const output = join(root, "test/output");
+export const browserPath: string | undefined = process.env.LENSOR_CHROMIUM || findChromium();
+
+const flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"];
+flags.push("--disable-background-networking", "--disable-component-update", "--disable-sync");
+
+export interface Lab {
+  readonly page: Page;
+  /** Addresses that were asked for and are not on this machine. */
+  readonly foreign: readonly string[];
+  stop(): Promise<void>;
+}
+
+/** Opens a copy of a notebook, so that running it changes nothing that is committed. */
+export async function openLab(notebook: string): Promise<Lab> {
+  const folder = mkdtempSync(join(tmpdir(), "lensor-e2e-"));
+  const work = join(folder, "work");
+  mkdirSync(work);
+  mkdirSync(output, { recursive: true });
+  copyFileSync(notebook, join(work, basename(notebook)));
+  const port = await freePort();
+  const server = spawn(
+    paths.python,
+    [
+      ...jupyterArguments({ folder: work, browser: false }),
+      `--ServerApp.port=${port}`,
+      "--ServerApp.port_retries=0",
+      // Gives the page `jupyterapp`, whose commands the tests call.
+      "--LabApp.expose_app_in_browser=True",
+      "--IdentityProvider.token=e2e",
+    ],
+    { cwd: work, env: jupyterEnvironment(join(folder, "state")), stdio: ["ignore", "ignore", "pipe"] },
+  );
+  let log = "";
+  server.stderr.setEncoding("utf8").on("data", (text: string) => {
+    log += text;
+  });
+  let browser: Browser | undefined;
+  const stop = async () => {
+    await browser?.close();
+    const ended = new Promise((resolve) => server.once("exit", resolve));
+    if (server.exitCode === null && server.kill("SIGTERM")) await ended;
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    for (const end = Date.now() + 40_000; ; await new Promise((resolve) => setTimeout(resolve, 100))) {
+      if ((await fetch(`http://127.0.0.1:${port}/api?token=e2e`).catch(() => undefined))?.ok) break;
+      if (server.exitCode !== null || Date.now() > end) throw new Error(`JupyterLab did not start:\n${log}`);
+    }
+    browser = await chromium.launch({ executablePath: browserPath!, args: flags });
+    const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+    const foreign: string[] = [];
+    page.on("request", (request) => {
+      const { protocol, hostname } = new URL(request.url());
+      if (/^(https?|wss?):$/.test(protocol) && hostname !== "127.0.0.1") foreign.push(request.url());
+    });
+    await page.goto(`http://127.0.0.1:${port}/lab/tree/${encodeURIComponent(basename(notebook))}?token=e2e`);
+    await page.waitForSelector(".jp-Notebook .jp-CodeCell", { timeout: 60_000 });
+    return { page, foreign, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+export async function command(page: Page, id: string, args: object = {}): Promise<void> {
+  // What a command returns is JupyterLab's own web of objects and stays in the page.
+  await page.evaluate(
+    async ([id, args]) => {
+      await (globalThis as unknown as { jupyterapp: Jupyter }).jupyterapp.commands.execute(
+        id as string,
+        args,
+      );
+    },
+    [id, args] as const,
+  );
+}
+
+interface Jupyter {
+  commands: { execute(id: string, args: unknown): Promise<unknown> };
+  shell: {
+    currentWidget: {
+      sessionContext?: { session?: { kernel?: { status: string } | null } | null };
+      content: { widgets: { model: { toJSON(): unknown } }[] };
+    };
+  };
+}
+
+export interface CellOutput {
+  output_type: string;
+  data?: Record<string, unknown>;
+  ename?: string;
+  evalue?: string;
+}
+
+interface CodeCell {
+  cell_type: string;
+  execution_count: number | null;
+  outputs: CellOutput[];
+}
+
+/** Runs every cell and waits until the last one is finished. Returns the outputs, cell by cell. */
+export async function runAll(page: Page, milliseconds: number): Promise<CellOutput[][]> {
+  // Before its session has a kernel, a notebook answers "run" with the question which one to use.
+  await page.waitForFunction(
+    () => {
+      const { currentWidget } = (globalThis as unknown as { jupyterapp: Jupyter }).jupyterapp.shell;
+      return currentWidget?.sessionContext?.session?.kernel?.status === "idle";
+    },
+    undefined,
+    { timeout: 30_000 },
+  );
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new Error(`The cells were not done after ${milliseconds} ms`)),
+      milliseconds,
+    );
+  });
+  try {
+    await Promise.race([command(page, "notebook:run-all-cells"), late]);
+  } catch (error) {
+    await page.screenshot({ path: join(output, "failed.png") });
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+  const cells = (await page.evaluate(() =>
+    (globalThis as unknown as { jupyterapp: Jupyter }).jupyterapp.shell.currentWidget.content.widgets.map(
+      (cell) => cell.model.toJSON(),
+    ),
+  )) as CodeCell[];
+  return cells.filter((cell) => cell.cell_type === "code").map((cell) => cell.outputs);
+}
+
+/** Scrolls to each figure in turn and waits until it is drawn. Returns how many marks each one has. */
+export async function drawnMarks(page: Page, figures: number): Promise<number[]> {
+  const marks: number[] = [];
+  const outputs = page.locator(".lensor-figure");
+  for (let i = 0; i < figures; i++) {
+    const figure = outputs.nth(i);
+    await figure.scrollIntoViewIfNeeded({ timeout: 30_000 });
+    await figure.locator(".js-plotly-plot .main-svg").first().waitFor({ state: "attached", timeout: 30_000 });
+    marks.push(
+      await figure.evaluate(
+        (node) =>
+          node.querySelectorAll(
+            ".plot .trace, .plot path, .plot image, .heatmaplayer image, .barlayer path, .scatterlayer path, canvas, .treemaplayer path, .sunburstlayer path, .pielayer path, .icicle path",
+          ).length,
+      ),
+    );
+  }
+  return marks;
+}
+
+/** A picture of every cell, in a theme, under test/output. */
+export async function pictures(
+  page: Page,
+  name: string,
+  theme: "JupyterLab Light" | "JupyterLab Dark",
+): Promise<void> {
+  await command(page, "apputils:change-theme", { theme });
+  const light = theme === "JupyterLab Light";
+  await page.waitForSelector(`body[data-jp-theme-light="${light}"]`, { state: "attached" });
+  const cells = page.locator(".jp-Notebook .jp-Cell");
+  for (let i = 0; i < (await cells.count()); i++) {
+    await cells.nth(i).scrollIntoViewIfNeeded();
+    await page.waitForTimeout(400);
+    const file = `${name}-${light ? "light" : "dark"}-${String(i).padStart(2, "0")}.png`;
+    await cells.nth(i).screenshot({ path: join(output, file) });
+  }
+}

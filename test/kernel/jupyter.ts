@@ -1,0 +1,83 @@
+// A Jupyter of the test's own: the project's virtual environment with this checkout's kernel as its only kernelspec.
+
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { installKernelspec } from "../../kernel/cli/install.ts";
+import { packageRoot } from "../../kernel/session/root.ts";
+
+/** The Python of the virtual environment; another one may be named for a run without set-up. */
+export const python = join(process.env.LENSOR_VENV ?? join(packageRoot(), ".venv"), "bin/python");
+
+export function hasModule(name: string): boolean {
+  return existsSync(python) && spawnSync(python, ["-c", `import ${name}`]).status === 0;
+}
+
+/** A folder to work in, whose kernels Jupyter finds through JUPYTER_PATH. */
+export function jupyterFolder(): { folder: string; env: NodeJS.ProcessEnv; remove: () => void } {
+  const folder = mkdtempSync(join(tmpdir(), "lensor-jupyter-"));
+  installKernelspec(join(folder, "kernels/lensor"));
+  const env = {
+    ...process.env,
+    JUPYTER_PATH: folder,
+    JUPYTER_CONFIG_DIR: join(folder, "config"),
+    JUPYTER_DATA_DIR: join(folder, "data"),
+    JUPYTER_RUNTIME_DIR: join(folder, "runtime"),
+  };
+  return { folder, env, remove: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+export interface Server {
+  readonly url: string;
+  readonly token: string;
+  readonly folder: string;
+  stop(): Promise<void>;
+}
+
+export async function startServer(): Promise<Server> {
+  const { folder, env, remove } = jupyterFolder();
+  const port = await freePort();
+  const token = "test-token";
+  const args = [
+    "-m",
+    "jupyter_server",
+    "--no-browser",
+    "--allow-root",
+    `--port=${port}`,
+    `--ServerApp.root_dir=${folder}`,
+    `--IdentityProvider.token=${token}`,
+  ];
+  const child = spawn(python, args, { env, cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
+  let log = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    log += text;
+  });
+  const url = `http://127.0.0.1:${port}/`;
+  for (const end = Date.now() + 30_000; ; await new Promise((resolve) => setTimeout(resolve, 100))) {
+    const answer = await fetch(`${url}api/status?token=${token}`).catch(() => undefined);
+    if (answer?.ok) break;
+    if (child.exitCode !== null || Date.now() > end)
+      throw new Error(`The Jupyter server did not start:\n${log}`);
+  }
+  return {
+    url,
+    token,
+    folder,
+    async stop() {
+      const ended = new Promise((resolve) => child.once("exit", resolve));
+      child.kill("SIGTERM");
+      await ended;
+      remove();
+    },
+  };
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}

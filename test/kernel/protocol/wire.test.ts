@@ -1,0 +1,158 @@
+// Frames, signatures, connection files and offsets: what is accepted, what is dropped.
+
+import { createHmac } from "node:crypto";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { parseConnection, readConnection } from "../../../kernel/protocol/connection.ts";
+import { History } from "../../../kernel/protocol/history.ts";
+import { toCodePoints, toUnits } from "../../../kernel/protocol/offsets.ts";
+import { type Message, Wire } from "../../../kernel/protocol/wire.ts";
+
+const wire = new Wire("secret");
+const message = (content: Record<string, unknown> = { code: "1 + 1 é😀" }): Message => ({
+  identities: [Buffer.from([0, 1, 2]), Buffer.from("client")],
+  header: wire.header("execute_request"),
+  parent: {},
+  metadata: { cellId: "a" },
+  content,
+  buffers: [Buffer.from([9, 8, 7])],
+});
+
+describe("the wire", () => {
+  test("a message comes back as it went", () => {
+    const sent = message();
+    expect(wire.decode(wire.encode(sent))).toEqual(sent);
+  });
+
+  test("the signature is HMAC-SHA256 of the four parts, in hex", () => {
+    const frames = wire.encode(message());
+    const at = frames.findIndex((frame) => frame.toString() === "<IDS|MSG>");
+    const hmac = createHmac("sha256", "secret");
+    for (const part of frames.slice(at + 2, at + 6)) hmac.update(part);
+    expect(frames[at + 1]!.toString()).toBe(hmac.digest("hex"));
+  });
+
+  test("another key, a changed byte, a missing frame: dropped", () => {
+    const frames = wire.encode(message());
+    expect(new Wire("other").decode(frames)).toBeUndefined();
+    for (let part = 3; part < 8; part++) {
+      const changed = frames.map((frame) => Buffer.from(frame));
+      const frame = changed[part]!;
+      frame[frame.length - 1]! ^= 1;
+      expect(wire.decode(changed)).toBeUndefined();
+    }
+    for (let length = 0; length < frames.length - 1; length++)
+      expect(wire.decode(frames.slice(0, length))).toBeUndefined();
+    expect(wire.decode(frames.map((f, i) => (i === 3 ? Buffer.alloc(0) : f)))).toBeUndefined();
+  });
+
+  test("an empty key signs nothing and checks that nothing is signed", () => {
+    const open = new Wire("");
+    expect(open.decode(open.encode(message()))).toBeDefined();
+    expect(open.decode(wire.encode(message()))).toBeUndefined();
+  });
+
+  test("signed parts that are no message: dropped", () => {
+    const sign = (parts: string[]): Buffer[] => {
+      const hmac = createHmac("sha256", "secret");
+      for (const part of parts) hmac.update(part);
+      return ["<IDS|MSG>", hmac.digest("hex"), ...parts].map((part) => Buffer.from(part));
+    };
+    const header = JSON.stringify(wire.header("kernel_info_request"));
+    expect(wire.decode(sign([header, "{}", "{}", "{}"]))).toBeDefined();
+    expect(wire.decode(sign([header, "{}", "{}", "[]"]))).toBeUndefined();
+    expect(wire.decode(sign([header, "{}", "{}", "nonsense"]))).toBeUndefined();
+    expect(wire.decode(sign(["{}", "{}", "{}", "{}"]))).toBeUndefined();
+    expect(wire.decode(sign(["null", "{}", "{}", "{}"]))).toBeUndefined();
+  });
+
+  test("half a surrogate pair becomes the replacement mark; text that looks like one stays", () => {
+    const content = { a: "\ud83d", b: "\ud83d\ude00", c: "\\ud83d", d: "\\\ud83d" };
+    expect(wire.decode(wire.encode(message(content)))?.content).toEqual({
+      a: "\ufffd",
+      b: "\ud83d\ude00",
+      c: "\\ud83d",
+      d: "\\\ufffd",
+    });
+  });
+
+  test("any content survives", () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        const content = { value: JSON.parse(JSON.stringify(value)) };
+        expect(wire.decode(wire.encode(message(content)))?.content).toEqual(content);
+      }),
+    );
+  });
+});
+
+describe("the connection file", () => {
+  const good = {
+    ip: "127.0.0.1",
+    transport: "tcp",
+    key: "k",
+    signature_scheme: "hmac-sha256",
+    shell_port: 1,
+    control_port: 2,
+    iopub_port: 3,
+    stdin_port: 4,
+    hb_port: 5,
+  };
+
+  test("gives an address for each channel", () => {
+    expect(parseConnection(good).address("iopub")).toBe("tcp://127.0.0.1:3");
+    expect(parseConnection({ ...good, ip: "::1" }).address("hb")).toBe("tcp://[::1]:5");
+    expect(parseConnection({ ...good, transport: "ipc", ip: "/tmp/k" }).address("shell")).toBe(
+      "ipc:///tmp/k-1",
+    );
+  });
+
+  test.each([
+    [{ ip: "0.0.0.0" }, /loopback/],
+    [{ ip: "192.168.1.2" }, /loopback/],
+    [{ ip: "127.0.0.1.evil.example" }, /loopback/],
+    [{ transport: "udp" }, /"transport" should be/],
+    [{ key: 5 }, /"key" should be a string/],
+    [{ signature_scheme: "hmac-md5" }, /"signature_scheme"/],
+    [{ shell_port: "1" }, /"shell_port" should be a port number, and is "1"/],
+    [{ hb_port: 70000 }, /"hb_port"/],
+  ])("refuses %j", (change, message) => {
+    expect(() => parseConnection({ ...good, ...change })).toThrow(message);
+  });
+
+  test("a file that is not there is named", () => {
+    expect(() => readConnection("/no/such/file.json")).toThrow(/\/no\/such\/file\.json cannot be read/);
+  });
+});
+
+test("a cursor counts code points in Jupyter and units here", () => {
+  fc.assert(
+    fc.property(fc.string({ unit: "binary" }), fc.nat(30), (text, at) => {
+      const points = Math.min(at, [...text].length);
+      expect(toCodePoints(text, toUnits(text, points))).toBe(points);
+    }),
+  );
+  expect(toUnits("😀x", 1)).toBe(2);
+  expect(toUnits("😀x", 99)).toBe(3);
+});
+
+describe("history", () => {
+  const history = new History();
+  for (const [i, source] of ["a = 1", "b = 2", "a = 1", "long text"].entries()) history.add(i + 1, source);
+  const sources = (request: object): string[] => history.find({ ...request }).map(([, , source]) => source);
+
+  test("tail, range and search", () => {
+    expect(sources({ hist_access_type: "tail", n: 2 })).toEqual(["a = 1", "long text"]);
+    expect(sources({ hist_access_type: "range", session: 0, start: 1, stop: 3 })).toEqual(["a = 1", "b = 2"]);
+    expect(sources({ hist_access_type: "search", pattern: "a*", n: 10 })).toEqual(["a = 1", "a = 1"]);
+    expect(sources({ hist_access_type: "search", pattern: "a*", n: 10, unique: true })).toEqual(["a = 1"]);
+    expect(sources({ hist_access_type: "search", pattern: "? = ?", n: 1 })).toEqual(["a = 1"]);
+    expect(sources({ hist_access_type: "nonsense" })).toEqual([]);
+  });
+
+  test("is bounded", () => {
+    const long = new History();
+    for (let i = 0; i < 3000; i++) long.add(i, "x");
+    expect(long.find({ hist_access_type: "tail", n: 5000 }).length).toBe(1000);
+  });
+});

@@ -1,0 +1,152 @@
+// A real Jupyter server drives the kernel through @jupyterlab/services, as JupyterLab does.
+
+import { type Kernel, KernelManager, type KernelMessage, ServerConnection } from "@jupyterlab/services";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { hasModule, type Server, startServer } from "./jupyter.ts";
+
+const available = hasModule("jupyter_server");
+
+interface Ran {
+  readonly reply: KernelMessage.IExecuteReplyMsg["content"];
+  readonly messages: readonly KernelMessage.IIOPubMessage[];
+  readonly stdout: string;
+  readonly result: unknown;
+}
+
+describe.skipIf(!available)("a Jupyter server (needs jupyter_server in .venv)", () => {
+  let server: Server;
+  let manager: KernelManager;
+  let kernel: Kernel.IKernelConnection;
+
+  beforeAll(async () => {
+    server = await startServer();
+    const serverSettings = ServerConnection.makeSettings({
+      baseUrl: server.url,
+      wsUrl: server.url.replace("http", "ws"),
+      token: server.token,
+    });
+    manager = new KernelManager({ serverSettings });
+    kernel = await manager.startNew({ name: "lensor" });
+    await kernel.info;
+  }, 60_000);
+
+  afterAll(async () => {
+    await kernel?.shutdown();
+    manager?.dispose();
+    await server?.stop();
+  }, 30_000);
+
+  function start(code: string): { done: Promise<Ran>; messages: KernelMessage.IIOPubMessage[] } {
+    const messages: KernelMessage.IIOPubMessage[] = [];
+    const future = kernel.requestExecute({ code, stop_on_error: true });
+    future.onIOPub = (message) => {
+      messages.push(message);
+    };
+    const done = future.done.then((reply) => ({
+      reply: reply.content,
+      messages,
+      stdout: messages
+        .map((m) => (m.header.msg_type === "stream" ? (m.content as { text: string }).text : ""))
+        .join(""),
+      result: messages
+        .filter((m) => m.header.msg_type === "execute_result")
+        .map((m) => (m.content as { data: Record<string, unknown> }).data["text/plain"])[0],
+    }));
+    return { done, messages };
+  }
+  const run = (code: string): Promise<Ran> => start(code).done;
+
+  /** Runs, waits until the cell says that it has begun, then interrupts. */
+  async function interrupted(code: string): Promise<Ran & { readonly ms: number }> {
+    const { done, messages } = start(`console.log("begun");\n${code}`);
+    while (!messages.some((m) => m.header.msg_type === "stream")) await new Promise((r) => setTimeout(r, 10));
+    const asked = performance.now();
+    await kernel.interrupt();
+    return { ...(await done), ms: performance.now() - asked };
+  }
+
+  test("names itself", async () => {
+    const info = await kernel.info;
+    expect(info).toMatchObject({
+      implementation: "lensor",
+      language_info: { name: "typescript", file_extension: ".ts" },
+    });
+  });
+
+  test("runs cells that see each other", async () => {
+    await run('const greet = (name: string): string => "Hello, " + name;');
+    const ran = await run('console.log("out"); greet("Jupyter")');
+    expect(ran.reply).toMatchObject({ status: "ok", execution_count: 2 });
+    expect([ran.stdout, ran.result]).toEqual(["out\n", "'Hello, Jupyter'"]);
+  });
+
+  test("an error has one message, the reply has the same", async () => {
+    const ran = await run("throw new TypeError('on purpose')");
+    expect(ran.reply).toMatchObject({ status: "error", ename: "TypeError", evalue: "on purpose" });
+    expect(ran.messages.filter((m) => m.header.msg_type === "error").length).toBe(1);
+  });
+
+  test.each([
+    ["a synchronous loop", "while (true) {}"],
+    ["an await that never settles", "await new Promise(() => {});"],
+    ["a loop after an await", "await new Promise((r) => setTimeout(r, 5)); for (;;) {}"],
+  ])("an interrupt stops %s and keeps the names", async (_, code) => {
+    const ran = await interrupted(code);
+    expect(ran.reply).toMatchObject({ status: "error", ename: "Interrupt" });
+    expect(ran.ms).toBeLessThan(1000);
+    expect((await run("greet('still')")).result).toBe("'Hello, still'");
+  });
+
+  test("completes and inspects, also while a cell computes", async () => {
+    await run("const zebraCount = 3;");
+    const busy = start("console.log('begun'); while (true) {}");
+    while (!busy.messages.some((m) => m.header.msg_type === "stream"))
+      await new Promise((r) => setTimeout(r, 10));
+    const { content } = await kernel.requestComplete({ code: "zebraCo", cursor_pos: 7 });
+    expect(content).toMatchObject({ status: "ok", matches: ["zebraCount"] });
+    const inspected = await kernel.requestInspect({ code: "zebraCount", cursor_pos: 3, detail_level: 0 });
+    expect(inspected.content).toMatchObject({ found: true });
+    await kernel.interrupt();
+    await busy.done;
+  });
+
+  test("a crash is a clear error, and the same kernel goes on afresh", async () => {
+    const ran = await run("process.abort()");
+    expect(ran.reply).toMatchObject({ status: "error", ename: "SessionLost" });
+    expect((await run("typeof greet")).result).toBe("'undefined'");
+  });
+
+  test("an error aborts the cells queued behind it", async () => {
+    const first = start("await new Promise((r) => setTimeout(r, 200)); throw new Error('stop here')");
+    const second = start("1");
+    expect((await first.done).reply.status).toBe("error");
+    expect((await second.done).reply.status).toBe("aborted");
+  });
+
+  test("restarts with no names left", async () => {
+    await run("const before = 1;");
+    await kernel.restart();
+    const ran = await run("typeof before");
+    expect(ran.result).toBe("'undefined'");
+    expect(ran.reply).toMatchObject({ status: "ok", execution_count: 1 });
+  }, 20_000);
+
+  test("starts and answers in under 0.8 s, and idles in under 180 MB", async () => {
+    // The best of a few: other tests may have the machine's cores.
+    let best = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < 6 && best >= 800; i++) {
+      const started = performance.now();
+      const other = await manager.startNew({ name: "lensor" });
+      await other.requestExecute({ code: "1" }).done;
+      best = Math.min(best, performance.now() - started);
+      await other.shutdown();
+    }
+    expect(best).toBeLessThan(800);
+    const memory = await run(`
+      const { readFileSync } = await import("node:fs");
+      const rss = (pid: number) => Number(/VmRSS:\\s+(\\d+)/.exec(readFileSync(\`/proc/\${pid}/status\`, "utf8"))![1]) / 1024;
+      [rss(process.pid), rss(process.ppid)].map(Math.round)`);
+    const [child, host] = JSON.parse(String(memory.result)) as [number, number];
+    expect(child + host).toBeLessThan(180);
+  }, 30_000);
+});

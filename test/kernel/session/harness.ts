@@ -1,0 +1,81 @@
+// Drives a session's child process as the kernel does, and collects what each cell says.
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { ExecuteRequest, Failure, Output } from "../../../kernel/protocol/session.ts";
+import { SessionProcess } from "../../../kernel/session/process.ts";
+
+export interface Ran {
+  readonly outputs: readonly Output[];
+  readonly failure: Failure | undefined;
+  /** The text/plain of the value. */
+  readonly text: string | undefined;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export class Harness {
+  readonly folder = mkdtempSync(join(tmpdir(), "lensor-session-"));
+  readonly process: SessionProcess;
+  answer = "typed";
+  #count = 0;
+
+  constructor(options: { graceMs?: number; env?: NodeJS.ProcessEnv } = {}) {
+    this.process = new SessionProcess({ cwd: this.folder, graceMs: 1500, ...options });
+  }
+
+  async run(code: string, request: Partial<ExecuteRequest> = {}): Promise<Ran> {
+    const outputs: Output[] = [];
+    const failure = await this.process.execute(
+      { code, silent: false, count: ++this.#count, ...request },
+      { output: (output) => outputs.push(output), input: async (prompt) => `${this.answer} ${prompt}` },
+    );
+    const stream = (name: string): string =>
+      outputs.map((o) => (o.type === "stream" && o.name === name ? o.text : "")).join("");
+    const result = outputs.find((o) => o.type === "execute_result");
+    return {
+      // The list itself: late output still arrives in it.
+      outputs,
+      failure,
+      text: result?.data["text/plain"] as string | undefined,
+      get stdout() {
+        return stream("stdout");
+      },
+      get stderr() {
+        return stream("stderr");
+      },
+    };
+  }
+
+  /** Runs a cell and interrupts it once it has had time to get going. */
+  async interrupted(code: string, afterMs = 150): Promise<Ran & { readonly ms: number }> {
+    const running = this.run(code);
+    await sleep(afterMs);
+    const asked = performance.now();
+    this.process.interrupt();
+    return { ...(await running), ms: performance.now() - asked };
+  }
+
+  async close(): Promise<void> {
+    await this.process.close();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Waits until something holds, for output that comes after its cell. */
+export async function until(holds: () => boolean, ms = 3000): Promise<void> {
+  const end = performance.now() + ms;
+  while (!holds()) {
+    if (performance.now() > end) throw new Error("It did not happen in time.");
+    await sleep(10);
+  }
+}
+
+/** A traceback without its colours. */
+export function plain(failure: Failure | undefined): string {
+  const start = String.fromCharCode(27);
+  return (failure?.traceback.join("\n") ?? "").replaceAll(new RegExp(`${start}\\[[\\d;]*m`, "g"), "");
+}

@@ -1,0 +1,90 @@
+// The examples of the documentation for the calls that exist, run as they are written: one notebook, a cell a block,
+// through `lensor run`. A later stage adds its own block here when it lands.
+
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { expect, it } from "vitest";
+
+const lensor = fileURLToPath(new URL("../../kernel/cli/lensor.mjs", import.meta.url));
+
+/** Cells, each with what its value's text must say (nothing: the cell shows no value we hold it to). */
+const cells: [source: string, text?: RegExp][] = [
+  [`import { hub, tensor, scope, plot, perplexity } from "lensor";`],
+  [
+    `const model = await hub.load("smollm2-135m-instruct");   // displays: architecture, parameters, bytes by dtype
+model.config; model.bytes; model.tokenizer.encode("Hi").ids; model.tokenizer.decode([12, 7]);`,
+  ],
+  [`const model = await hub.load("smollm2-135m-instruct");`, /135M|134[.,]5/i],
+  [`model.tokenizer.encode("Hi").ids`, /26843|\d+/],
+  [`const { logits } = await model.forward([1, 2, 3]);        // tensor [tokens, vocabulary]`],
+  [`logits.shape`, /3, 49152/],
+  [
+    `await perplexity("some text")(model);                     // a metric is a function of a model; text, texts or a dataset`,
+    /^\d+\.\d+$/,
+  ],
+  [
+    `const reply = await model.generate("Why is the sky blue?", { maxTokens: 64, temperature: 0 });
+reply.text; reply.tokens; reply.logprobs;                 // streams into the cell while it runs`,
+    /-\d/,
+  ],
+  [`await model.chat([{ role: "user", content: "Hi" }]);`, /\w/],
+  [
+    `const a = tensor([[1, 2], [3, 4]]);
+await a.matmul(a.T).softmax(-1).sum().item();`,
+    /^(2|1\.99999\d*|2\.00000\d*)$/,
+  ],
+  [`await a.data(); a.shape; a.dtype; a.device; a.cast("bf16"); a.plot();`],
+  [`scope(() => { /* tensors made here are freed here, those returned live on */ });`],
+  [`const w = tensor.randn([2, 2], { seed: 1 }); await a.matmul(w).pow(2).mean().item()`, /^\d+\.\d+$/],
+  [
+    `const trace = await model.trace("The cat sat on the mat because it was tired.");
+trace.attention({ layer: 12 }).plot();                    // every head`,
+  ],
+  [
+    `trace.attention({ layer: 12, head: 3 }).plot();           // one map, tokens on the axes; .weights is the tensor [heads, T, T] or [T, T]`,
+  ],
+  [
+    `trace.residual(12); trace.logitLens().plot(); trace.keyMass({ layer: 12 }).plot();   // works at 8k tokens`,
+  ],
+  [`trace.attention({ layer: 12, head: 3 }).weights.shape`, /11, 11/],
+];
+
+it("the examples run as they are written", { timeout: 120_000 }, async () => {
+  const folder = mkdtempSync(join(tmpdir(), "lensor-examples-"));
+  try {
+    const notebook = {
+      nbformat: 4,
+      nbformat_minor: 5,
+      metadata: {
+        kernelspec: { name: "lensor", display_name: "TypeScript (lensor)", language: "typescript" },
+      },
+      cells: cells.map(([source], i) => ({
+        cell_type: "code",
+        id: `cell-${i}`,
+        metadata: {},
+        execution_count: null,
+        outputs: [],
+        source,
+      })),
+    };
+    writeFileSync(join(folder, "examples.ipynb"), JSON.stringify(notebook));
+    const args = [lensor, "run", join(folder, "examples.ipynb"), "--json"];
+    // A failing cell ends it with status 1; its line still says what went wrong.
+    const { stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: 1 << 26 }).catch(
+      (error: { stdout: string; stderr: string }) => ({ ...error, stdout: error.stdout || error.stderr }),
+    );
+    const lines = stdout.split("\n").filter((line) => line.startsWith("{"));
+    const results = lines.map((line) => JSON.parse(line) as { index: number; status: string; text?: string });
+    const failed = results.filter((r) => r.status !== "ok");
+    expect(failed, stdout.slice(-2000)).toEqual([]);
+    expect(results.length).toBe(cells.length);
+    for (const [i, [source, text]] of cells.entries())
+      if (text) expect(results[i]?.text ?? "", source).toMatch(text);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
