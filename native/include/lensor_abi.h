@@ -157,7 +157,9 @@ typedef struct lensor_ops {
   const char* name;
 
   /* ---- tensors; `out` is contiguous and of the result's dtype; views broadcast by stride 0 ---- */
-  lensor_status (*copy)(lensor_context*, const lensor_view* x, const lensor_view* out); /* cast included */
+  /* Cast included, as torch casts (f32 to integers truncates, integers wrap, anything not zero is true). Here alone
+     `out` may be strided: it is how tensors are concatenated. */
+  lensor_status (*copy)(lensor_context*, const lensor_view* x, const lensor_view* out);
   lensor_status (*unary)(lensor_context*, lensor_unary, const lensor_view* x, const lensor_view* out);
   /* x and y already have the promoted dtype and out's shape (comparisons: out is bool). */
   lensor_status (*binary)(lensor_context*, lensor_binary, const lensor_view* x, const lensor_view* y,

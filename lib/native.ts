@@ -1,0 +1,242 @@
+// The only file that touches the addon: finds it, types it, and ties it to the session's interrupt flag. What it passes on
+// has been checked in TypeScript; the addon checks again whatever could harm the process.
+
+import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { LensorError } from "./errors.ts";
+
+/** Memory of one or more tensors: filled when the operation that makes it has run. Freed by `release`, else by the collector. */
+export interface NativeBuffer {
+  readonly bytes: number;
+}
+
+/** A model's packed weights. */
+export interface NativeModel {
+  /** What the packed weights occupy. */
+  readonly bytes: number;
+}
+
+/** Keys and values of some tokens. Pages are shared between forks until one writes. */
+export interface NativeCache {
+  readonly kind: "f32" | "f16";
+}
+
+/** Numbers of `lensor_dtype`. */
+export const DTYPES = { f32: 0, f16: 1, bf16: 2, i8: 3, u8: 4, i32: 5, i64: 6, bool: 7 } as const;
+/** Numbers of `lensor_dtype` for the block formats of weights. */
+export const WEIGHT_TYPES = { F32: 0, F16: 1, BF16: 2, Q4_0: 16, Q4_1: 17, Q8_0: 18 } as const;
+
+export const UNARY = {
+  ...{ neg: 0, abs: 1, exp: 2, log: 3, sqrt: 4, rsqrt: 5, sin: 6, cos: 7, tanh: 8, sigmoid: 9, relu: 10 },
+  ...{ silu: 11, gelu: 12, geluTanh: 13 },
+} as const;
+export const BINARY = {
+  ...{ add: 0, sub: 1, mul: 2, div: 3, pow: 4, maximum: 5, minimum: 6 },
+  ...{ eq: 7, ne: 8, lt: 9, le: 10, gt: 11, ge: 12 },
+} as const;
+export const REDUCTION = { sum: 0, mean: 1, max: 2, min: 3, argmax: 4, argmin: 5 } as const;
+
+/** What `op` can do; each with the inputs that the ABI's function of that name takes. */
+export const OP = {
+  copy: 0,
+  unary: 1,
+  binary: 2,
+  where: 3,
+  reduce: 4,
+  softmax: 5,
+  matmul: 6,
+  gather: 7,
+  /** Any number of inputs along axis `code`. */
+  cat: 8,
+} as const;
+
+export interface ModelSpec {
+  layers: number;
+  width: number;
+  heads: number;
+  kvHeads: number;
+  headWidth: number;
+  feedForward: number;
+  vocabulary: number;
+  ropeTheta: number;
+  normEpsilon: number;
+}
+
+export interface TensorSpec {
+  name: string;
+  /** One of WEIGHT_TYPES. */
+  type: number;
+  rows: number;
+  columns: number;
+  offset: number;
+  bytes: number;
+}
+
+export interface SamplerSpec {
+  temperature: number;
+  /** 0: all. */
+  topK: number;
+  topP: number;
+  minP: number;
+  repetitionPenalty: number;
+  seed: number;
+  /** How many tokens were drawn before: the random numbers of a seed belong to positions, not to calls. */
+  drawn: number;
+  /** Ids that end the text. */
+  ends: Int32Array;
+  /** What the repetition penalty looks at. */
+  seen: Int32Array;
+}
+
+export interface TraceBuffers {
+  /** [layers + 1, T, width] */
+  residual: NativeBuffer;
+  /** [layers, heads, T, headWidth], after RoPE */
+  query: NativeBuffer;
+  /** [layers, kvHeads, T, headWidth], after RoPE */
+  key: NativeBuffer;
+  /** [layers, T, heads * headWidth], each head's mix of values before the output matrix */
+  head: NativeBuffer;
+}
+
+export interface Addon {
+  info(): { version: string; isa: string; isas: string[]; threads: number };
+  setInterruptFlag(flag: Int32Array): void;
+
+  /** Copies the bytes of a typed array into a new buffer, at once. */
+  upload(data: ArrayBufferView): NativeBuffer;
+  /**
+   * Enqueues one operation and returns where its result will be: contiguous, of `dtype` and `shape`.
+   * @param views For each input in turn: dtype, offset (in elements), rank, shape..., strides... (in elements)
+   */
+  op(
+    op: number,
+    code: number,
+    dtype: number,
+    shape: readonly number[],
+    inputs: readonly NativeBuffer[],
+    views: Float64Array,
+  ): NativeBuffer;
+  /** Over the last axis of one contiguous input: [values of the input's dtype, indices in i64]. */
+  topK(k: number, input: NativeBuffer, view: Float64Array): [NativeBuffer, NativeBuffer];
+  /** The values of a view, row-major, once everything before it has run. Rejects with what went wrong on the way. */
+  read(input: NativeBuffer, view: Float64Array): Promise<ArrayBuffer>;
+  /** Frees at once; what is in the queue and needs it still gets it. */
+  release(buffer: NativeBuffer): void;
+  /** Resolves when the queue is empty, with the failures that no read has reported. */
+  drain(): Promise<string[]>;
+
+  loadModel(
+    path: string,
+    size: number,
+    spec: ModelSpec,
+    tensors: readonly TensorSpec[],
+  ): Promise<NativeModel>;
+  releaseModel(model: NativeModel): void;
+  newCache(model: NativeModel, dtype: number): NativeCache;
+  forkCache(cache: NativeCache, length: number): NativeCache;
+  /** In bytes, what its pages occupy (those shared with forks too). */
+  cacheBytes(cache: NativeCache): number;
+  releaseCache(cache: NativeCache): void;
+  /** Runs ids through the model, after what the cache holds. `logits`: of every id, [ids, vocabulary]. */
+  forward(
+    model: NativeModel,
+    cache: NativeCache,
+    ids: Int32Array,
+    at: number,
+    fast: boolean,
+    logits: boolean,
+  ): NativeBuffer | undefined;
+  /** The same, keeping what `trace` shows, in exact mode from an empty cache. */
+  trace(model: NativeModel, cache: NativeCache, ids: Int32Array): TraceBuffers;
+  /** log p(ids[i + 1] | what came before), f32 [ids - 1]; never holds the logits of more than a chunk. */
+  score(model: NativeModel, cache: NativeCache, ids: Int32Array, fast: boolean): NativeBuffer;
+  /**
+   * Runs `ids`, then draws up to `count` tokens, each fed back but the last. Tokens are the drawn ones, an end token
+   * included; `position` is where the cache stands.
+   */
+  decode(
+    model: NativeModel,
+    cache: NativeCache,
+    ids: Int32Array,
+    at: number,
+    fast: boolean,
+    sampler: SamplerSpec,
+    count: number,
+  ): Promise<{ tokens: Int32Array; logprobs: Float32Array }>;
+  /**
+   * The head's k most probable tokens for rows of a residual stream [rows, width], through the final norm:
+   * probabilities [rows, k] in f32 and ids [rows, k] in i64.
+   */
+  lens(model: NativeModel, rows: NativeBuffer, view: Float64Array, k: number): [NativeBuffer, NativeBuffer];
+  /** Causal attention weights [heads, T, T] of one layer's q [heads, T, d] and k [kvHeads, T, d], or the mass [heads, T]. */
+  attentionMap(
+    q: NativeBuffer,
+    qView: Float64Array,
+    k: NativeBuffer,
+    kView: Float64Array,
+    mass: boolean,
+  ): NativeBuffer;
+}
+
+/** What the session offers a library (kernel/session/host.ts); absent in plain Node. */
+interface Host {
+  readonly interruptFlag: Int32Array;
+  onCellEnd(drain: () => Promise<void>): void;
+}
+
+let loaded: Addon | undefined;
+
+/** The addon, loaded when first used. @throws LensorError where it was not built or does not load */
+export function native(): Addon {
+  return (loaded ??= load());
+}
+
+function load(): Addon {
+  const path = process.env.LENSOR_ADDON || join(packageRoot(), "build", "lensor.node");
+  if (!existsSync(path))
+    throw new LensorError("lensor's native code is not built", {
+      expected: path,
+      fix: "In lensor's folder, run: npm run setup",
+    });
+  let addon: Addon;
+  try {
+    addon = createRequire(import.meta.url)(path) as Addon;
+  } catch (cause) {
+    throw new LensorError(`lensor's native code does not load: ${(cause as Error).message}`, {
+      fix: "In lensor's folder, run: npm run setup. LENSOR_CPU and LENSOR_THREADS, where set, must name what the machine has.",
+      cause,
+    });
+  }
+  const host = (globalThis as Record<symbol, unknown>)[Symbol.for("lensor.host")] as Host | undefined;
+  if (host) {
+    addon.setInterruptFlag(host.interruptFlag);
+    // What nobody read must not fail in silence: the cell that started it ends with the error.
+    host.onCellEnd(() => drain());
+  }
+  return addon;
+}
+
+/** Waits until all that was enqueued has run. @throws LensorError with the failures that no read has reported */
+export async function drain(): Promise<void> {
+  const failures = (await loaded?.drain()) ?? [];
+  if (failures.length > 0)
+    throw new LensorError(failures.slice(0, 5).join("\n"), {
+      fix: failures.length > 5 ? `And ${failures.length - 5} more like these.` : undefined,
+    });
+}
+
+/** What `lensor doctor` reports. */
+export function nativeInfo(): ReturnType<Addon["info"]> {
+  return native().info();
+}
+
+function packageRoot(): string {
+  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
+    const manifest = join(folder, "package.json");
+    if (existsSync(manifest) && JSON.parse(readFileSync(manifest, "utf8")).name === "lensor") return folder;
+    if (folder === dirname(folder)) throw new LensorError(`No package "lensor" above ${import.meta.url}`);
+  }
+}
