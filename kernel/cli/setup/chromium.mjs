@@ -4,7 +4,7 @@
 import { run } from "./process.mjs";
 import { onPath } from "./tools.mjs";
 
-const INSTALL = "apt-get update && apt-get install -y chromium";
+export const INSTALL = "apt-get update && apt-get install -y chromium";
 
 /** @param {(text: string) => void} say @returns {Promise<string | undefined>} its path */
 export async function ensureChromium(say) {
