@@ -49,13 +49,18 @@ LENSOR_INLINE i32v zeroi() { return {_mm512_setzero_si512()}; }
 LENSOR_INLINE i32v addi(i32v a, i32v b) { return {_mm512_add_epi32(a.v, b.v)}; }
 LENSOR_INLINE i32v subi(i32v a, i32v b) { return {_mm512_sub_epi32(a.v, b.v)}; }
 LENSOR_INLINE i32v andi(i32v a, i32v b) { return {_mm512_and_si512(a.v, b.v)}; }
+LENSOR_INLINE i32v xori(i32v a, i32v b) { return {_mm512_xor_si512(a.v, b.v)}; }
 template <int n> LENSOR_INLINE i32v shr(i32v a) { return {_mm512_srli_epi32(a.v, n)}; }
 LENSOR_INLINE f32v to_f32(i32v a) { return {_mm512_cvtepi32_ps(a.v)}; }
 LENSOR_INLINE i32v to_i32(f32v a) { return {_mm512_cvtps_epi32(a.v)}; }
 LENSOR_INLINE f32v pow2(i32v e) { return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(e.v, _mm512_set1_epi32(127)), 23))}; }
-// acc + sum of 4 products (unsigned byte of w) * (signed byte of x), per 32-bit lane; exact.
-LENSOR_INLINE i32v dot_u8(i32v acc, i32v w, i32v x) { return {_mm512_dpbusd_epi32(acc.v, w.v, x.v)}; }
-LENSOR_INLINE i32v dot_u4(i32v acc, i32v w, i32v x) { return {_mm512_dpbusd_epi32(acc.v, w.v, x.v)}; }
+// The three sets multiply bytes in ways of their own; the sums are the same integers (see "Products of bytes" below).
+constexpr int kByteOffset = 128;
+LENSOR_INLINE i32v dot4(i32v acc, i32v w, i32v x) { return {_mm512_dpbusd_epi32(acc.v, w.v, x.v)}; }
+LENSOR_INLINE i32v sum4(i32v acc) { return acc; }
+LENSOR_INLINE i32v dot8(i32v acc, i32v w, i32v x) {
+  return {_mm512_dpbusd_epi32(acc.v, _mm512_xor_si512(w.v, _mm512_set1_epi8((char)0x80)), x.v)};
+}
 LENSOR_INLINE float lane_sum(f32v a) {
   __m256 h = _mm256_add_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));
   __m128 q = _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
@@ -63,6 +68,18 @@ LENSOR_INLINE float lane_sum(f32v a) {
   return _mm_cvtss_f32(_mm_add_ss(q, _mm_shuffle_ps(q, q, 1)));
 }
 LENSOR_INLINE float lane_max(f32v a) { return _mm512_reduce_max_ps(a.v); }
+LENSOR_INLINE f32v vsqrt(f32v a) { return {_mm512_sqrt_ps(a.v)}; }
+LENSOR_INLINE i32v bits(f32v a) { return {_mm512_castps_si512(a.v)}; }
+LENSOR_INLINE f32v from_bits(i32v a) { return {_mm512_castsi512_ps(a.v)}; }
+// a > b ? yes : no, and a is NaN ? yes : no, lane by lane.
+LENSOR_INLINE f32v where_gt(f32v a, f32v b, f32v yes, f32v no) {
+  return {_mm512_mask_mov_ps(no.v, _mm512_cmp_ps_mask(a.v, b.v, _CMP_GT_OQ), yes.v)};
+}
+LENSOR_INLINE f32v where_nan(f32v a, f32v yes, f32v no) {
+  return {_mm512_mask_mov_ps(no.v, _mm512_cmp_ps_mask(a.v, a.v, _CMP_UNORD_Q), yes.v)};
+}
+// The low halves of 16 lanes.
+LENSOR_INLINE void store_low(uint16_t* p, i32v a) { _mm256_storeu_si256((__m256i*)p, _mm512_cvtepi32_epi16(a.v)); }
 LENSOR_INLINE void prefetch(const void* p) { _mm_prefetch((const char*)p, _MM_HINT_T0); }
 
 #elif defined(LENSOR_ISA_AVX2)
@@ -106,25 +123,27 @@ LENSOR_INLINE i32v zeroi() { return {_mm256_setzero_si256(), _mm256_setzero_si25
 LENSOR_INLINE i32v addi(i32v x, i32v y) { return {_mm256_add_epi32(x.a, y.a), _mm256_add_epi32(x.b, y.b)}; }
 LENSOR_INLINE i32v subi(i32v x, i32v y) { return {_mm256_sub_epi32(x.a, y.a), _mm256_sub_epi32(x.b, y.b)}; }
 LENSOR_INLINE i32v andi(i32v x, i32v y) { return {_mm256_and_si256(x.a, y.a), _mm256_and_si256(x.b, y.b)}; }
+LENSOR_INLINE i32v xori(i32v x, i32v y) { return {_mm256_xor_si256(x.a, y.a), _mm256_xor_si256(x.b, y.b)}; }
 template <int n> LENSOR_INLINE i32v shr(i32v x) { return {_mm256_srli_epi32(x.a, n), _mm256_srli_epi32(x.b, n)}; }
 LENSOR_INLINE f32v to_f32(i32v x) { return {_mm256_cvtepi32_ps(x.a), _mm256_cvtepi32_ps(x.b)}; }
 LENSOR_INLINE i32v to_i32(f32v x) { return {_mm256_cvtps_epi32(x.a), _mm256_cvtps_epi32(x.b)}; }
 LENSOR_INLINE __m256 pow2_half(__m256i e) { return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(e, _mm256_set1_epi32(127)), 23)); }
 LENSOR_INLINE f32v pow2(i32v e) { return {pow2_half(e.a), pow2_half(e.b)}; }
-// Pairs of 4-bit by 8-bit products fit 16 bits without saturating.
-LENSOR_INLINE __m256i dot4_half(__m256i acc, __m256i w, __m256i x) {
-  return _mm256_add_epi32(acc, _mm256_madd_epi16(_mm256_maddubs_epi16(w, x), _mm256_set1_epi16(1)));
+constexpr int kByteOffset = 0;
+// Eight pairs of 4-bit by 8-bit products fit 16 bits: 8 * 2 * 15 * 127 < 2^15.
+LENSOR_INLINE i32v dot4(i32v acc, i32v w, i32v x) {
+  return {_mm256_add_epi16(acc.a, _mm256_maddubs_epi16(w.a, x.a)), _mm256_add_epi16(acc.b, _mm256_maddubs_epi16(w.b, x.b))};
 }
-LENSOR_INLINE i32v dot_u4(i32v acc, i32v w, i32v x) { return {dot4_half(acc.a, w.a, x.a), dot4_half(acc.b, w.b, x.b)}; }
-// A full byte would saturate, so its two nibbles are multiplied apart: w = low + 16 high.
+LENSOR_INLINE i32v sum4(i32v acc) {
+  const __m256i ones = _mm256_set1_epi16(1);
+  return {_mm256_madd_epi16(acc.a, ones), _mm256_madd_epi16(acc.b, ones)};
+}
+// |w| times x with w's sign: a pair is at most 2 * 128 * 127, which still fits 16 bits.
 LENSOR_INLINE __m256i dot8_half(__m256i acc, __m256i w, __m256i x) {
-  const __m256i mask = _mm256_set1_epi8(15);
-  __m256i low = _mm256_maddubs_epi16(_mm256_and_si256(w, mask), x);
-  __m256i high = _mm256_maddubs_epi16(_mm256_and_si256(_mm256_srli_epi16(w, 4), mask), x);
-  acc = _mm256_add_epi32(acc, _mm256_madd_epi16(low, _mm256_set1_epi16(1)));
-  return _mm256_add_epi32(acc, _mm256_madd_epi16(high, _mm256_set1_epi16(16)));
+  __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w));
+  return _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
 }
-LENSOR_INLINE i32v dot_u8(i32v acc, i32v w, i32v x) { return {dot8_half(acc.a, w.a, x.a), dot8_half(acc.b, w.b, x.b)}; }
+LENSOR_INLINE i32v dot8(i32v acc, i32v w, i32v x) { return {dot8_half(acc.a, w.a, x.a), dot8_half(acc.b, w.b, x.b)}; }
 LENSOR_INLINE float lane_sum(f32v x) {
   __m256 h = _mm256_add_ps(x.a, x.b);
   __m128 q = _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
@@ -136,6 +155,22 @@ LENSOR_INLINE float lane_max(f32v x) {
   __m128 q = _mm_max_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
   q = _mm_max_ps(q, _mm_movehl_ps(q, q));
   return _mm_cvtss_f32(_mm_max_ss(q, _mm_shuffle_ps(q, q, 1)));
+}
+LENSOR_INLINE f32v vsqrt(f32v x) { return {_mm256_sqrt_ps(x.a), _mm256_sqrt_ps(x.b)}; }
+LENSOR_INLINE i32v bits(f32v x) { return {_mm256_castps_si256(x.a), _mm256_castps_si256(x.b)}; }
+LENSOR_INLINE f32v from_bits(i32v x) { return {_mm256_castsi256_ps(x.a), _mm256_castsi256_ps(x.b)}; }
+// x > y ? yes : no, and x is NaN ? yes : no, lane by lane.
+LENSOR_INLINE f32v where_gt(f32v x, f32v y, f32v yes, f32v no) {
+  return {_mm256_blendv_ps(no.a, yes.a, _mm256_cmp_ps(x.a, y.a, _CMP_GT_OQ)),
+          _mm256_blendv_ps(no.b, yes.b, _mm256_cmp_ps(x.b, y.b, _CMP_GT_OQ))};
+}
+LENSOR_INLINE f32v where_nan(f32v x, f32v yes, f32v no) {
+  return {_mm256_blendv_ps(no.a, yes.a, _mm256_cmp_ps(x.a, x.a, _CMP_UNORD_Q)),
+          _mm256_blendv_ps(no.b, yes.b, _mm256_cmp_ps(x.b, x.b, _CMP_UNORD_Q))};
+}
+// The low halves of 16 lanes, each below 2^16.
+LENSOR_INLINE void store_low(uint16_t* p, i32v x) {
+  _mm256_storeu_si256((__m256i*)p, _mm256_permute4x64_epi64(_mm256_packus_epi32(x.a, x.b), 0xd8));
 }
 LENSOR_INLINE void prefetch(const void* p) { _mm_prefetch((const char*)p, _MM_HINT_T0); }
 
@@ -188,24 +223,45 @@ LENSOR_INLINE i32v zeroi() { return set1i(0); }
 LENSOR_INLINE i32v addi(i32v a, i32v b) { LENSOR_EACH a.v[i] += b.v[i]; return a; }
 LENSOR_INLINE i32v subi(i32v a, i32v b) { LENSOR_EACH a.v[i] -= b.v[i]; return a; }
 LENSOR_INLINE i32v andi(i32v a, i32v b) { LENSOR_EACH a.v[i] &= b.v[i]; return a; }
+LENSOR_INLINE i32v xori(i32v a, i32v b) { LENSOR_EACH a.v[i] ^= b.v[i]; return a; }
 template <int n> LENSOR_INLINE i32v shr(i32v a) { LENSOR_EACH a.v[i] = (int32_t)((uint32_t)a.v[i] >> n); return a; }
 LENSOR_INLINE f32v to_f32(i32v a) { f32v r; LENSOR_EACH r.v[i] = (float)a.v[i]; return r; }
 LENSOR_INLINE i32v to_i32(f32v a) { i32v r; LENSOR_EACH r.v[i] = (int32_t)nearbyintf(a.v[i]); return r; }
 LENSOR_INLINE f32v pow2(i32v e) { f32v r; LENSOR_EACH { uint32_t b = (uint32_t)(e.v[i] + 127) << 23; memcpy(&r.v[i], &b, 4); } return r; }
-LENSOR_INLINE i32v dot_u8(i32v acc, i32v w, i32v x) {
-  const uint8_t* a = (const uint8_t*)w.v; const int8_t* b = (const int8_t*)x.v;
+constexpr int kByteOffset = 0;
+LENSOR_INLINE i32v dot8(i32v acc, i32v w, i32v x) {
+  const int8_t* a = (const int8_t*)w.v; const int8_t* b = (const int8_t*)x.v;
   LENSOR_EACH for (int j = 0; j < 4; j++) acc.v[i] += a[4 * i + j] * b[4 * i + j];
   return acc;
 }
-LENSOR_INLINE i32v dot_u4(i32v acc, i32v w, i32v x) { return dot_u8(acc, w, x); }
+LENSOR_INLINE i32v dot4(i32v acc, i32v w, i32v x) { return dot8(acc, w, x); }
+LENSOR_INLINE i32v sum4(i32v acc) { return acc; }
 LENSOR_INLINE float lane_sum(f32v a) {
   for (int half = 8; half; half /= 2) for (int i = 0; i < half; i++) a.v[i] += a.v[i + half];
   return a.v[0];
 }
 LENSOR_INLINE float lane_max(f32v a) { float m = a.v[0]; LENSOR_EACH m = a.v[i] > m ? a.v[i] : m; return m; }
+LENSOR_INLINE f32v vsqrt(f32v a) { LENSOR_EACH a.v[i] = sqrtf(a.v[i]); return a; }
+LENSOR_INLINE i32v bits(f32v a) { i32v r; memcpy(r.v, a.v, 64); return r; }
+LENSOR_INLINE f32v from_bits(i32v a) { f32v r; memcpy(r.v, a.v, 64); return r; }
+// a > b ? yes : no, and a is NaN ? yes : no, lane by lane.
+LENSOR_INLINE f32v where_gt(f32v a, f32v b, f32v yes, f32v no) {
+  LENSOR_EACH no.v[i] = a.v[i] > b.v[i] ? yes.v[i] : no.v[i];
+  return no;
+}
+LENSOR_INLINE f32v where_nan(f32v a, f32v yes, f32v no) {
+  LENSOR_EACH no.v[i] = a.v[i] != a.v[i] ? yes.v[i] : no.v[i];
+  return no;
+}
+// The low halves of 16 lanes.
+LENSOR_INLINE void store_low(uint16_t* p, i32v a) { LENSOR_EACH p[i] = (uint16_t)a.v[i]; }
 LENSOR_INLINE void prefetch(const void*) {}
 #undef LENSOR_EACH
 #endif
+
+// Products of bytes, x from -127 to 127 in every lane of four:
+//   dot4: acc gathers (nibble 0..15 of w) * x; at most 8 calls, then sum4 gives the 32-bit sums.
+//   dot8: acc gathers (signed byte of w + kByteOffset) * x; the caller takes kByteOffset * sum(x) off again.
 
 // exp to about 1 ulp: x = n ln2 + r, |r| <= ln2/2, degree-6 polynomial in r; 0 below -87.3, saturating above 88.4.
 // Lane by lane, so a value's result never depends on its neighbours.
@@ -238,12 +294,22 @@ LENSOR_INLINE f32v vexp(f32v x) {
 #endif
 }
 LENSOR_INLINE float exp1(float x) { float lanes[16]; store(lanes, vexp(set1(x))); return lanes[0]; }
+// Rounds half to even; a NaN stays one whatever its payload.
+LENSOR_INLINE void store_bf16(uint16_t* p, f32v a) {
+  i32v b = bits(a);
+  i32v rounded = addi(addi(b, set1i(0x7fff)), andi(shr<16>(b), set1i(1)));
+  store_low(p, shr<16>(bits(where_nan(a, from_bits(set1i(0x7fc00000)), from_bits(rounded)))));
+}
 // First n of 16 values; the rest `fill`.
 LENSOR_INLINE f32v load_part(const float* p, int n, float fill) {
+  if (n == 16) return load(p);
   float lanes[16];
   for (int i = 0; i < 16; i++) lanes[i] = i < n ? p[i] : fill;
   return load(lanes);
 }
-LENSOR_INLINE void store_part(float* p, f32v a, int n) { float lanes[16]; store(lanes, a); memcpy(p, lanes, (size_t)n * 4); }
+LENSOR_INLINE void store_part(float* p, f32v a, int n) {
+  if (n == 16) return store(p, a);
+  float lanes[16]; store(lanes, a); memcpy(p, lanes, (size_t)n * 4);
+}
 
 } // namespace lensor

@@ -130,8 +130,9 @@ typedef struct lensor_attention {
   int64_t tokens;
   const float* q; /* [tokens, heads * head_width], after RoPE */
   int64_t q_stride;
-  const void* const* const* key_pages;   /* [kv_heads][page], each page [LENSOR_PAGE/16][head_width][16] */
-  const void* const* const* value_pages; /* [kv_heads][page], each page [LENSOR_PAGE][head_width] */
+  const void* const* const* key_pages; /* [kv_heads][page], each page [LENSOR_PAGE/16][head_width][16] */
+  /* [kv_heads][page], each page [LENSOR_PAGE][head_width, rounded up to 16]; memory never written must be finite */
+  const void* const* const* value_pages;
   const int64_t* key_count;              /* [kv_heads] */
   const float* const* key_bias;          /* NULL, or [kv_heads] of NULL or [key_count]: added to the scaled scores */
   int32_t kv_dtype;                      /* LENSOR_F32 or LENSOR_F16 */

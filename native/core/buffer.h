@@ -1,0 +1,26 @@
+// A result that may still be in the queue: memory that is taken when its operation runs, or the reason why it failed.
+// Written by the executor's thread alone; other threads read it only after the executor has told them to.
+#pragma once
+#include "memory.h"
+#include <atomic>
+#include <memory>
+#include <string>
+
+namespace lensor {
+
+struct Failure {
+  std::string message;
+  bool interrupted = false;          // the person's own wish: nothing to report
+  std::atomic<bool> reported{false}; // a read has told of it
+};
+
+struct Buffer {
+  explicit Buffer(size_t bytes) : bytes(bytes) {}
+  const size_t bytes;
+  Block memory; // empty until made
+  std::shared_ptr<Failure> failure;
+};
+
+using BufferRef = std::shared_ptr<Buffer>;
+
+} // namespace lensor

@@ -1,0 +1,53 @@
+// The one thread that native work runs on, in the order it was asked for. A task names what it reads and what it makes:
+// where an input failed, its results fail with the same reason and it does not run. The queue is bounded by bytes.
+#pragma once
+#include "buffer.h"
+#include "pool.h"
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace lensor {
+
+struct Task {
+  std::string name; // for errors: "matmul"
+  std::vector<BufferRef> inputs;
+  std::vector<BufferRef> outputs;
+  // Runs with the outputs' memory taken. May throw std::exception.
+  std::function<lensor_status(lensor_context*)> run;
+  // Called on the executor's thread when the task is over, however it went.
+  std::function<void(const std::shared_ptr<Failure>&)> done;
+};
+
+class Executor {
+public:
+  Executor(int threads, const lensor_ops* ops);
+
+  const lensor_ops* ops() const { return ops_; }
+  Pool& pool() { return pool_; }
+
+  // Enqueues. While the results in the queue fill its bound, waits for room; false when that wait was interrupted.
+  bool push(Task task);
+  // Failures that no read has reported, oldest first; forgets them.
+  std::vector<std::string> take_failures();
+  // Says why a task must fail; for tasks that find out while they run.
+  static std::shared_ptr<Failure> failure_of(const Task& task, lensor_status status);
+
+private:
+  void loop();
+  void run(Task& task);
+
+  const lensor_ops* ops_;
+  Pool pool_;
+  std::mutex mutex_;
+  std::condition_variable more_, room_;
+  std::deque<Task> queue_;
+  size_t queued_bytes_ = 0;
+  std::vector<std::shared_ptr<Failure>> failures_;
+  std::thread thread_;
+};
+
+} // namespace lensor

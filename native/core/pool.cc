@@ -1,0 +1,82 @@
+#include "pool.h"
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace lensor {
+
+namespace {
+
+constexpr int kSpins = 3000; // some 50 microseconds: longer than the gap between two regions of one forward pass
+
+inline void rest() {
+#if defined(__x86_64__)
+  _mm_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+} // namespace
+
+Pool::Pool(int threads) {
+  context_.self = this;
+  context_.threads = threads < 1 ? 1 : threads;
+  context_.interrupted = [](lensor_context* c) -> int { return static_cast<Pool*>(c->self)->interrupted(); };
+  context_.parallel = [](lensor_context* c, int64_t items, int64_t grain, lensor_body body, void* arg) {
+    static_cast<Pool*>(c->self)->parallel(items, grain, body, arg);
+  };
+  for (int t = 1; t < context_.threads; t++) workers_.emplace_back([this, t] { work(t); });
+}
+
+Pool::~Pool() {
+  ending_ = true;
+  generation_.fetch_add(1);
+  generation_.notify_all();
+  for (auto& worker : workers_) worker.join();
+}
+
+void Pool::parallel(int64_t items, int64_t grain, lensor_body body, void* arg) {
+  if (items <= 0) return;
+  if (grain < 1) grain = 1;
+  if (workers_.empty() || items <= grain) return body(arg, 0, items, 0);
+  body_ = body, arg_ = arg, items_ = items, grain_ = grain;
+  next_.store(0, std::memory_order_relaxed);
+  open_.store(true);
+  generation_.fetch_add(1);
+  if (asleep_.load() > 0) generation_.notify_all();
+  chunks(0);
+  // Closed first, then waited for: a worker that comes late finds the door shut (see work).
+  open_.store(false);
+  for (int spins = 0; inside_.load() != 0; spins++) {
+    if (spins < kSpins) rest();
+    else std::this_thread::yield();
+  }
+}
+
+void Pool::chunks(int thread) {
+  for (;;) {
+    int64_t begin = next_.fetch_add(grain_, std::memory_order_relaxed);
+    if (begin >= items_) return;
+    body_(arg_, begin, begin + grain_ < items_ ? begin + grain_ : items_, thread);
+  }
+}
+
+void Pool::work(int thread) {
+  uint32_t seen = 0;
+  while (!ending_.load(std::memory_order_relaxed)) {
+    for (int spins = 0; generation_.load() == seen && spins < kSpins; spins++) rest();
+    if (generation_.load() == seen) {
+      asleep_.fetch_add(1);
+      generation_.wait(seen);
+      asleep_.fetch_sub(1);
+    }
+    seen = generation_.load();
+    // Either this thread sees the region closed, or the one that closes it sees this thread inside.
+    inside_.fetch_add(1);
+    if (open_.load()) chunks(thread);
+    inside_.fetch_sub(1);
+  }
+}
+
+} // namespace lensor
