@@ -1,0 +1,61 @@
+// Keys and values of the tokens a model has read: pages of LENSOR_PAGE keys for each layer and KV head. Forks share pages;
+// a page that others hold too is copied before it is written. Used on the executor's thread alone; `bytes` from any.
+#pragma once
+#include "../core/memory.h"
+#include "../include/lensor_abi.h"
+#include <atomic>
+#include <memory>
+#include <vector>
+
+namespace lensor {
+
+struct CacheShape {
+  int32_t layers, kv_heads, head_width;
+  int32_t dtype; // LENSOR_F32 or LENSOR_F16
+
+  size_t key_bytes() const { return size_t(LENSOR_PAGE) * head_width * size(); }
+  size_t value_bytes() const { return size_t(LENSOR_PAGE) * ((head_width + 15) / 16 * 16) * size(); }
+  size_t page_bytes() const { return (key_bytes() + 63) / 64 * 64 + value_bytes(); }
+
+private:
+  size_t size() const { return dtype == LENSOR_F16 ? 2 : 4; }
+};
+
+class Cache {
+public:
+  explicit Cache(CacheShape shape);
+
+  const CacheShape& shape() const { return shape_; }
+  int64_t length() const { return length_; }
+  // What the pages occupy, those that forks share included.
+  size_t bytes() const { return bytes_.load(); }
+
+  // Makes room for tokens [length, to), this cache's own to write. Throws std::bad_alloc and changes nothing then.
+  void reserve(int64_t to);
+  void set_length(int64_t length); // at most what was reserved; pages past it are let go
+  // The first `length` tokens of another cache of the same shape.
+  void share(const Cache& other, int64_t length);
+
+  // Of one layer: [kv_heads][page].
+  const void* const* const* keys(int32_t layer) const { return &key_lists_[size_t(layer) * shape_.kv_heads]; }
+  const void* const* const* values(int32_t layer) const { return &value_lists_[size_t(layer) * shape_.kv_heads]; }
+  void* const* keys_of(int32_t layer, int32_t head) const { return heads_[index(layer, head)].keys.data(); }
+  void* const* values_of(int32_t layer, int32_t head) const { return heads_[index(layer, head)].values.data(); }
+
+private:
+  struct Head {
+    std::vector<std::shared_ptr<Block>> pages;
+    std::vector<void*> keys, values; // where in the pages
+  };
+  size_t index(int32_t layer, int32_t head) const { return size_t(layer) * shape_.kv_heads + head; }
+  void put(Head& head, size_t page, std::shared_ptr<Block> block);
+  void relist();
+
+  CacheShape shape_;
+  int64_t length_ = 0;
+  std::atomic<size_t> bytes_{0};
+  std::vector<Head> heads_;
+  std::vector<const void* const*> key_lists_, value_lists_;
+};
+
+} // namespace lensor

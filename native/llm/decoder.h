@@ -1,0 +1,41 @@
+// The forward pass of a Llama-family decoder: tokens in, a residual stream through the layers, logits out.
+//   x += W_o attention(RoPE(W_q n), RoPE(W_k n), W_v n),  n = norm(x);   x += W_down (silu(W_gate n') * W_up n'),  n' = norm(x)
+// Runs on the executor's thread, chunk by chunk, and stops between operations when interrupted: the cache is then as long
+// as it was before. Chunking changes no bit of a result.
+#pragma once
+#include "cache.h"
+#include "model.h"
+#include <functional>
+
+namespace lensor {
+
+// What a trace keeps of every token; row-major, f32, shapes as in lib/native.ts.
+struct Trace {
+  float *residual, *query, *key, *head;
+};
+
+class Decoder {
+public:
+  Decoder(lensor_context* context, const lensor_ops* ops, const Model& model, bool fast)
+      : context_(context), ops_(ops), model_(model), fast_(fast) {}
+
+  // Called once a chunk with the final stream [rows, width] of tokens [first, first + rows) of `ids`.
+  using Rows = std::function<lensor_status(const float* stream, int64_t first, int64_t rows)>;
+
+  lensor_status run(Cache& cache, const int32_t* ids, int64_t count, const Rows& rows, const Trace* trace = nullptr);
+  // Final norm and head: logits [rows, vocabulary].
+  lensor_status logits(const float* stream, int64_t rows, float* out);
+
+private:
+  struct Chunk;
+  lensor_status layer(Chunk& chunk, int32_t index, Cache& cache, int64_t at, int64_t first, int64_t total,
+                      const Trace* trace);
+  lensor_status linear(Chunk& chunk, const float* x, int64_t cols, std::initializer_list<lensor_linear> jobs);
+
+  lensor_context* context_;
+  const lensor_ops* ops_;
+  const Model& model_;
+  const bool fast_;
+};
+
+} // namespace lensor

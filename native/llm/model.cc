@@ -1,0 +1,113 @@
+#include "model.h"
+#include "../core/mapped.h"
+#include "../quant/panel.h"
+#include <functional>
+#include <stdexcept>
+#include <unordered_map>
+
+namespace lensor {
+
+namespace {
+
+class Loader {
+public:
+  Loader(lensor_context* context, const lensor_ops* ops, const MappedFile& file, const std::vector<TensorSpec>& tensors)
+      : context_(context), ops_(ops), file_(file) {
+    for (const auto& tensor : tensors) tensors_[tensor.name] = &tensor;
+  }
+
+  bool has(const std::string& name) const { return tensors_.count(name) > 0; }
+
+  std::vector<float> vector(const std::string& name, int64_t length) {
+    const Weight weight = matrix(name, 1, length);
+    std::vector<float> values(length);
+    ops_->weight_row(&weight.view, 0, values.data());
+    return values;
+  }
+
+  // `head_width` is given for queries and keys: GGUF keeps each head's rows as pairs (2i, 2i + 1) that RoPE turns
+  // together, this engine as halves (i, i + d/2).
+  Weight matrix(const std::string& name, int64_t rows, int64_t cols, int64_t head_width = 0) {
+    const auto found = tensors_.find(name);
+    if (found == tensors_.end()) throw std::runtime_error("tensor " + name + " is missing");
+    const TensorSpec& tensor = *found->second;
+    if (tensor.rows != rows || tensor.cols != cols || !is_weight(tensor.dtype) ||
+        (is_quantized(tensor.dtype) && cols % LENSOR_BLOCK != 0))
+      throw std::runtime_error("tensor " + name + " has a shape or type that does not fit");
+    const int64_t bytes = row_bytes(tensor.dtype, cols);
+    if (static_cast<size_t>(bytes) * rows != tensor.bytes) throw std::runtime_error("tensor " + name + " has the wrong size");
+    if (context_->interrupted(context_)) throw std::runtime_error("interrupted");
+
+    const char* data = static_cast<const char*>(file_.at(tensor.offset, tensor.bytes));
+    std::vector<const void*> sources(rows);
+    for (int64_t row = 0; row < rows; row++) {
+      int64_t from = row;
+      if (head_width) {
+        const int64_t head = row / head_width, at = row % head_width, half = head_width / 2;
+        from = head * head_width + 2 * (at % half) + at / half;
+      }
+      sources[row] = data + from * bytes;
+    }
+    Weight weight;
+    weight.memory = Block(ops_->weight_bytes(tensor.dtype, rows, cols));
+    weight.view = {tensor.dtype, rows, cols, weight.memory.data()};
+    struct Pack {
+      const lensor_ops* ops;
+      const lensor_weight* weight;
+      const void* const* rows;
+    } pack{ops_, &weight.view, sources.data()};
+    const lensor_body body = [](void* arg, int64_t begin, int64_t end, int32_t) {
+      const Pack* p = static_cast<const Pack*>(arg);
+      p->ops->weight_pack(p->weight, p->rows, begin, end);
+    };
+    context_->parallel(context_, (rows + LENSOR_PANEL - 1) / LENSOR_PANEL, 16, body, &pack);
+    // The copy replaces the file's pages instead of standing beside them.
+    file_.forget(tensor.offset, tensor.bytes);
+    return weight;
+  }
+
+private:
+  lensor_context* context_;
+  const lensor_ops* ops_;
+  const MappedFile& file_;
+  std::unordered_map<std::string, const TensorSpec*> tensors_;
+};
+
+} // namespace
+
+std::shared_ptr<Model> load_model(lensor_context* context, const lensor_ops* ops, const std::string& path, size_t size,
+                                  const ModelSpec& spec, const std::vector<TensorSpec>& tensors) {
+  const MappedFile file(path, size);
+  Loader load(context, ops, file, tensors);
+  auto model = std::make_shared<Model>();
+  model->spec = spec;
+  const int64_t width = spec.width, d = spec.head_width, q = spec.heads * d, kv = spec.kv_heads * d, ff = spec.feed_forward;
+  model->embedding = load.matrix("token_embd.weight", spec.vocabulary, width);
+  if (load.has("output.weight")) model->head = load.matrix("output.weight", spec.vocabulary, width);
+  model->final_norm = load.vector("output_norm.weight", width);
+  model->layers.resize(spec.layers);
+  for (int32_t i = 0; i < spec.layers; i++) {
+    const std::string block = "blk." + std::to_string(i) + ".";
+    Layer& layer = model->layers[i];
+    layer.attention_norm = load.vector(block + "attn_norm.weight", width);
+    layer.feed_forward_norm = load.vector(block + "ffn_norm.weight", width);
+    layer.query = load.matrix(block + "attn_q.weight", q, width, d);
+    layer.key = load.matrix(block + "attn_k.weight", kv, width, d);
+    layer.value = load.matrix(block + "attn_v.weight", kv, width);
+    layer.output = load.matrix(block + "attn_output.weight", width, q);
+    layer.gate = load.matrix(block + "ffn_gate.weight", ff, width);
+    layer.up = load.matrix(block + "ffn_up.weight", ff, width);
+    layer.down = load.matrix(block + "ffn_down.weight", width, ff);
+  }
+  const auto count = [&](const Weight& weight) { model->bytes += weight.memory.bytes(); };
+  count(model->embedding), count(model->head);
+  model->bytes += width * sizeof(float);
+  for (const Layer& layer : model->layers) {
+    for (const Weight* weight : {&layer.query, &layer.key, &layer.value, &layer.output, &layer.gate, &layer.up, &layer.down})
+      count(*weight);
+    model->bytes += 2 * width * sizeof(float);
+  }
+  return model;
+}
+
+} // namespace lensor

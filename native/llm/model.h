@@ -1,0 +1,49 @@
+// A decoder's weights, packed for the back end, and its numbers. Loaded once, then only read.
+#pragma once
+#include "../core/memory.h"
+#include "../include/lensor_abi.h"
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace lensor {
+
+struct ModelSpec {
+  int32_t layers, width, heads, kv_heads, head_width, feed_forward, vocabulary;
+  float rope_theta, norm_epsilon;
+};
+
+struct TensorSpec {
+  std::string name; // GGUF's, "blk.3.attn_q.weight"
+  int32_t dtype;
+  int64_t rows, cols; // a vector has one row
+  size_t offset, bytes;
+};
+
+struct Weight {
+  lensor_weight view{};
+  Block memory;
+};
+
+struct Layer {
+  std::vector<float> attention_norm, feed_forward_norm;
+  Weight query, key, value, output, gate, up, down;
+};
+
+struct Model {
+  ModelSpec spec;
+  Weight embedding;
+  Weight head; // empty where the embedding is the head
+  std::vector<float> final_norm;
+  std::vector<Layer> layers;
+  size_t bytes = 0;
+
+  const lensor_weight& head_view() const { return head.memory.data() ? head.view : embedding.view; }
+};
+
+// Reads and packs the tensors of a GGUF file, whose header has been checked; checks ranges and shapes again. Polls the
+// context for interrupts. Throws std::runtime_error naming the tensor, or std::bad_alloc.
+std::shared_ptr<Model> load_model(lensor_context*, const lensor_ops*, const std::string& path, size_t size,
+                                  const ModelSpec&, const std::vector<TensorSpec>&);
+
+} // namespace lensor

@@ -1,0 +1,304 @@
+// Models and caches across the border. Meanings: lib/native.ts. Ids, shapes and ranges are checked here again; that a cache
+// belongs to its model is TypeScript's to say, that it has the model's shape is checked.
+#include "../llm/tasks.h"
+#include "env.h"
+#include "view.h"
+#include <cmath>
+#include <cstring>
+
+namespace lensor {
+
+namespace {
+
+int32_t field(napi_env env, napi_value object, const char* name, int64_t most) {
+  return static_cast<int32_t>(whole_of(env, property(env, object, name), 1, most));
+}
+
+ModelSpec read_spec(napi_env env, napi_value object) {
+  ModelSpec spec;
+  spec.layers = field(env, object, "layers", 1 << 10);
+  spec.width = field(env, object, "width", 1 << 16);
+  spec.heads = field(env, object, "heads", 1 << 10);
+  spec.kv_heads = field(env, object, "kvHeads", 1 << 10);
+  spec.head_width = field(env, object, "headWidth", 1 << 10);
+  spec.feed_forward = field(env, object, "feedForward", 1 << 20);
+  spec.vocabulary = field(env, object, "vocabulary", 1 << 22);
+  spec.rope_theta = static_cast<float>(number_of(env, property(env, object, "ropeTheta")));
+  spec.norm_epsilon = static_cast<float>(number_of(env, property(env, object, "normEpsilon")));
+  if (spec.heads % spec.kv_heads || spec.head_width % 2 || !(spec.rope_theta > 0)) throw Invalid("an impossible model");
+  return spec;
+}
+
+TensorSpec read_tensor(napi_env env, napi_value object) {
+  constexpr int64_t kMost = int64_t{1} << 48;
+  const auto whole = [&](const char* name) { return whole_of(env, property(env, object, name), 0, kMost); };
+  return {text_of(env, property(env, object, "name")),
+          static_cast<int32_t>(whole("type")),
+          whole("rows"),
+          whole("columns"),
+          static_cast<size_t>(whole("offset")),
+          static_cast<size_t>(whole("bytes"))};
+}
+
+napi_value load_model(napi_env env, napi_callback_info info) {
+  Arguments a(env, info, 4);
+  const std::string path = a.text(0);
+  const auto size = static_cast<size_t>(a.whole(1, 1, int64_t{1} << 48));
+  const ModelSpec spec = read_spec(env, a.at[2]);
+  std::vector<TensorSpec> tensors;
+  for (napi_value value : a.list(3)) tensors.push_back(read_tensor(env, value));
+  napi_value promise;
+  auto settler = make_promise(env, &promise);
+  auto loaded = std::make_shared<std::shared_ptr<Model>>();
+  const auto run = [=](lensor_context* context) {
+    *loaded = lensor::load_model(context, engine().ops(), path, size, spec, tensors);
+    return LENSOR_OK;
+  };
+  const auto value = [loaded](napi_env env) {
+    return wrap<Model>(env, std::move(*loaded), static_cast<int64_t>((*loaded)->bytes));
+  };
+  enqueue({"load", {}, {}, run, settles(settler, value)});
+  return promise;
+}
+
+CacheShape shape_of(const Model& model, int32_t dtype) {
+  return {model.spec.layers, model.spec.kv_heads, model.spec.head_width, dtype};
+}
+
+// Bytes are not told to V8 when a cache is made, since it holds none: it tells them of itself.
+napi_value wrap_cache(napi_env env, std::shared_ptr<Cache> cache) { return wrap<Cache>(env, std::move(cache), 0); }
+
+napi_value new_cache(napi_env env, napi_callback_info info) {
+  Arguments a(env, info, 2);
+  const auto model = unwrap<Model>(env, a.at[0]);
+  const auto dtype = static_cast<int32_t>(a.whole(1, LENSOR_F32, LENSOR_F16));
+  return wrap_cache(env, std::make_shared<Cache>(shape_of(*model, dtype)));
+}
+
+napi_value fork_cache(napi_env env, napi_callback_info info) {
+  Arguments a(env, info, 2);
+  const auto from = unwrap<Cache>(env, a.at[0]);
+  const int64_t length = a.whole(1, 0, int64_t{1} << 32);
+  auto to = std::make_shared<Cache>(from->shape());
+  const auto run = [=](lensor_context*) {
+    if (length > from->length()) throw std::runtime_error("the cache is shorter than that: an earlier step failed");
+    to->share(*from, length);
+    return LENSOR_OK;
+  };
+  enqueue({"fork", {}, {}, run, nullptr});
+  return wrap_cache(env, to);
+}
+
+napi_value cache_bytes(napi_env env, napi_callback_info info) {
+  Arguments a(env, info, 1);
+  return make_number(env, static_cast<double>(unwrap<Cache>(env, a.at[0])->bytes()));
+}
+
+template <typename T> napi_value release(napi_env env, napi_callback_info info) {
+  Arguments a(env, info, 1);
+  let_go(env, handle_of<T>(env, a.at[0]));
+  return nullptr;
+}
+
+// What every pass takes: model, cache, ids and where the cache must stand.
+struct Pass {
+  std::shared_ptr<Model> model;
+  std::shared_ptr<Cache> cache;
+  std::vector<int32_t> ids;
+  int64_t at = 0;
+
+  Pass(Arguments& a) : model(unwrap<Model>(a.env, a.at[0])), cache(unwrap<Cache>(a.env, a.at[1])), ids(a.integers(2)) {
+    const CacheShape &have = cache->shape(), want = shape_of(*model, have.dtype);
+    if (have.layers != want.layers || have.kv_heads != want.kv_heads || have.head_width != want.head_width)
+      throw Invalid("the cache has the shape of another model");
+    if (ids.empty()) throw Invalid("at least one id was expected");
+    for (int32_t id : ids)
+      if (id < 0 || id >= model->spec.vocabulary) throw Invalid("an id is no token of the model");
+  }
+  int64_t count() const { return static_cast<int64_t>(ids.size()); }
+  void check_place() const {
+    if (cache->length() != at)
+      throw std::runtime_error("the cache holds " + std::to_string(cache->length()) + " tokens where " + std::to_string(at) +
+                               " were expected: an earlier step failed or was interrupted");
+  }
+};
+
+BufferRef floats(int64_t count) { return std::make_shared<Buffer>(static_cast<size_t>(count) * sizeof(float)); }
+napi_value handle(napi_env env, const BufferRef& buffer) {
+  return wrap<Buffer>(env, buffer, static_cast<int64_t>(buffer->bytes));
+}
+
+napi_value forward(napi_env env, napi_callback_info info) {
+  Arguments a(env, info, 6);
+  Pass pass(a);
+  pass.at = a.whole(3, 0, int64_t{1} << 32);
+  const bool fast = a.flag(4), wants = a.flag(5);
+  // Without logits the empty buffer still tells when, and whether, it was done.
+  BufferRef out = floats(wants ? pass.count() * pass.model->spec.vocabulary : 0);
+  napi_value result = handle(env, out);
+  const auto run = [=](lensor_context* context) {
+    pass.check_place();
+    return lensor::forward(context, engine().ops(), *pass.model, *pass.cache, pass.ids.data(), pass.count(), fast,
+                           wants ? out->memory.as<float>() : nullptr, nullptr);
+  };
+  enqueue({"forward", {}, {out}, run, nullptr});
+  return result;
+}
+
+napi_value trace(napi_env env, napi_callback_info info) {
+  Arguments a(env, info, 3);
+  Pass pass(a);
+  const ModelSpec& s = pass.model->spec;
+  const int64_t T = pass.count(), d = s.head_width;
+  BufferRef residual = floats((s.layers + 1) * T * s.width), query = floats(s.layers * s.heads * T * d),
+            key = floats(s.layers * s.kv_heads * T * d), head = floats(s.layers * T * s.heads * d);
+  napi_value result = make_object(env, {{"residual", handle(env, residual)},
+                                        {"query", handle(env, query)},
+                                        {"key", handle(env, key)},
+                                        {"head", handle(env, head)}});
+  const auto run = [=](lensor_context* context) {
+    pass.check_place();
+    const Trace keep{residual->memory.as<float>(), query->memory.as<float>(), key->memory.as<float>(),
+                     head->memory.as<float>()};
+    return lensor::forward(context, engine().ops(), *pass.model, *pass.cache, pass.ids.data(), pass.count(), false, nullptr,
+                           &keep);
+  };
+  enqueue({"trace", {}, {residual, query, key, head}, run, nullptr});
+  return result;
+}
+
+napi_value score(napi_env env, napi_callback_info info) {
+  Arguments a(env, info, 4);
+  Pass pass(a);
+  const bool fast = a.flag(3);
+  BufferRef out = floats(pass.count() - 1);
+  napi_value result = handle(env, out);
+  const auto run = [=](lensor_context* context) {
+    pass.check_place();
+    return lensor::score(context, engine().ops(), *pass.model, *pass.cache, pass.ids.data(), pass.count(), fast,
+                         out->memory.as<float>());
+  };
+  enqueue({"score", {}, {out}, run, nullptr});
+  return result;
+}
+
+template <typename T>
+napi_value typed_array(napi_env env, const std::vector<T>& values, napi_typedarray_type type) {
+  void* data;
+  napi_value buffer, array;
+  check(napi_create_arraybuffer(env, values.size() * sizeof(T), &data, &buffer));
+  if (!values.empty()) std::memcpy(data, values.data(), values.size() * sizeof(T));
+  check(napi_create_typedarray(env, type, values.size(), buffer, 0, &array));
+  return array;
+}
+
+napi_value decode(napi_env env, napi_callback_info info) {
+  Arguments a(env, info, 7);
+  Pass pass(a);
+  pass.at = a.whole(3, 0, int64_t{1} << 32);
+  const bool fast = a.flag(4);
+  const napi_value options = a.at[5];
+  const auto number = [&](const char* name) { return number_of(env, property(env, options, name)); };
+  SamplerSpec sampler;
+  sampler.temperature = static_cast<float>(number("temperature"));
+  sampler.top_k = static_cast<int32_t>(whole_of(env, property(env, options, "topK"), 0, INT32_MAX));
+  sampler.top_p = static_cast<float>(number("topP"));
+  sampler.min_p = static_cast<float>(number("minP"));
+  sampler.repetition_penalty = static_cast<float>(number("repetitionPenalty"));
+  sampler.seed = static_cast<uint64_t>(whole_of(env, property(env, options, "seed"), 0, int64_t{1} << 53));
+  sampler.seen = integers_of(env, property(env, options, "seen"));
+  const auto drawn = static_cast<uint64_t>(whole_of(env, property(env, options, "drawn"), 0, int64_t{1} << 53));
+  const std::vector<int32_t> ends = integers_of(env, property(env, options, "ends"));
+  for (int32_t id : sampler.seen)
+    if (id < 0 || id >= pass.model->spec.vocabulary) throw Invalid("an id is no token of the model");
+  if (!(sampler.temperature >= 0) || !(sampler.repetition_penalty > 0)) throw Invalid("an impossible sampler");
+  const int64_t most = a.whole(6, 1, 1 << 20);
+
+  napi_value promise;
+  auto settler = make_promise(env, &promise);
+  auto out = std::make_shared<Drawn>();
+  const auto run = [=](lensor_context* context) mutable {
+    pass.check_place();
+    return lensor::decode(context, engine().ops(), *pass.model, *pass.cache, pass.ids.data(), pass.count(), fast, sampler,
+                          drawn, ends, most, *out);
+  };
+  const auto value = [out](napi_env env) {
+    return make_object(env, {{"tokens", typed_array(env, out->tokens, napi_int32_array)},
+                             {"logprobs", typed_array(env, out->logprobs, napi_float32_array)}});
+  };
+  enqueue({"generate", {}, {}, run, settles(settler, value)});
+  return promise;
+}
+
+napi_value lens(napi_env env, napi_callback_info info) {
+  Arguments a(env, info, 4);
+  const auto model = unwrap<Model>(env, a.at[0]);
+  const BufferRef input = unwrap<Buffer>(env, a.at[1]);
+  std::vector<lensor_view> views = read_views(a.doubles(2), {input});
+  const int64_t k = a.whole(3, 1, model->spec.vocabulary);
+  lensor_view stream = views.at(0);
+  if (stream.rank != 2 || stream.dtype != LENSOR_F32 || !is_contiguous(stream) || stream.shape[1] != model->spec.width)
+    throw Invalid("rows of the model's stream were expected");
+  const int64_t rows = stream.shape[0];
+  BufferRef probabilities = floats(rows * k), ids = std::make_shared<Buffer>(rows * k * sizeof(int64_t));
+  napi_value pair;
+  check(napi_create_array_with_length(env, 2, &pair));
+  check(napi_set_element(env, pair, 0, handle(env, probabilities)));
+  check(napi_set_element(env, pair, 1, handle(env, ids)));
+  const auto run = [=](lensor_context* context) mutable {
+    point_at(stream, *input);
+    return lensor::lens(context, engine().ops(), *model, static_cast<const float*>(stream.data), rows, k,
+                        probabilities->memory.as<float>(), ids->memory.as<int64_t>());
+  };
+  enqueue({"logitLens", {input}, {probabilities, ids}, run, nullptr});
+  return pair;
+}
+
+napi_value attention_map(napi_env env, napi_callback_info info) {
+  Arguments a(env, info, 5);
+  const BufferRef queries = unwrap<Buffer>(env, a.at[0]), keys = unwrap<Buffer>(env, a.at[2]);
+  lensor_view q = read_views(a.doubles(1), {queries}).at(0), k = read_views(a.doubles(3), {keys}).at(0);
+  const bool mass = a.flag(4);
+  for (const lensor_view* v : {&q, &k})
+    if (v->rank != 3 || v->dtype != LENSOR_F32 || !is_contiguous(*v) || v->shape[1] != q.shape[1] || v->shape[2] != q.shape[2])
+      throw Invalid("queries and keys of one shape were expected");
+  const int64_t heads = q.shape[0], kv_heads = k.shape[0], T = q.shape[1], d = q.shape[2];
+  if (heads < 1 || kv_heads < 1 || heads % kv_heads || T < 1) throw Invalid("heads that share keys evenly were expected");
+  BufferRef out = floats(mass ? heads * T : heads * T * T);
+  napi_value result = handle(env, out);
+  const auto run = [=](lensor_context* context) mutable {
+    point_at(q, *queries), point_at(k, *keys);
+    float* to = out->memory.as<float>();
+    const lensor_attention_map map{static_cast<int32_t>(heads),
+                                   static_cast<int32_t>(kv_heads),
+                                   static_cast<int32_t>(d),
+                                   T,
+                                   static_cast<const float*>(q.data),
+                                   static_cast<const float*>(k.data),
+                                   1.0f / std::sqrt(static_cast<float>(d)),
+                                   mass ? nullptr : to,
+                                   mass ? to : nullptr};
+    return engine().ops()->attention_map(context, &map);
+  };
+  enqueue({mass ? "keyMass" : "attention", {queries, keys}, {out}, run, nullptr});
+  return result;
+}
+
+} // namespace
+
+void add_models(napi_env env, napi_value exports) {
+  add(env, exports, "loadModel", entry<load_model>);
+  add(env, exports, "releaseModel", entry<release<Model>>);
+  add(env, exports, "newCache", entry<new_cache>);
+  add(env, exports, "forkCache", entry<fork_cache>);
+  add(env, exports, "cacheBytes", entry<cache_bytes>);
+  add(env, exports, "releaseCache", entry<release<Cache>>);
+  add(env, exports, "forward", entry<forward>);
+  add(env, exports, "trace", entry<trace>);
+  add(env, exports, "score", entry<score>);
+  add(env, exports, "decode", entry<decode>);
+  add(env, exports, "lens", entry<lens>);
+  add(env, exports, "attentionMap", entry<attention_map>);
+}
+
+} // namespace lensor
