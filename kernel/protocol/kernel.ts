@@ -2,11 +2,16 @@
 // Relies on sockets for messages and on a Session for the language. Executions run one by one in order of arrival;
 // everything else is answered at once, also while a cell computes.
 
+import { setTimeout as pause } from "node:timers/promises";
 import { History } from "./history.ts";
 import { toCodePoints, toUnits } from "./offsets.ts";
 import type { Failure, Frontend, Output, Session } from "./session.ts";
 import type { RequestChannel, Sockets } from "./sockets.ts";
 import { type Json, type Message, PROTOCOL_VERSION } from "./wire.ts";
+
+/** How long nothing more may come before what was sent with a failed cell counts as here; and the longest wait. */
+const GATHER_MS = 15;
+const GATHER_MOST_MS = 300;
 
 interface Queued {
   readonly message: Message;
@@ -91,6 +96,8 @@ export class Kernel {
 
     const failure = code.trim() ? await this.#run(code, silent, count, message) : undefined;
     if (failure && !silent) this.#sockets.publish(message, "error", { ...failure });
+    const stops = failure && content.stop_on_error !== false;
+    if (stops) await this.#gather();
     const outcome = failure ? { status: "error", ...failure } : { status: "ok", payload: [] };
     this.#sockets.reply(
       channel,
@@ -99,7 +106,7 @@ export class Kernel {
       { ...outcome, execution_count: count, user_expressions: {} },
       { started: message.header.date, ...(metadata.cellId ? { cellId: metadata.cellId } : {}) },
     );
-    if (failure && content.stop_on_error !== false) this.#abortQueued();
+    if (stops) this.#abortQueued();
     this.#status("idle", message);
   }
 
@@ -143,6 +150,18 @@ export class Kernel {
         const transient = output.id === undefined ? {} : { display_id: output.id };
         return publish(parent, output.type, { data: output.data, metadata: {}, transient });
       }
+    }
+  }
+
+  /**
+   * "Run all" sends its cells one after another: those sent with the cell that failed may still be under way, and would
+   * run as if nothing had happened. The reply waits for them; who has not seen it cannot have sent a new request.
+   */
+  async #gather(): Promise<void> {
+    const limit = performance.now() + GATHER_MOST_MS;
+    for (let before = -1; before !== this.#queue.length && performance.now() < limit; ) {
+      before = this.#queue.length;
+      await pause(GATHER_MS);
     }
   }
 

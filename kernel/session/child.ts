@@ -4,6 +4,7 @@
 import { writeFileSync } from "node:fs";
 import { Socket } from "node:net";
 import { Worker } from "node:worker_threads";
+import { hideBookkeeping } from "./bookkeeping.ts";
 import { failureOf, mapStacks } from "./errors.ts";
 import { answerInput, installGlobals } from "./host.ts";
 import { COMMANDS, type Command, emit, lines } from "./link.ts";
@@ -14,6 +15,7 @@ import { captureStreams, flush, write } from "./streams.ts";
 
 mapStacks();
 hideGuards();
+hideBookkeeping();
 captureStreams();
 trackIntervals();
 const modules = new Modules(process.cwd());

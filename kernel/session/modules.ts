@@ -55,13 +55,20 @@ export class Modules {
 
   /** `await import(specifier)` from the notebook's folder. */
   async import(specifier: unknown, options?: ImportOptions): Promise<Namespace> {
+    const here = new Error();
     const name = String(specifier);
-    if (isFile(name)) await (this.#hooked ??= hook());
-    this.#dropEdited();
-    const namespace = await this.#load(name, options);
-    this.#noteLoaded();
-    this.loaded.set(name, namespace);
-    return namespace;
+    try {
+      if (isFile(name)) await (this.#hooked ??= hook());
+      this.#dropEdited();
+      const namespace = await this.#load(name, options);
+      this.#noteLoaded();
+      this.loaded.set(name, namespace);
+      return namespace;
+    } catch (error) {
+      // An error of the loader has no frame of the cell: the import's own line is where it happened.
+      placeLike(error, here);
+      throw error;
+    }
   }
 
   /** Files of the person's own that CommonJS has loaded, outside of any package. */
@@ -118,11 +125,11 @@ export class Modules {
     attributes: Record<string, string>,
   ): Promise<Namespace> {
     const here = new Error();
+    const options = Object.keys(attributes).length ? { with: attributes } : undefined;
+    const namespace = await this.import(specifier, options);
     try {
-      const options = Object.keys(attributes).length ? { with: attributes } : undefined;
-      return this.#checked(specifier, required, await this.import(specifier, options));
+      return this.#checked(specifier, required, namespace);
     } catch (error) {
-      // An error of the loader has no frame of the cell: the import's own line is where it happened.
       placeLike(error, here);
       throw error;
     }

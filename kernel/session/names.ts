@@ -3,6 +3,7 @@
 
 import { memberNames, previewText, typeName } from "../language/facts.ts";
 import { complete as completeIn, inspectAt, type Names } from "../language/language.ts";
+import { hideNotes } from "./bookkeeping.ts";
 import { exportNames } from "./exports.ts";
 import type { NameFacts } from "./link.ts";
 import type { Modules } from "./modules.ts";
@@ -12,7 +13,9 @@ const MAX_FACTS = 300;
 
 function read(binding: Binding | undefined): { value: unknown } | undefined {
   try {
-    return binding && { value: binding.get() };
+    const found = binding && { value: binding.get() };
+    hideNotes(found?.value);
+    return found;
   } catch {
     return undefined;
   }

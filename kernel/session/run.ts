@@ -2,6 +2,7 @@
 // Relies on AsyncLocalStorage to follow the run through every await, timer and callback it starts.
 
 import { AsyncLocalStorage } from "node:async_hooks";
+import { inspect } from "node:util";
 import { createFlag, isPending } from "./flag.ts";
 
 /** Thrown into code that was stopped. Compiled cells let it through their own `catch`. */
@@ -60,6 +61,11 @@ export class Run {
   invalidate(): void {
     this.#stop(new Interrupt("the cell was run again"));
     this.#invalidate();
+  }
+
+  /** Node's handles hold their run, and print it with everything it holds. */
+  [inspect.custom](): string {
+    return `[${this.label}]`;
   }
 
   #stop(reason: Interrupt): void {

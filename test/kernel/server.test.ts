@@ -123,6 +123,14 @@ describe.skipIf(!available)("a Jupyter server (needs jupyter_server in .venv)", 
     expect((await second.done).reply.status).toBe("aborted");
   });
 
+  test("also those that were sent with it and are still under way", async () => {
+    const codes = ["const bad = ;", ...Array.from({ length: 80 }, (_, i) => `${i}`)];
+    const replies = codes.map((code) => kernel.requestExecute({ code, stop_on_error: true }).done);
+    const statuses = (await Promise.all(replies)).map(({ content }) => content.status);
+    expect(statuses).toEqual(["error", ...Array.from({ length: 80 }, () => "aborted")]);
+    expect((await run("1 + 1")).result).toBe("2");
+  });
+
   test("restarts with no names left", async () => {
     await run("const before = 1;");
     await kernel.restart();

@@ -19,6 +19,8 @@ describe("values", () => {
     ["Promise.resolve([1])", "[ 1 ]"],
     ["new Map([[1, { a: 2 }]])", "Map(1) { 1 => { a: 2 } }"],
     ["({ get x() { throw new Error('ran') } })", "{ x: [Getter] }"],
+    ["[Promise.resolve(1), (async () => [2])()]", "[ Promise { 1 }, Promise { [ 2 ] } ]"],
+    ["class Later extends Promise<number> {} [Later.resolve(1)]", "[ Later [Promise] { 1 } ]"],
     ["null", "null"],
     ["let unshown = 5", undefined],
     ["void 5", undefined],
@@ -59,6 +61,14 @@ describe("values", () => {
   test("a display that is no bundle is a clear error", async () => {
     const { failure } = await session.run(`(${drawn("5")})`);
     expect(failure?.evalue).toMatch(/MIME bundle.*this one is 5/);
+  });
+
+  test("what Node notes on timers and handles is not shown", async () => {
+    const timer = await session.run("setTimeout(() => {}, 1)");
+    expect(timer.text).toMatch(/^Timeout \{/);
+    expect(timer.text).not.toMatch(/asyncId|kResourceStore/);
+    const { text } = await session.run("import net from 'node:net'; net.createServer().listen(0).unref()");
+    expect(text).not.toMatch(/AbortController/);
   });
 
   test("huge values are cut", async () => {

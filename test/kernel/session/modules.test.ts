@@ -88,6 +88,7 @@ test.each([
   ["import nope from './two.ts'", /no export named "default".*import \{ \.\.\. \}/],
   ["import 'not-there'", /Cannot find the package "not-there".*npm install not-there/],
   ["import './gone.ts'", /There is no file .*gone.ts/],
+  ["await import('./gone.ts')", /There is no file .*gone.ts/],
 ])("a clear error at the import's line: %s", async (code, message) => {
   const { failure } = await session.run(`1;\n${code}`);
   expect(failure?.evalue).toMatch(message);
