@@ -47,7 +47,7 @@ export function complete(names: Names, code: string, cursor: number): Completion
     for (const name of Object.getOwnPropertyNames(globalThis)) add(name, kindOf(globalThis, name));
     if (at.prefix) for (const word of KEYWORDS) add(word, "keyword");
   }
-  const matches = [...found.keys()].sort(plainFirst);
+  const matches = [...found.keys()].sort(at.chain.length ? ownFirst : plainFirst);
   return { matches, start: at.start, end: at.end, types: matches.map((name) => found.get(name)!) };
 }
 
@@ -67,9 +67,18 @@ export function inspectAt(names: Names, code: string, cursor: number): Inspectio
 }
 
 function follow(names: Names, path: readonly string[]): { value: unknown } | undefined {
-  let target = names.value(path[0]!) ?? peek(globalThis, path[0]!);
+  let target = names.value(path[0]!) ?? global(path[0]!);
   for (const name of path.slice(1)) target = target && peek(target.value, name);
   return target;
+}
+
+/** Node's own globals that hide behind getters, which are known to do nothing else. */
+const BEHIND_GETTERS = new Set(["process", "Buffer", "crypto", "performance", "navigator"]);
+
+function global(name: string): { value: unknown } | undefined {
+  if (BEHIND_GETTERS.has(name) && name in globalThis)
+    return { value: (globalThis as Record<string, unknown>)[name] };
+  return peek(globalThis, name);
 }
 
 function kindOf(holder: unknown, name: string): string {
@@ -87,6 +96,13 @@ function builtin(specifier: string): object | undefined {
   return specifier.startsWith("node:") || builtinModules.includes(specifier)
     ? (require(specifier) as object)
     : undefined;
+}
+
+const EVERYWHERE = new Set(Object.getOwnPropertyNames(Object.prototype));
+
+/** What every object has comes last: it is hardly ever what is looked for. */
+function ownFirst(a: string, b: string): number {
+  return Number(EVERYWHERE.has(a)) - Number(EVERYWHERE.has(b)) || plainFirst(a, b);
 }
 
 function plainFirst(a: string, b: string): number {

@@ -55,6 +55,11 @@ describe("completion", () => {
     expect(at("const b = zebraCo| + 1")).toEqual(["zebraCount"]);
   });
 
+  test("of members, what every object has comes last", () => {
+    expect(at("nested.|").slice(0, 2)).toEqual(["inner", "constructor"]);
+    expect(at("animal.|").slice(0, 3)).toEqual(["legs", "secret", "walk"]);
+  });
+
   test.each([
     ["animal.le|", ["legs"]],
     ["animal.wa|", ["walk"]],
@@ -64,6 +69,8 @@ describe("completion", () => {
     ["list[1].na|", ["name"]],
     ["nested['inner'].de|", ["deep"]],
     ["Math.sq|", ["sqrt"]],
+    ["process.platf|", ["platform"]],
+    ["Buffer.byteL|", ["byteLength"]],
     ["setTim|", ["setTimeout"]],
     ["awa|", ["await"]],
     ["import { readFileS| } from 'node:fs'", ["readFileSync"]],
