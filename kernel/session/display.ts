@@ -26,11 +26,15 @@ export function plainText(value: unknown): string {
   return `${text.slice(0, MAX_TEXT)}\n... ${text.length - MAX_TEXT} more characters`;
 }
 
-/** The bundle to show for a value; undefined when the value asked to show nothing. */
-export async function bundleOf(value: unknown): Promise<MimeBundle | undefined> {
+type Shown = MimeBundle | undefined;
+
+/** The bundle to show for a value, at once where the value has it at once; undefined when it asked to show nothing. */
+export function bundleOf(value: unknown): Shown | Promise<Shown> {
   if (!canDisplay(value)) return { "text/plain": plainText(value) };
-  const bundle = await value[DISPLAY]();
-  return bundle === undefined || bundle === null ? undefined : checkBundle(bundle);
+  const check = (bundle: unknown): Shown =>
+    bundle === undefined || bundle === null ? undefined : checkBundle(bundle);
+  const bundle = value[DISPLAY]();
+  return bundle instanceof Promise ? bundle.then(check) : check(bundle);
 }
 
 /** A bundle as the protocol carries it: an object from MIME types to JSON, bytes in base64. */

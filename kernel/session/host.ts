@@ -2,7 +2,7 @@
 // Relies on the run whose code is calling. The kernel imports no library: libraries look here, and find nothing in plain Node.
 
 import { randomUUID } from "node:crypto";
-import { bundleOf, checkBundle } from "./display.ts";
+import { bundleOf, canDisplay, checkBundle } from "./display.ts";
 import { type Command, emit, type MimeBundle } from "./link.ts";
 import { currentRun, flag } from "./run.ts";
 import { flush } from "./streams.ts";
@@ -44,8 +44,9 @@ export const host: Host = {
   },
 };
 
-/** Waits for what libraries still have to finish or report for this cell. */
+/** Waits for what this cell still has to show, and for what libraries have to finish or report for it. */
 export async function drainCell(): Promise<void> {
+  await Promise.all(currentRun()?.displays ?? []);
   for (const drain of drains) await drain();
 }
 
@@ -65,14 +66,27 @@ export function answerInput({ id, text, refused }: Extract<Command, { op: "input
   else question?.reject(new Error(refused));
 }
 
+/** Shows in the order of the calls as far as values have their bundles at once; the cell's end waits for the others. */
+function display(value: unknown): Promise<void> {
+  const displays = currentRun()?.displays;
+  const shown = showNow(value);
+  const settled = () => displays?.delete(shown);
+  displays?.add(shown);
+  shown.then(settled, settled);
+  return shown;
+}
+
+async function showNow(value: unknown): Promise<void> {
+  const bundle = bundleOf(value instanceof Promise && !canDisplay(value) ? await value : value);
+  const ready = bundle instanceof Promise ? await bundle : bundle;
+  if (ready) host.display(ready);
+}
+
 /** Globals of every cell: `display(value)` shows now, `await prompt("name?")` asks through the front end. */
 export function installGlobals(require: NodeJS.Require): void {
   const globals = {
     [Symbol.for("lensor.host")]: host,
-    async display(value: unknown): Promise<void> {
-      const bundle = await bundleOf(value);
-      if (bundle) host.display(bundle);
-    },
+    display,
     prompt(text: unknown = "", options: { password?: boolean } = {}): Promise<string> {
       const id = ++inputs;
       flush();

@@ -88,9 +88,22 @@ export function lines<T>(receive: (message: T) => void): (chunk: Buffer) => void
 
 const pause = new Int32Array(new SharedArrayBuffer(4));
 
+/** @throws when a bundle holds what JSON cannot: that is the mistake of whoever made it. */
+function encodeEvent(event: Event): string {
+  try {
+    return encode(event);
+  } catch (error) {
+    if (!("data" in event)) throw error;
+    const types = Object.keys(event.data).join(", ");
+    throw new TypeError(
+      `A display (${types}) has to be JSON, and this one is not: ${(error as Error).message}`,
+    );
+  }
+}
+
 /** Writes an event from the child, waiting while the pipe is full. */
 export function emit(event: Event): void {
-  let bytes = Buffer.from(encode(event));
+  let bytes = Buffer.from(encodeEvent(event));
   while (bytes.length) {
     try {
       bytes = bytes.subarray(writeSync(EVENTS, bytes));

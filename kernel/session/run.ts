@@ -28,6 +28,8 @@ export class Run {
   readonly invalidation: Promise<void>;
   /** Timers that repeat until the run is over for good. */
   readonly timers = new Set<NodeJS.Timeout>();
+  /** What was asked to be shown and is not there yet: the cell's end waits for it. */
+  readonly displays = new Set<Promise<void>>();
   cancelled = false;
   #reject!: (reason: Interrupt) => void;
   #invalidate!: () => void;

@@ -27,6 +27,13 @@ export function stripAnsi(text: string): string {
   return text.replace(SEQUENCE, "");
 }
 
+/** What a terminal shows in the end: a carriage return goes back to the line's start, and what follows writes over it. */
+export function overwritten(text: string): string {
+  const line = (written: string): string =>
+    written.split("\r").reduce((before, part) => part + before.slice(part.length));
+  return text.includes("\r") ? text.replaceAll("\r\n", "\n").split("\n").map(line).join("\n") : text;
+}
+
 /** Bold, faint and the sixteen colours; other sequences vanish. */
 export function ansiToHtml(text: string): string {
   let html = "";

@@ -8,7 +8,7 @@ import { createRequire } from "node:module";
 import { basename } from "node:path";
 import { gzipSync } from "node:zlib";
 import { Marked } from "marked";
-import { ansiToHtml, escapeHtml, scriptJson } from "./escape.ts";
+import { ansiToHtml, escapeHtml, overwritten, scriptJson } from "./escape.ts";
 import { highlight } from "./highlight.ts";
 import type { Json, Notebook } from "./notebook.ts";
 import { STYLE } from "./style.ts";
@@ -84,7 +84,7 @@ function markdown(source: string): string {
 function outputHtml(output: Json, figures: unknown[]): string {
   switch (output.output_type) {
     case "stream":
-      return `<pre class="stream ${output.name === "stderr" ? "stderr" : ""}">${ansiToHtml(String(output.text))}</pre>`;
+      return `<pre class="stream ${output.name === "stderr" ? "stderr" : ""}">${ansiToHtml(overwritten(String(output.text)))}</pre>`;
     case "error":
       return `<pre class="error">${ansiToHtml((output.traceback as string[]).join("\n"))}</pre>`;
     default:

@@ -25,7 +25,8 @@ th, td { padding: 0.3rem 0.8rem 0.3rem 0; border-bottom: 1px solid var(--line); 
 pre, code { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; }
 pre { font-size: 13px; line-height: 1.55; margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; }
 .cell { position: relative; margin-top: 1.1rem; }
-.count { position: absolute; right: 100%; margin-right: 0.7rem; top: 0.75rem; color: var(--soft); font: 12px ui-monospace, monospace; }
+.count { position: absolute; right: 100%; margin-right: 0.7rem; top: 0.75rem; color: var(--soft);
+  font: 12px ui-monospace, monospace; white-space: nowrap; }
 .code { background: var(--code); border-radius: 6px; padding: 0.7rem 1rem; overflow-x: auto; }
 .outputs { margin: 0.5rem 0 1.4rem; display: grid; gap: 0.5rem; padding-left: 1rem; grid-template-columns: minmax(0, 1fr); }
 .outputs img { max-width: 100%; }

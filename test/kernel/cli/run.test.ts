@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { escapeHtml, scriptJson } from "../../../kernel/cli/run/escape.ts";
+import { escapeHtml, overwritten, scriptJson } from "../../../kernel/cli/run/escape.ts";
 import { packageRoot } from "../../../kernel/session/root.ts";
 
 let folder: string;
@@ -217,6 +217,10 @@ test("node --import lensor/register runs a TypeScript file", async () => {
   expect(stdout).toBe("exact 2 object\n");
   expect(status).toBe(1);
   expect(stderr).toMatch(/experiment\.ts:5:/);
+});
+
+test("a progress line shows its last state", () => {
+  expect(overwritten("a\n\r10 %\r20 %\nlong\rab\r\nend\r")).toBe("a\n20 %\nabng\nend");
 });
 
 test("text and JSON cannot break out of the page", () => {

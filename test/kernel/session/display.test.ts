@@ -191,6 +191,25 @@ describe("the host seam", () => {
 });
 
 describe("globals of a cell", () => {
+  test("display(value) without await keeps its place, and the cell's end waits for what takes longer", async () => {
+    const { outputs } = await session.run(`
+      display(${drawn('{ "text/plain": "first" }')}); console.log("second");
+      display(new Promise((r) => setTimeout(() => r("late"), 60))); void 0`);
+    expect(outputs).toMatchObject([
+      { type: "display_data", data: { "text/plain": "first" } },
+      { type: "stream", text: "second\n" },
+      { type: "display_data", data: { "text/plain": "'late'" } },
+    ]);
+    const broken = drawn("new Promise((_, r) => setTimeout(() => r(new Error('no bundle')), 30))");
+    const { failure } = await session.run(`display(${broken}); 1`);
+    expect(failure?.evalue).toBe("no bundle");
+  });
+
+  test("a bundle that is not JSON is a clear error", async () => {
+    const { failure } = await session.run(`(${drawn('{ "application/json": { n: 1n } }')})`);
+    expect(failure?.evalue).toMatch(/A display \(application\/json\) has to be JSON.*BigInt/);
+  });
+
   test("display(value) shows in between", async () => {
     const { outputs } = await session.run(`await display(${drawn('{ "text/html": "<p>" }')}); 7`);
     expect(outputs.map((o) => o.type)).toEqual(["display_data", "execute_result"]);
