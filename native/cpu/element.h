@@ -1,5 +1,5 @@
-// The element types: sizes, and blocks of them as f32 or i64 and back. Floats compute in f32, everything else in i64 or
-// in its own type. Included by the tensor kernels; see vec.h for what it may include.
+// The element types: sizes, and blocks of them as f32 or i64 and back. Floats compute in f32, everything else
+// in i64 or in its own type. Included by the tensor kernels; see vec.h for what it may include.
 #pragma once
 #include "../include/lensor_abi.h"
 #include "vec.h"
@@ -60,13 +60,17 @@ static inline void put_f32(int32_t dtype, const float* from, int64_t n, void* to
   uint16_t* p = (uint16_t*)to;
   int64_t i = 0;
   for (; i + 16 <= n; i += 16)
-    if (dtype == LENSOR_F16) store_f16(p + i, load(from + i));
-    else store_bf16(p + i, load(from + i));
+    if (dtype == LENSOR_F16)
+      store_f16(p + i, load(from + i));
+    else
+      store_bf16(p + i, load(from + i));
   if (i < n) {
     uint16_t rest[16];
     f32v part = load_part(from + i, (int)(n - i), 0);
-    if (dtype == LENSOR_F16) store_f16(rest, part);
-    else store_bf16(rest, part);
+    if (dtype == LENSOR_F16)
+      store_f16(rest, part);
+    else
+      store_bf16(rest, part);
     memcpy(p + i, rest, (size_t)(n - i) * 2);
   }
 }

@@ -1,5 +1,6 @@
-// Elementary functions on sixteen f32 lanes, each lane by itself: no value depends on its neighbours. Within about two
-// units in the last place over the whole range, infinities and NaN as in C. Polynomials: Moshier's Cephes, single precision.
+// Elementary functions on sixteen f32 lanes, each lane by itself: no value depends on its neighbours. Within
+// about two units in the last place over the whole range, infinities and NaN as in C. Polynomials: Moshier's
+// Cephes, single precision.
 #pragma once
 #include "vec.h"
 
@@ -19,7 +20,8 @@ LENSOR_INLINE f32v with_sign(f32v magnitude, f32v x) {
   return from_bits(addi(bits(magnitude), andi(bits(x), set1i(INT32_MIN))));
 }
 
-// exp over the whole range: vexp stops where its power of two does, so far from zero it is squared from the half.
+// exp over the whole range: vexp stops where its power of two does, so far from zero it is squared from the
+// half.
 LENSOR_INLINE f32v vexp_wide(f32v x) {
   f32v half = vexp(mul(x, set1(0.5f)));
   return where_gt(vabs(x), set1(87.0f), mul(half, half), vexp(x));
@@ -68,10 +70,10 @@ LENSOR_INLINE f32v vsigmoid(f32v x) {
   return where_gt(zero(), x, mul(e, upper), upper);
 }
 
-// The complement of erf for x >= 0.
-LENSOR_INLINE f32v verfc_positive(f32v x) {
-  static constexpr float kErf[] = {7.853861353153693e-5f, -8.010193625184903e-4f, 5.188327685732524e-3f,
-                                   -2.685381193529856e-2f, 1.128358514861418e-1f, -3.761262582423300e-1f,
+// erfc(a / sqrt 2) for 0 <= a: twice the tail of the normal distribution above a.
+LENSOR_INLINE f32v vtail(f32v a) {
+  static constexpr float kErf[] = {7.853861353153693e-5f,  -8.010193625184903e-4f, 5.188327685732524e-3f,
+                                   -2.685381193529856e-2f, 1.128358514861418e-1f,  -3.761262582423300e-1f,
                                    1.128379165726710e+0f};
   static constexpr float kNear[] = {2.326819970068386e-2f,  -1.387039388740657e-1f, 3.687424674597105e-1f,
                                     -5.824733027278666e-1f, 6.210004621745983e-1f,  -4.944515323274145e-1f,
@@ -79,22 +81,22 @@ LENSOR_INLINE f32v verfc_positive(f32v x) {
   static constexpr float kFar[] = {-1.047766399936249e+1f, 1.297719955372516e+1f,  -7.495518717768503e+0f,
                                    2.921019019210786e+0f,  -1.015265279202700e+0f, 4.218463358204948e-1f,
                                    -2.820767439740514e-1f, 5.641895067754075e-1f};
-  const f32v one = set1(1.0f);
-  f32v z = mul(x, x);
+  const f32v one = set1(1.0f), half = set1(0.5f);
+  f32v x = mul(a, set1(0.70710678118f)), z = mul(x, x);
   f32v small = sub(one, mul(x, polynomial(z, kErf)));
   f32v q = div(one, x), y = mul(q, q);
   f32v p = where_gt(set1(2.0f), x, polynomial(y, kNear), polynomial(y, kFar));
-  // exp(-z) with the rounding error of z put back.
-  f32v error = fma(x, x, sub(zero(), z));
-  f32v e = vexp_wide(sub(zero(), z));
-  f32v large = mul(mul(sub(e, mul(e, error)), q), p);
-  return where_gt(one, x, small, large);
+  // exp(-a^2 / 2) with the rounding error of the square put back: it would grow with a^2.
+  f32v square = mul(a, a), error = fma(a, a, sub(zero(), square));
+  f32v e = vexp_wide(mul(square, sub(zero(), half)));
+  e = sub(e, mul(e, mul(error, half)));
+  return where_gt(one, x, small, mul(mul(e, q), p));
 }
 
 // x Phi(x), Phi the normal distribution: 0.5 x erfc(-x / sqrt 2).
 LENSOR_INLINE f32v vgelu(f32v x) {
-  // Past 14 the tail is 0 in f32; bounded there, infinities make no NaN inside.
-  f32v tail = mul(set1(0.5f), verfc_positive(vmin(mul(vabs(x), set1(0.70710678118f)), set1(14.0f))));
+  // Past 16 the tail is 0 in f32; bounded there, infinities make no NaN inside.
+  f32v tail = mul(set1(0.5f), vtail(vmin(vabs(x), set1(16.0f))));
   f32v y = mul(x, where_gt(zero(), x, tail, sub(set1(1.0f), tail)));
   return where_nan(x, x, y);
 }

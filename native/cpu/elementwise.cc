@@ -1,5 +1,5 @@
-// Operations element by element on views of any strides: unary, binary, where. Floats compute in f32 and round once;
-// integers in their own width, where they wrap.
+// Operations element by element on views of any strides: unary, binary, where. Floats compute in f32 and
+// round once; integers in their own width, where they wrap.
 #include "elementary.h"
 #include "kernels.h"
 #include "walk.h"
@@ -178,7 +178,8 @@ void binary_bool(lensor_binary op, const uint8_t* x, const uint8_t* y, uint8_t* 
   for (int64_t i = 0; i < n; i++) z[i] = op == LENSOR_SUB ? x[i] ^ y[i] : either ? x[i] | y[i] : x[i] & y[i];
 }
 
-void binary_block(lensor_binary op, int32_t dtype, const void* x, const void* y, void* z, int64_t n, bool same_y) {
+void binary_block(lensor_binary op, int32_t dtype, const void* x, const void* y, void* z, int64_t n,
+                  bool same_y) {
   switch (dtype) {
   case LENSOR_I8:
     return binary_whole(op, (const int8_t*)x, (const int8_t*)y, z, n);
@@ -201,7 +202,8 @@ void binary_block(lensor_binary op, int32_t dtype, const void* x, const void* y,
   put_f32(dtype, place, n, z);
 }
 
-template <class T> void choose(const uint8_t* condition, const void* yes, const void* no, void* to, int64_t n) {
+template <class T>
+void choose(const uint8_t* condition, const void* yes, const void* no, void* to, int64_t n) {
   for (int64_t i = 0; i < n; i++) ((T*)to)[i] = condition[i] ? ((const T*)yes)[i] : ((const T*)no)[i];
 }
 
@@ -234,8 +236,8 @@ lensor_status binary(lensor_context* context, lensor_binary op, const lensor_vie
   });
 }
 
-lensor_status where(lensor_context* context, const lensor_view* condition, const lensor_view* x, const lensor_view* y,
-                    const lensor_view* out) {
+lensor_status where(lensor_context* context, const lensor_view* condition, const lensor_view* x,
+                    const lensor_view* y, const lensor_view* out) {
   const Walk which = walk(condition), yes = walk(x), no = walk(y);
   char* to = (char*)out->data;
   return in_chunks(context, elements(out), kGrain, [&](int64_t begin, int64_t end, int) {

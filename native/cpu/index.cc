@@ -7,8 +7,12 @@ namespace lensor::LENSOR_ISA {
 namespace {
 
 // Values as something that compares: floats as f32, the rest as it is.
-struct Half { uint16_t bits; };
-struct Brain { uint16_t bits; };
+struct Half {
+  uint16_t bits;
+};
+struct Brain {
+  uint16_t bits;
+};
 template <class T> T comparable(T x) { return x; }
 float comparable(Half x) {
   uint16_t lanes[16] = {x.bits};
@@ -60,14 +64,14 @@ template <class T> void top_k_row(const T* x, int64_t n, int64_t k, T* values, i
   for (int64_t i = 0; i < k; i++) values[i] = x[indices[i]];
 }
 
-template <class T>
-lensor_status top_k_as(lensor_context* context, const lensor_view* x, const lensor_view* values,
-                       const lensor_view* indices) {
+template <class T> lensor_status top_k_as(lensor_context* context, const lensor_view* x,
+                                          const lensor_view* values, const lensor_view* indices) {
   const int64_t n = x->shape[x->rank - 1], k = values->shape[values->rank - 1], count = elements(values);
   if (count == 0) return LENSOR_OK;
   return in_chunks(context, count / k, most(1, kGrain / n), [&](int64_t begin, int64_t end, int) {
     for (int64_t row = begin; row < end; row++)
-      top_k_row((const T*)x->data + row * n, n, k, (T*)values->data + row * k, (int64_t*)indices->data + row * k);
+      top_k_row((const T*)x->data + row * n, n, k, (T*)values->data + row * k,
+                (int64_t*)indices->data + row * k);
   });
 }
 
@@ -93,7 +97,8 @@ lensor_status top_k(lensor_context* context, const lensor_view* x, const lensor_
   }
 }
 
-lensor_status gather(lensor_context* context, const lensor_view* x, const lensor_view* index, const lensor_view* out) {
+lensor_status gather(lensor_context* context, const lensor_view* x, const lensor_view* index,
+                     const lensor_view* out) {
   const int64_t rows = x->shape[0], count = elements(index), total = elements(out);
   const int64_t* which = (const int64_t*)index->data;
   for (int64_t i = 0; i < count; i++)

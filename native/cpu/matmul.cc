@@ -1,7 +1,7 @@
 // out[b] = x[b] y[b]: [B, M, K] x [B, K, N], contiguous, one dtype. Floats accumulate in f32 and round once.
-// Each output element is one chain of fused multiply-adds along K in order, whatever M, the tile and the threads: a tile
-// that comes back for the next stretch of K goes on from where it stood.
-// y is packed into panels of 16 columns, x into strips of kRows rows, so that the inner loop reads both straight through.
+// Each output element is one chain of fused multiply-adds along K in order, whatever M, the tile and the
+// threads: a tile that comes back for the next stretch of K goes on from where it stood. y is packed into
+// panels of 16 columns, x into strips of kRows rows, so that the inner loop reads both straight through.
 #include "kernels.h"
 #include "walk.h"
 #include <stdlib.h>
@@ -18,13 +18,14 @@ constexpr int kRows = 6;
 #else
 constexpr int kRows = 2;
 #endif
-constexpr int64_t kDepth = 256;                        // K at a time: a panel of it stays in the first-level cache
-constexpr int64_t kTall = 96;                          // rows of x that a thread packs at a time, at most
-constexpr int64_t kWide = 16;                          // panels that share such rows
-constexpr int64_t kPacked = (int64_t)4 * 1024 * 1024;  // f32 of y packed at a time
+constexpr int64_t kDepth = 256; // K at a time: a panel of it stays in the first-level cache
+constexpr int64_t kTall = 96;   // rows of x that a thread packs at a time, at most
+constexpr int64_t kWide = 16;   // panels that share such rows
+constexpr int64_t kPacked = (int64_t)4 * 1024 * 1024; // f32 of y packed at a time
 
 // acc[R][16] (+)= a[depth][kRows] b[depth][16].
-template <int R> void tile(int64_t depth, const float* a, const float* b, float* c, int64_t stride, bool first) {
+template <int R>
+void tile(int64_t depth, const float* a, const float* b, float* c, int64_t stride, bool first) {
   f32v acc[R];
   for (int r = 0; r < R; r++) acc[r] = first ? zero() : load(c + r * stride);
   for (int64_t k = 0; k < depth; k++) {
@@ -36,8 +37,10 @@ template <int R> void tile(int64_t depth, const float* a, const float* b, float*
 
 using Tile = void (*)(int64_t, const float*, const float*, float*, int64_t, bool);
 template <int R> Tile tile_of(int64_t rows) {
-  if constexpr (R == 0) return nullptr;
-  else return rows == R ? (Tile)tile<R> : tile_of<R - 1>(rows);
+  if constexpr (R == 0)
+    return nullptr;
+  else
+    return rows == R ? (Tile)tile<R> : tile_of<R - 1>(rows);
 }
 
 // What the loops share. `columns` counts panels of y.
@@ -56,7 +59,8 @@ constexpr int64_t kResult = kTall * kWide * LENSOR_PANEL;
 // Rows [at, at + kStretch) of one group's panels of y, columns past the end 0: y is read along its rows.
 constexpr int64_t kStretch = 64;
 void pack_panels(const Product& p, int64_t group, int64_t at, float* to) {
-  const int64_t left = group % p.groups * kWide * LENSOR_PANEL, width = least(kWide * LENSOR_PANEL, p.n - left);
+  const int64_t left = group % p.groups * kWide * LENSOR_PANEL,
+                width = least(kWide * LENSOR_PANEL, p.n - left);
   const int64_t end = least(p.k, at + kStretch);
   for (int64_t k = at; k < end; k++) {
     float wide[kWide * LENSOR_PANEL];
@@ -64,14 +68,17 @@ void pack_panels(const Product& p, int64_t group, int64_t at, float* to) {
     const float* row = as_f32(p.y->dtype, from, width, wide);
     for (int64_t j = 0; j < width; j += LENSOR_PANEL) {
       float* place = to + (j * p.k) + k * LENSOR_PANEL;
-      if (j + LENSOR_PANEL <= width) store(place, load(row + j));
-      else store(place, load_part(row + j, (int)(width - j), 0));
+      if (j + LENSOR_PANEL <= width)
+        store(place, load(row + j));
+      else
+        store(place, load_part(row + j, (int)(width - j), 0));
     }
   }
 }
 
 // Rows [top, top + rows) of x, columns [at, at + depth), as strips [depth][kRows].
-void pack_strips(const Product& p, int64_t batch, int64_t top, int64_t rows, int64_t at, int64_t depth, float* to) {
+void pack_strips(const Product& p, int64_t batch, int64_t top, int64_t rows, int64_t at, int64_t depth,
+                 float* to) {
   float wide[kRows][kDepth];
   const float* row[kRows];
   for (int64_t first = 0; first < rows; first += kRows, to += depth * kRows) {
@@ -88,7 +95,8 @@ void pack_strips(const Product& p, int64_t batch, int64_t top, int64_t rows, int
 // One block of rows against one group of panels, along all of K.
 void multiply(const Product& p, int64_t group, int64_t first_group, int64_t block, int32_t thread) {
   const int64_t batch = group / p.groups, first = group % p.groups * kWide;
-  const int64_t panels = least(kWide, p.panels - first), top = block * p.tall, rows = least(p.tall, p.m - top);
+  const int64_t panels = least(kWide, p.panels - first), top = block * p.tall,
+                rows = least(p.tall, p.m - top);
   const int64_t left = first * LENSOR_PANEL, width = least(panels * LENSOR_PANEL, p.n - left);
   const float* packed = p.packed + (group - first_group) * kWide * LENSOR_PANEL * p.k;
   float* strips = p.scratch + thread * (kStrip + kResult);
@@ -103,7 +111,8 @@ void multiply(const Product& p, int64_t group, int64_t first_group, int64_t bloc
     pack_strips(p, batch, top, rows, at, depth, strips);
     for (int64_t panel = 0; panel < panels; panel++)
       for (int64_t r = 0; r < rows; r += kRows)
-        tile_of<kRows>(least(kRows, rows - r))(depth, strips + r * depth, packed + (panel * p.k + at) * LENSOR_PANEL,
+        tile_of<kRows>(least(kRows, rows - r))(depth, strips + r * depth,
+                                               packed + (panel * p.k + at) * LENSOR_PANEL,
                                                c + r * stride + panel * LENSOR_PANEL, stride, at == 0);
   }
   if (!direct)
@@ -116,7 +125,8 @@ lensor_status matmul_floats(lensor_context* context, Product p) {
   p.groups = (p.panels + kWide - 1) / kWide;
   const int64_t all = p.x->shape[0] * p.groups;
   // Lower blocks where there would be too few of them for every thread.
-  for (p.tall = kTall; p.tall > 2 * kRows && all * ((p.m + p.tall - 1) / p.tall) < 3 * context->threads;) p.tall /= 2;
+  for (p.tall = kTall; p.tall > 2 * kRows && all * ((p.m + p.tall - 1) / p.tall) < 3 * context->threads;)
+    p.tall /= 2;
   p.blocks = (p.m + p.tall - 1) / p.tall;
   const int64_t group_size = least(kWide, p.panels) * LENSOR_PANEL * p.k;
   const int64_t stretches = (p.k + kStretch - 1) / kStretch;
@@ -141,29 +151,35 @@ lensor_status matmul_floats(lensor_context* context, Product p) {
   return status;
 }
 
-// One or two rows read y once: packing it first would cost more than multiplying. The same chains of additions.
+// One or two rows read y once: packing it first would cost more than multiplying. The same chains of
+// additions.
 lensor_status matmul_few(lensor_context* context, const Product& p) {
   constexpr int64_t kAcross = 4 * LENSOR_PANEL;
   const int64_t pieces = (p.n + kAcross - 1) / kAcross;
-  return in_chunks(context, p.x->shape[0] * p.m * pieces, most(1, kGrain / (p.k * kAcross)), [&](int64_t from, int64_t to, int) {
-    for (int64_t i = from; i < to; i++) {
-      const int64_t row = i / pieces, left = i % pieces * kAcross, width = least(kAcross, p.n - left);
-      const char* y = (const char*)p.y->data + (row / p.m * p.k * p.n + left) * p.size;
-      f32v acc[4] = {zero(), zero(), zero(), zero()};
-      float wide[kAcross] = {}, factors[kDepth];
-      for (int64_t at = 0; at < p.k; at += kDepth) {
-        const int64_t depth = least(kDepth, p.k - at);
-        const float* x = as_f32(p.x->dtype, (const char*)p.x->data + (row * p.k + at) * p.size, depth, factors);
-        for (int64_t k = 0; k < depth; k++, y += p.n * p.size) {
-          const float* values = as_f32(p.y->dtype, y, width, wide);
-          if (width < kAcross && values != wide) values = (const float*)memcpy(wide, values, (size_t)width * 4);
-          for (int j = 0; j < 4; j++) acc[j] = fma(set1(x[k]), load(values + j * LENSOR_PANEL), acc[j]);
-        }
-      }
-      for (int j = 0; j < 4; j++) store(wide + j * LENSOR_PANEL, acc[j]);
-      put_f32(p.out->dtype, wide, width, (char*)p.out->data + (row * p.n + left) * p.size);
-    }
-  });
+  return in_chunks(context, p.x->shape[0] * p.m * pieces, most(1, kGrain / (p.k * kAcross)),
+                   [&](int64_t from, int64_t to, int) {
+                     for (int64_t i = from; i < to; i++) {
+                       const int64_t row = i / pieces, left = i % pieces * kAcross,
+                                     width = least(kAcross, p.n - left);
+                       const char* y = (const char*)p.y->data + (row / p.m * p.k * p.n + left) * p.size;
+                       f32v acc[4] = {zero(), zero(), zero(), zero()};
+                       float wide[kAcross] = {}, factors[kDepth];
+                       for (int64_t at = 0; at < p.k; at += kDepth) {
+                         const int64_t depth = least(kDepth, p.k - at);
+                         const float* x = as_f32(
+                             p.x->dtype, (const char*)p.x->data + (row * p.k + at) * p.size, depth, factors);
+                         for (int64_t k = 0; k < depth; k++, y += p.n * p.size) {
+                           const float* values = as_f32(p.y->dtype, y, width, wide);
+                           if (width < kAcross && values != wide)
+                             values = (const float*)memcpy(wide, values, (size_t)width * 4);
+                           for (int j = 0; j < 4; j++)
+                             acc[j] = fma(set1(x[k]), load(values + j * LENSOR_PANEL), acc[j]);
+                         }
+                       }
+                       for (int j = 0; j < 4; j++) store(wide + j * LENSOR_PANEL, acc[j]);
+                       put_f32(p.out->dtype, wide, width, (char*)p.out->data + (row * p.n + left) * p.size);
+                     }
+                   });
 }
 
 // Integers wrap, so they are multiplied without a sign in their own width.
@@ -183,7 +199,8 @@ template <class U> lensor_status matmul_whole(lensor_context* context, const Pro
 
 } // namespace
 
-lensor_status matmul(lensor_context* context, const lensor_view* x, const lensor_view* y, const lensor_view* out) {
+lensor_status matmul(lensor_context* context, const lensor_view* x, const lensor_view* y,
+                     const lensor_view* out) {
   Product p{};
   p.x = x;
   p.y = y;

@@ -1,6 +1,6 @@
-// Reductions over the last axis of contiguous [rows, n] views: sum, mean, extremes and where they are, softmax.
-// The order of additions is fixed by n alone: 16 lanes along a block, blocks left to right in double, and parts of kPart
-// elements (which threads may share out) left to right again.
+// Reductions over the last axis of contiguous [rows, n] views: sum, mean, extremes and where they are,
+// softmax. The order of additions is fixed by n alone: 16 lanes along a block, blocks left to right in
+// double, and parts of kPart elements (which threads may share out) left to right again.
 #include "kernels.h"
 #include "walk.h"
 #include <stdlib.h>
@@ -47,7 +47,8 @@ float extreme_block(const float* x, int64_t n, bool largest) {
 // Whether b comes before a: better, or the first NaN. Equal values leave the earlier one.
 bool beats(double b, double a, bool largest) { return a == a && (b != b || (largest ? b > a : b < a)); }
 
-void reduce_floats(lensor_reduction op, int32_t dtype, const char* from, int64_t begin, int64_t end, Partial* out) {
+void reduce_floats(lensor_reduction op, int32_t dtype, const char* from, int64_t begin, int64_t end,
+                   Partial* out) {
   float wide[kBlock];
   const int64_t size = size_of(dtype);
   double total = 0, best = 0;
@@ -69,7 +70,8 @@ void reduce_floats(lensor_reduction op, int32_t dtype, const char* from, int64_t
   *out = {is_extreme(op) ? best : total, 0, index};
 }
 
-void reduce_whole(lensor_reduction op, int32_t dtype, const char* from, int64_t begin, int64_t end, Partial* out) {
+void reduce_whole(lensor_reduction op, int32_t dtype, const char* from, int64_t begin, int64_t end,
+                  Partial* out) {
   int64_t whole[kBlock], best = 0, index = -1;
   const int64_t size = size_of(dtype);
   uint64_t total = 0;
@@ -97,15 +99,17 @@ Partial merge(lensor_reduction op, bool real, const Partial* parts, int64_t coun
     if (!is_extreme(op)) {
       all.real += part.real;
       all.whole = (int64_t)((uint64_t)all.whole + (uint64_t)part.whole);
-    } else if (real ? beats(part.real, all.real, is_max(op))
-                    : is_max(op) ? part.whole > all.whole : part.whole < all.whole) {
+    } else if (real         ? beats(part.real, all.real, is_max(op))
+               : is_max(op) ? part.whole > all.whole
+                            : part.whole < all.whole) {
       all = part;
     }
   }
   return all;
 }
 
-void finish(lensor_reduction op, const Partial& all, bool real, int64_t n, const lensor_view* out, int64_t row) {
+void finish(lensor_reduction op, const Partial& all, bool real, int64_t n, const lensor_view* out,
+            int64_t row) {
   char* to = (char*)out->data + row * size_of(out->dtype);
   if (op == LENSOR_ARGMAX || op == LENSOR_ARGMIN || !real)
     return put_i64(out->dtype, op == LENSOR_ARGMAX || op == LENSOR_ARGMIN ? &all.index : &all.whole, 1, to);
@@ -182,7 +186,8 @@ void softmax_row(const lensor_view* x, const lensor_view* out, int64_t row, int6
 
 } // namespace
 
-lensor_status reduce(lensor_context* context, lensor_reduction op, const lensor_view* x, const lensor_view* out) {
+lensor_status reduce(lensor_context* context, lensor_reduction op, const lensor_view* x,
+                     const lensor_view* out) {
   const int64_t n = x->shape[x->rank - 1], rows = elements(out);
   if (rows == 0) return LENSOR_OK;
   const bool real = is_float(x->dtype);
@@ -190,8 +195,10 @@ lensor_status reduce(lensor_context* context, lensor_reduction op, const lensor_
   auto run = [&](int64_t row, int64_t part, Partial* to) {
     const char* from = (const char*)x->data + row * n * size;
     const int64_t begin = part * kPart, end = least(n, begin + kPart);
-    if (real) reduce_floats(op, x->dtype, from, begin, end, to);
-    else reduce_whole(op, x->dtype, from, begin, end, to);
+    if (real)
+      reduce_floats(op, x->dtype, from, begin, end, to);
+    else
+      reduce_whole(op, x->dtype, from, begin, end, to);
   };
   if (parts == 1)
     return in_chunks(context, rows, most(1, kGrain / most(1, n)), [&](int64_t begin, int64_t end, int) {

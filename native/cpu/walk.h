@@ -1,5 +1,5 @@
-// How the tensor kernels go through memory: a strided view read in row-major order, block by block, and a loop cut into
-// chunks that stops when the user interrupts. See vec.h for what this file may include.
+// How the tensor kernels go through memory: a strided view read in row-major order, block by block, and a
+// loop cut into chunks that stops when the user interrupts. See vec.h for what this file may include.
 #pragma once
 #include "element.h"
 
@@ -43,8 +43,8 @@ static inline Walk walk(const lensor_view* v) {
   return w;
 }
 
-// Calls run(where, length, stride) for the pieces of elements [at, at + n) that lie along the last axis; `where` counts
-// elements from the view's start.
+// Calls run(where, length, stride) for the pieces of elements [at, at + n) that lie along the last axis;
+// `where` counts elements from the view's start.
 template <class F> static inline void each_run(const Walk& w, int64_t at, int64_t n, const F& run) {
   int64_t index[LENSOR_MAX_RANK], where = 0, rest = at;
   for (int i = w.rank - 1; i >= 0; i--) {
@@ -74,7 +74,10 @@ template <class T> static inline const T* read_as(const Walk& w, int64_t at, int
   T* to = (T*)scratch;
   each_run(w, at, n, [&](int64_t where, int64_t length, int64_t stride) {
     const T* from = data + where;
-    if (stride == 1) memcpy(to, from, (size_t)length * sizeof(T));
+    if (stride == 1)
+      memcpy(to, from, (size_t)length * sizeof(T));
+    else if (const T value = *from; stride == 0)
+      for (int64_t i = 0; i < length; i++) to[i] = value;
     else
       for (int64_t i = 0; i < length; i++) to[i] = from[i * stride];
     to += length;
