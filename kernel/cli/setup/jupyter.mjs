@@ -41,6 +41,8 @@ export function jupyterArguments({ folder, page = "/lab", browser }) {
     `--ServerApp.root_dir=${folder}`,
     `--LabApp.default_url=${page}`,
     "--ServerApp.answer_yes=True",
+    // New notebooks and consoles are ours unless one says otherwise.
+    "--MultiKernelManager.default_kernel_name=lensor",
     "--LabApp.news_url=None",
     "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ...(browser ? [] : ["--no-browser"]),
