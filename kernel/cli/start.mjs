@@ -86,7 +86,7 @@ async function serve({ port, browser, folder, notebook }) {
       ...jupyterArguments({ folder, page, browser }),
       `--ServerApp.port=${port ?? 8888}`,
       `--ServerApp.port_retries=${port === undefined ? 50 : 0}`,
-      "--log-level=WARN",
+      "--log-level=ERROR",
     ],
     { cwd: folder, env: jupyterEnvironment(paths.jupyter), stdio: ["ignore", "inherit", "pipe"] },
   );
@@ -136,7 +136,7 @@ async function answers({ port, token }) {
 }
 
 /**
- * JupyterLab's warnings and errors, without the address block that we print ourselves.
+ * JupyterLab's errors, without the address block that we print ourselves.
  * @param {import("node:stream").Readable} stream
  */
 function relayLog(stream) {
