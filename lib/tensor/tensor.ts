@@ -1,0 +1,336 @@
+// A tensor as a user holds it: a thin fluent face over the functions of this folder, one line a method. It owns its share
+// of a native buffer and nothing else; operations enqueue and return at once, only reads wait.
+
+import { LensorError } from "../errors.ts";
+import type { NativeBuffer } from "../native.ts";
+import type { Figure, MimeBundle } from "../plot/figure.ts";
+import { at, gather, indexSelect, take, topK } from "./choose.ts";
+import { figureOf, showTensor } from "./display.ts";
+import { bytesOf, checkDType, type DType, type TensorData } from "./dtype.ts";
+import { binary, type GeluOptions, gelu, type Operand, pow, unary } from "./elementwise.ts";
+import { matmul } from "./matmul.ts";
+import { Memory } from "./memory.ts";
+import { cast, clone, contiguous, nativeOf, read, share } from "./queue.ts";
+import { arrayOf, itemOf, type NestedArray } from "./read.ts";
+import { type Axes, type KeepDim, reduce, softmax } from "./reduce.ts";
+import { expand, flatten, permute, reshape, squeeze, transpose, unsqueeze } from "./reshape.ts";
+import { track, untrack } from "./scope.ts";
+import { countOf, formatShape, type Shape } from "./shape.ts";
+import { contiguousView, type Index, type View } from "./view.ts";
+
+export class Tensor {
+  /** Sizes of the axes, slowest first. */
+  readonly shape: Shape;
+  readonly dtype: DType;
+  /** Where it is computed; there is no other back end yet. */
+  readonly device = "cpu";
+  readonly #strides: readonly number[];
+  readonly #offset: number;
+  #memory: Memory | undefined;
+  #name: string;
+
+  /** @internal */
+  constructor(memory: Memory, view: View, dtype: DType, name: string) {
+    this.#memory = memory.retain();
+    this.shape = Object.freeze([...view.shape]);
+    this.#strides = view.strides;
+    this.#offset = view.offset;
+    this.dtype = dtype;
+    this.#name = `${name} ${formatShape(view.shape)}`;
+    track(this);
+  }
+
+  /** A tensor of row-major values that native code makes. @internal */
+  static fromBuffer(buffer: NativeBuffer, shape: Shape, dtype: DType, name: string): Tensor {
+    return new Tensor(new Memory(buffer), contiguousView(shape), dtype, name);
+  }
+
+  /** The buffer of a contiguous version and the view on it, as the addon takes them. @internal */
+  native(): { buffer: NativeBuffer; view: Float64Array } {
+    return nativeOf(this);
+  }
+
+  /** How it lies in memory. `user`: the operation that asks. @throws LensorError once it is disposed @internal */
+  view(user: string): View {
+    this.memory(user);
+    return { shape: this.shape, strides: this.#strides, offset: this.#offset };
+  }
+
+  /** @throws LensorError once it is disposed @internal */
+  memory(user: string): Memory {
+    if (this.#memory) return this.#memory;
+    throw new LensorError(`The tensor "${this.#name}" is disposed: ${user} cannot use it any more`, {
+      expected: "a tensor that is alive",
+      got: `"${this.#name}", freed by dispose() or by the end of its scope`,
+      fix: "Use it before it is freed, or return it from the scope that makes it.",
+    });
+  }
+
+  /** What errors and figures call it: the operation that made it and its shape, unless `named` said otherwise. */
+  get name(): string {
+    return this.#name;
+  }
+  /** Gives it a name; returns the tensor itself. */
+  named(name: string): this {
+    this.#name = name;
+    return this;
+  }
+
+  /** Number of axes. */
+  get ndim(): number {
+    return this.shape.length;
+  }
+  /** Number of elements. */
+  get size(): number {
+    return countOf(this.shape);
+  }
+  /** Bytes that its elements take; views of one tensor share theirs. */
+  get bytes(): number {
+    return this.size * bytesOf(this.dtype);
+  }
+  get disposed(): boolean {
+    return this.#memory === undefined;
+  }
+
+  /** Frees it, and the memory when no other view is left. Disposing twice is harmless, using it afterwards throws. */
+  dispose(): void {
+    untrack(this);
+    this.#memory?.release();
+    this.#memory = undefined;
+  }
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** The values in row-major order: Float32Array also for f16 and bf16, BigInt64Array for i64, 0 and 1 for bool. */
+  data(): Promise<TensorData> {
+    return read(this);
+  }
+  /** The value of a tensor of one element: a number, a bigint for i64. @throws LensorError where there are more */
+  item(): Promise<number | bigint> {
+    return itemOf(this);
+  }
+  /** The values as nested arrays; booleans for bool. */
+  array(): Promise<NestedArray> {
+    return arrayOf(this);
+  }
+
+  /** The tensor on a device. @throws LensorError for any but "cpu" */
+  to(device: string): Tensor {
+    if (device === "cpu") return share(this, this.view("to"), "to");
+    throw new LensorError(`This tensor cannot move to ${JSON.stringify(device)}`, {
+      expected: 'the device "cpu"',
+      got: String(device),
+      fix: "This version of lensor has no back end for other devices.",
+    });
+  }
+  /** In another type, as torch casts: floats to integers truncate, integers wrap, anything but 0 is true. */
+  cast(dtype: DType): Tensor {
+    return cast(this, checkDType(dtype));
+  }
+  /** A copy with memory of its own. */
+  clone(): Tensor {
+    return clone(this);
+  }
+  /** In row-major order, copied only where it is not. */
+  contiguous(): Tensor {
+    return contiguous(this);
+  }
+
+  /** A line, a heat map, slices or a histogram of the values. */
+  plot(): Figure {
+    return figureOf(this);
+  }
+  [Symbol.for("Jupyter.display")](): Promise<MimeBundle> {
+    return showTensor(this);
+  }
+  toString(): string {
+    return `Tensor ${this.#name} ${this.dtype}${this.disposed ? " (disposed)" : ""}`;
+  }
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString();
+  }
+
+  // Views: no value is copied.
+
+  /** All axes in reverse; of a matrix, its transpose. */
+  get T(): Tensor {
+    return permute(this, this.shape.map((_, i) => i).reverse(), "T");
+  }
+  transpose(a: number, b: number): Tensor {
+    return transpose(this, a, b);
+  }
+  permute(...axes: number[] | [readonly number[]]): Tensor {
+    return permute(this, listOf(axes));
+  }
+  /** The same elements in another shape; one size may be -1. Copied where strides cannot say it. */
+  reshape(...shape: number[] | [readonly number[]]): Tensor {
+    return reshape(this, listOf(shape));
+  }
+  flatten(start = 0, end = -1): Tensor {
+    return flatten(this, start, end);
+  }
+  /** Without the axes of size 1, or without those named if their size is 1. */
+  squeeze(axis?: number | readonly number[]): Tensor {
+    return squeeze(this, axis);
+  }
+  unsqueeze(axis: number): Tensor {
+    return unsqueeze(this, axis);
+  }
+  /** Axes of size 1 repeated, axes added in front; -1 keeps a size. */
+  expand(...shape: number[] | [readonly number[]]): Tensor {
+    return expand(this, listOf(shape), "expand");
+  }
+  broadcastTo(shape: readonly number[]): Tensor {
+    return expand(this, shape, "broadcastTo");
+  }
+  /** One entry an axis: an index (drops the axis), [start, stop, step], or null for all of it; the rest in full. */
+  at(...indices: Index[]): Tensor {
+    return at(this, indices);
+  }
+
+  // By index.
+
+  /** out[i...] = flat[index[i...]], of the elements in row-major order; negative indices count from the end. */
+  take(index: Operand): Tensor {
+    return take(this, index);
+  }
+  /** Slices along an axis, by a list of their numbers. */
+  indexSelect(axis: number, index: Tensor | readonly number[]): Tensor {
+    return indexSelect(this, axis, index);
+  }
+  /** out[i][j][k] = x[i][index[i][j][k]][k] for axis 1, and so on. */
+  gather(axis: number, index: Tensor): Tensor {
+    return gather(this, axis, index);
+  }
+  /** The k largest along an axis, largest first, the earlier of equals first; NaN above all. */
+  topK(k: number, axis = -1): { values: Tensor; indices: Tensor } {
+    return topK(this, k, axis);
+  }
+
+  // Element by element. Integers become f32 where the result is no integer.
+
+  neg(): Tensor {
+    return unary(this, "neg");
+  }
+  abs(): Tensor {
+    return unary(this, "abs");
+  }
+  exp(): Tensor {
+    return unary(this, "exp");
+  }
+  log(): Tensor {
+    return unary(this, "log");
+  }
+  sqrt(): Tensor {
+    return unary(this, "sqrt");
+  }
+  rsqrt(): Tensor {
+    return unary(this, "rsqrt");
+  }
+  sin(): Tensor {
+    return unary(this, "sin");
+  }
+  cos(): Tensor {
+    return unary(this, "cos");
+  }
+  tanh(): Tensor {
+    return unary(this, "tanh");
+  }
+  sigmoid(): Tensor {
+    return unary(this, "sigmoid");
+  }
+  relu(): Tensor {
+    return unary(this, "relu");
+  }
+  silu(): Tensor {
+    return unary(this, "silu");
+  }
+  /** x Phi(x), Phi the normal distribution; `approximate: "tanh"` for the form that GPT-2 uses. */
+  gelu(options?: GeluOptions): Tensor {
+    return gelu(this, options);
+  }
+
+  // With another tensor or a number; shapes broadcast, types promote.
+
+  add(other: Operand): Tensor {
+    return binary(this, other, "add");
+  }
+  sub(other: Operand): Tensor {
+    return binary(this, other, "sub");
+  }
+  mul(other: Operand): Tensor {
+    return binary(this, other, "mul");
+  }
+  /** True division: integers give f32. */
+  div(other: Operand): Tensor {
+    return binary(this, other, "div");
+  }
+  pow(power: Operand): Tensor {
+    return pow(this, power);
+  }
+  maximum(other: Operand): Tensor {
+    return binary(this, other, "maximum");
+  }
+  minimum(other: Operand): Tensor {
+    return binary(this, other, "minimum");
+  }
+  eq(other: Operand): Tensor {
+    return binary(this, other, "eq");
+  }
+  ne(other: Operand): Tensor {
+    return binary(this, other, "ne");
+  }
+  lt(other: Operand): Tensor {
+    return binary(this, other, "lt");
+  }
+  le(other: Operand): Tensor {
+    return binary(this, other, "le");
+  }
+  gt(other: Operand): Tensor {
+    return binary(this, other, "gt");
+  }
+  ge(other: Operand): Tensor {
+    return binary(this, other, "ge");
+  }
+
+  /** [..., m, k] x [..., k, n] = [..., m, n], leading axes broadcast; a vector is a row on the left, a column on the right. */
+  matmul(other: Tensor): Tensor {
+    return matmul(this, other);
+  }
+
+  // Over axes: one, a list, or all.
+
+  /** Integers and booleans add up in i64. */
+  sum(axis?: Axes, options?: KeepDim): Tensor {
+    return reduce(this, "sum", axis, options);
+  }
+  mean(axis?: Axes, options?: KeepDim): Tensor {
+    return reduce(this, "mean", axis, options);
+  }
+  /** NaN where there is one. */
+  max(axis?: Axes, options?: KeepDim): Tensor {
+    return reduce(this, "max", axis, options);
+  }
+  min(axis?: Axes, options?: KeepDim): Tensor {
+    return reduce(this, "min", axis, options);
+  }
+  /** Where the largest value first stands; without an axis, in row-major order. */
+  argmax(axis?: number | null, options?: KeepDim): Tensor {
+    return reduce(this, "argmax", axis, options);
+  }
+  argmin(axis?: number | null, options?: KeepDim): Tensor {
+    return reduce(this, "argmin", axis, options);
+  }
+  /** exp(x) / sum(exp(x)) along an axis. */
+  softmax(axis = -1): Tensor {
+    return softmax(this, axis, false);
+  }
+  logSoftmax(axis = -1): Tensor {
+    return softmax(this, axis, true);
+  }
+}
+
+function listOf(sizes: number[] | [readonly number[]]): readonly number[] {
+  return Array.isArray(sizes[0]) ? sizes[0] : (sizes as number[]);
+}
