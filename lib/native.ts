@@ -20,7 +20,7 @@ export interface NativeModel {
 
 /** Keys and values of some tokens. Pages are shared between forks until one writes. */
 export interface NativeCache {
-  readonly kind: "f32" | "f16";
+  readonly bytes: number;
 }
 
 /** Numbers of `lensor_dtype`. */
@@ -102,7 +102,9 @@ export interface TraceBuffers {
 }
 
 export interface Addon {
-  info(): { version: string; isa: string; isas: string[]; threads: number };
+  info(): { abi: number; isa: string; isas: string[]; threads: number };
+  /** In bytes: what tensors, caches and weights hold, and what is kept for reuse. */
+  memory(): { live: number; kept: number };
   setInterruptFlag(flag: Int32Array): void;
 
   /** Copies the bytes of a typed array into a new buffer, at once. */
@@ -140,7 +142,10 @@ export interface Addon {
   /** In bytes, what its pages occupy (those shared with forks too). */
   cacheBytes(cache: NativeCache): number;
   releaseCache(cache: NativeCache): void;
-  /** Runs ids through the model, after what the cache holds. `logits`: of every id, [ids, vocabulary]. */
+  /**
+   * Runs ids through the model, after the `at` tokens that the cache holds. The result is f32: the logits of every id,
+   * [ids, vocabulary], or with `logits` false nothing, [0]: reading it waits for the pass.
+   */
   forward(
     model: NativeModel,
     cache: NativeCache,
@@ -148,14 +153,14 @@ export interface Addon {
     at: number,
     fast: boolean,
     logits: boolean,
-  ): NativeBuffer | undefined;
+  ): NativeBuffer;
   /** The same, keeping what `trace` shows, in exact mode from an empty cache. */
   trace(model: NativeModel, cache: NativeCache, ids: Int32Array): TraceBuffers;
   /** log p(ids[i + 1] | what came before), f32 [ids - 1]; never holds the logits of more than a chunk. */
   score(model: NativeModel, cache: NativeCache, ids: Int32Array, fast: boolean): NativeBuffer;
   /**
-   * Runs `ids`, then draws up to `count` tokens, each fed back but the last. Tokens are the drawn ones, an end token
-   * included; `position` is where the cache stands.
+   * Runs `ids`, then draws up to `count` tokens, each read in turn but the last. `tokens` are the drawn ones, an end token
+   * included; afterwards the cache holds `at + ids + tokens - 1`.
    */
   decode(
     model: NativeModel,

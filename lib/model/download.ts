@@ -8,7 +8,8 @@ import { mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { LensorError } from "../errors.ts";
-import { currentHost, showProgress } from "./progress.ts";
+import { currentHost } from "../host.ts";
+import { showProgress } from "./progress.ts";
 import type { Registered } from "./registry.ts";
 import { extract } from "./zip.ts";
 

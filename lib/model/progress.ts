@@ -1,20 +1,9 @@
 // Shows how far a download is: in the cell's output where a kernel hosts us, else as one line of a terminal's stderr.
 // Redraws a few times a second at most, and says nothing where nobody looks (a pipe, a log).
 
-type Bundle = Record<string, unknown>;
-
-/** The part of the kernel's session that this needs; see the design's seam between kernel and library. */
-interface Host {
-  display(bundle: Bundle, options?: { id?: string }): string;
-  update(id: string, bundle: Bundle): void;
-  signal?(): AbortSignal;
-}
+import { currentHost } from "../host.ts";
 
 const REDRAW_MS = 200;
-
-export function currentHost(): Host | undefined {
-  return (globalThis as Record<symbol, unknown>)[Symbol.for("lensor.host")] as Host | undefined;
-}
 
 export interface Progress {
   update(done: number): void;

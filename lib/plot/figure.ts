@@ -1,6 +1,7 @@
 // A figure that a user holds: built once, on first need, and able to show itself in a cell. Relies on the session's host
 // only where there is one (in plain Node the display method just returns the bundle); never draws on a screen itself.
 
+import { currentHost } from "../host.ts";
 import { staticHtml } from "./static.ts";
 
 /** Plotly's JSON. Traces and layout are plain records: what is in them is Plotly's to say. */
@@ -12,11 +13,6 @@ export interface PlotlySpec {
 }
 
 export type MimeBundle = Record<string, unknown>;
-
-interface Host {
-  display(bundle: MimeBundle, options?: { id?: string }): string;
-  update(id: string, bundle: MimeBundle): void;
-}
 
 /** A build that takes longer than this shows an empty frame first. */
 const patience = 100;
@@ -42,7 +38,7 @@ export class Figure {
   }
 
   async [Symbol.for("Jupyter.display")](): Promise<MimeBundle | undefined> {
-    const host = (globalThis as Record<symbol, unknown>)[Symbol.for("lensor.host")] as Host | undefined;
+    const host = currentHost();
     const spec = this.spec();
     if (!host || (await settlesWithin(spec, patience))) return bundleOf(await spec, this.#alt);
     const id = host.display(frame(this.#alt));

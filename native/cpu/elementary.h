@@ -93,12 +93,12 @@ LENSOR_INLINE f32v vtail(f32v a) {
   return where_gt(one, x, small, mul(mul(e, q), p));
 }
 
-// x Phi(x), Phi the normal distribution: 0.5 x erfc(-x / sqrt 2).
+// x Phi(x), Phi the normal distribution: 0.5 x erfc(-x / sqrt 2). NaN at both infinities, as torch has it.
 LENSOR_INLINE f32v vgelu(f32v x) {
-  // Past 16 the tail is 0 in f32; bounded there, infinities make no NaN inside.
+  // Past 16 the tail is 0 in f32; bounded there, its square does not overflow.
   f32v tail = mul(set1(0.5f), vtail(vmin(vabs(x), set1(16.0f))));
   f32v y = mul(x, where_gt(zero(), x, tail, sub(set1(1.0f), tail)));
-  return where_nan(x, x, y);
+  return add(y, sub(x, x));
 }
 
 // x (1 + tanh(u)) / 2 with u = sqrt(2 / pi) (x + 0.044715 x^3), which is x sigmoid(2 u).

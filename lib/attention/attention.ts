@@ -1,0 +1,152 @@
+// Attention as one holds it: of every layer, of one, of one head. Weights are made at the first need and kept.
+
+import { type Table, tableFromArrays } from "apache-arrow";
+import { attentionHeads } from "../plot/attention-heads.ts";
+import { attentionLayers, type LayerThumbnails, layerThumbnails } from "../plot/attention-layers.ts";
+import { attentionMap } from "../plot/attention-map.ts";
+import { Figure } from "../plot/figure.ts";
+import { type Tensor, tensor } from "../tensor/index.ts";
+import { checkBytes } from "../tensor/shape.ts";
+
+import type { Trace } from "./trace.ts";
+import { headWeights, layerWeights } from "./weights.ts";
+
+abstract class Attention {
+  readonly trace: Trace;
+  #weights: Tensor | undefined;
+
+  constructor(trace: Trace) {
+    this.trace = trace;
+  }
+
+  /** Rows are queries, columns keys, masked entries 0. */
+  get weights(): Tensor {
+    return (this.#weights ??= this.make());
+  }
+
+  protected abstract make(): Tensor;
+  abstract plot(): Figure;
+
+  [Symbol.for("Jupyter.display")]() {
+    return (this.plot() as unknown as Record<symbol, () => unknown>)[Symbol.for("Jupyter.display")]!();
+  }
+}
+
+export class HeadAttention extends Attention {
+  readonly layer: number;
+  readonly head: number;
+
+  constructor(trace: Trace, layer: number, head: number) {
+    super(trace);
+    this.layer = layer;
+    this.head = head;
+  }
+
+  protected make(): Tensor {
+    return headWeights(this.trace, this.layer, this.head);
+  }
+
+  /** One map, queries down, keys across. */
+  plot(): Figure {
+    const { layer, head } = this;
+    return new Figure(async () =>
+      attentionMap({
+        weights: (await this.weights.data()) as Float32Array,
+        layer,
+        head,
+        ...this.trace.about,
+      }),
+    );
+  }
+
+  /** One row a pair that can be seen: query, key, their tokens, weight. */
+  async table(): Promise<Table> {
+    return pairs(this.trace, (await this.weights.data()) as Float32Array, [this.head]);
+  }
+}
+
+export class LayerAttention extends Attention {
+  readonly layer: number;
+
+  constructor(trace: Trace, layer: number) {
+    super(trace);
+    this.layer = layer;
+  }
+
+  protected make(): Tensor {
+    return layerWeights(this.trace, this.layer);
+  }
+
+  /** Every head of the layer, on one colour scale. */
+  plot(): Figure {
+    const { layer } = this;
+    const { heads } = this.trace.model.config;
+    return new Figure(async () =>
+      attentionHeads({
+        weights: (await this.weights.data()) as Float32Array,
+        heads,
+        layer,
+        ...this.trace.about,
+      }),
+    );
+  }
+
+  /** One row a head and pair that can be seen: head, query, key, their tokens, weight. */
+  async table(): Promise<Table> {
+    const heads = [...Array(this.trace.model.config.heads).keys()];
+    return pairs(this.trace, (await this.weights.data()) as Float32Array, heads);
+  }
+}
+
+export class AllAttention extends Attention {
+  protected make(): Tensor {
+    const { layers, heads } = this.trace.model.config;
+    const T = this.trace.ids.length;
+    checkBytes([layers, heads, T, T], "f32", "attention");
+    const each = Array.from({ length: layers }, (_, layer) => layerWeights(this.trace, layer));
+    const all = tensor.stack(each, 0);
+    for (const one of each) one.dispose();
+    return all;
+  }
+
+  /** Layers by heads, as thumbnails. Holds one layer's maps at a time. */
+  plot(): Figure {
+    const { layers, heads } = this.trace.model.config;
+    return new Figure(async () => {
+      const thumbnails: LayerThumbnails[] = [];
+      for (let layer = 0; layer < layers; layer++) {
+        const weights = layerWeights(this.trace, layer);
+        const data = (await weights.data()) as Float32Array;
+        weights.dispose();
+        thumbnails.push(layerThumbnails(data, layers, heads, this.trace.ids.length));
+      }
+      return attentionLayers({ weights: thumbnails, layers, heads, ...this.trace.about });
+    });
+  }
+}
+
+function pairs({ tokens }: Trace, weights: Float32Array, heads: readonly number[]): Table {
+  const T = tokens.length;
+  const columns = {
+    head: [] as number[],
+    query: [] as number[],
+    key: [] as number[],
+    weight: [] as number[],
+  };
+  for (const [h, head] of heads.entries())
+    for (let q = 0; q < T; q++)
+      for (let k = 0; k <= q; k++) {
+        columns.head.push(head);
+        columns.query.push(q);
+        columns.key.push(k);
+        columns.weight.push(weights[(h * T + q) * T + k]!);
+      }
+  return tableFromArrays({
+    head: Int32Array.from(columns.head),
+    query: Int32Array.from(columns.query),
+    key: Int32Array.from(columns.key),
+    queryToken: columns.query.map((q) => tokens[q]!),
+    keyToken: columns.key.map((k) => tokens[k]!),
+    weight: Float32Array.from(columns.weight),
+  });
+}

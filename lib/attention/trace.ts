@@ -1,0 +1,149 @@
+// One reading of a text with everything kept that people look at: queries, keys, head outputs, the residual stream.
+// Maps are made when asked for. Exact mode, so what is shown is what the weights say.
+
+import { LensorError } from "../errors.ts";
+import { Cache } from "../kv/cache.ts";
+import { checkContext, idsOf, type Prompt } from "../model/ids.ts";
+import type { Model } from "../model/model.ts";
+import { native, type TraceBuffers } from "../native.ts";
+import { checkNames, describe } from "../options.ts";
+import { card } from "../plot/card.ts";
+import { formatBytes } from "../plot/format.ts";
+import { visibleToken } from "../plot/token-text.ts";
+import { type Provenance, provenance } from "../provenance.ts";
+import { Tensor } from "../tensor/index.ts";
+import { AllAttention, HeadAttention, LayerAttention } from "./attention.ts";
+import { KeyMass } from "./key-mass.ts";
+import { LogitLens } from "./logit-lens.ts";
+
+export async function trace(model: Model, prompt: Prompt): Promise<Trace> {
+  const ids = idsOf(prompt, model.tokenizer, model.config.vocabulary);
+  checkContext(0, ids.length, model.context);
+  const cache = Cache.empty(model, "exact");
+  const kept = native().trace(model.native(), cache.native(), Int32Array.from(ids));
+  cache.dispose();
+  const made = new Trace(model, ids, kept);
+  await made.ready();
+  return made;
+}
+
+export class Trace {
+  readonly model: Model;
+  readonly ids: readonly number[];
+  /** The text of each token. */
+  readonly tokens: readonly string[];
+  /** Queries after RoPE, `[layers, heads, T, headWidth]`. */
+  readonly query: Tensor;
+  /** Keys after RoPE, `[layers, kvHeads, T, headWidth]`. */
+  readonly key: Tensor;
+  /** Each head's mix of values, before the output matrix, `[layers, T, heads, headWidth]`. */
+  readonly headOutput: Tensor;
+  readonly provenance: Provenance;
+  readonly #residual: Tensor;
+
+  /** @internal Use `model.trace(text)`. */
+  constructor(model: Model, ids: number[], kept: TraceBuffers) {
+    const { layers, heads, kvHeads, headWidth, width } = model.config;
+    const T = ids.length;
+    this.model = model;
+    this.ids = ids;
+    this.tokens = ids.map((id) => model.tokenizer.token(id));
+    this.query = Tensor.fromBuffer(kept.query, [layers, heads, T, headWidth], "f32", "query");
+    this.key = Tensor.fromBuffer(kept.key, [layers, kvHeads, T, headWidth], "f32", "key");
+    this.headOutput = Tensor.fromBuffer(kept.head, [layers, T, heads, headWidth], "f32", "headOutput");
+    this.#residual = Tensor.fromBuffer(kept.residual, [layers + 1, T, width], "f32", "residual");
+    this.provenance = provenance(model.name, { compute: "exact", tokens: T });
+  }
+
+  /** What it keeps, in bytes. */
+  get bytes(): number {
+    return [this.query, this.key, this.headOutput, this.#residual].reduce((sum, kept) => sum + kept.bytes, 0);
+  }
+
+  /**
+   * Attention weights, f32, rows are queries, columns keys, masked entries 0: `.weights` is `[layers, heads, T, T]`, of
+   * one layer `[heads, T, T]`, of one head `[T, T]`.
+   */
+  attention(): AllAttention;
+  attention(which: { layer: number }): LayerAttention;
+  attention(which: { layer: number; head: number }): HeadAttention;
+  attention(which: { layer?: number; head?: number } = {}): AllAttention | LayerAttention | HeadAttention {
+    checkNames("trace.attention", which, ["layer", "head"]);
+    const { layer, head } = which;
+    if (layer === undefined) {
+      if (head !== undefined)
+        throw new LensorError("trace.attention: a head belongs to a layer", {
+          expected: "{ layer, head }",
+          got: "a head alone",
+        });
+      return new AllAttention(this);
+    }
+    this.checkLayer("trace.attention", layer, this.model.config.layers);
+    if (head === undefined) return new LayerAttention(this, layer);
+    const { heads } = this.model.config;
+    if (!(Number.isInteger(head) && head >= 0 && head < heads))
+      throw new LensorError(`trace.attention: there is no head ${describe(head)}`, {
+        expected: `a head from 0 to ${heads - 1}`,
+      });
+    return new HeadAttention(this, layer, head);
+  }
+
+  /** The stream that enters a layer, f32 `[T, width]`; `layer = layers` is the last, before the final norm. */
+  residual(layer: number): Tensor {
+    this.checkLayer("trace.residual", layer, this.model.config.layers + 1);
+    return this.#residual.at(layer);
+  }
+
+  /** What the model would say if it stopped at each layer (nostalgebraist 2020). */
+  logitLens(options: { topK?: number } = {}): LogitLens {
+    checkNames("trace.logitLens", options, ["topK"]);
+    return new LogitLens(this, this.#residual, options.topK);
+  }
+
+  /** How much attention each key receives, summed over queries: `.weights` is f32 `[heads, T]`. */
+  keyMass(which: { layer: number }): KeyMass {
+    checkNames("trace.keyMass", which, ["layer"]);
+    this.checkLayer("trace.keyMass", which?.layer, this.model.config.layers);
+    return new KeyMass(this, which.layer);
+  }
+
+  /** Frees what it keeps now. */
+  dispose(): void {
+    for (const kept of [this.query, this.key, this.headOutput, this.#residual]) kept.dispose();
+  }
+
+  /** @internal Resolves when the pass has run; rejects with why it did not. */
+  async ready(): Promise<void> {
+    await this.#residual.at(0, 0, 0).data();
+  }
+
+  /** @internal What every figure of it says about itself. */
+  get about(): { model: string; mode: string; tokens: readonly string[] } {
+    return { model: this.model.config.name, mode: "exact", tokens: this.tokens };
+  }
+
+  private checkLayer(call: string, layer: unknown, count: number): void {
+    if (Number.isInteger(layer) && (layer as number) >= 0 && (layer as number) < count) return;
+    throw new LensorError(`${call}: there is no layer ${describe(layer)}`, {
+      expected: `a layer from 0 to ${count - 1}`,
+    });
+  }
+
+  [Symbol.for("Jupyter.display")]() {
+    const { layers, heads } = this.model.config;
+    const text = this.tokens.map((token) => visibleToken(token)).join(" ");
+    return card({
+      title: text.length > 90 ? `${text.slice(0, 89)}…` : text,
+      facts: [
+        ["tokens", String(this.tokens.length)],
+        ["maps", `${layers} layers × ${heads} heads`],
+        ["kept", formatBytes(this.bytes)],
+      ],
+      next: [
+        "trace.attention({ layer }).plot()",
+        "trace.logitLens().plot()",
+        "trace.keyMass({ layer }).plot()",
+      ],
+    });
+  }
+}

@@ -1,0 +1,65 @@
+// Perplexity: exp of the mean negative log-likelihood of text, in exact mode.
+//   exp(-(1/N) sum_i ln p(x_i | x_<i)),  N the number of predicted tokens over all texts together
+// A text longer than the context is read in windows of the context that move by half their length; each token is
+// predicted once, with at least half a context before it (as transformers' documentation does with stride = length / 2).
+
+import { LensorError } from "../errors.ts";
+import { Cache } from "../kv/cache.ts";
+import type { Model } from "../model/model.ts";
+import { native } from "../native.ts";
+import { describe } from "../options.ts";
+
+/** A function of a model. */
+export type Metric = (model: Model) => Promise<number>;
+
+/**
+ * @param texts A text, or texts that are counted together.
+ * @returns A metric, in no unit: how many equally probable tokens the model hesitates between.
+ * @throws LensorError where there is nothing to predict: a text of one token, or none
+ */
+export function perplexity(texts: string | readonly string[]): Metric {
+  const list = typeof texts === "string" ? [texts] : texts;
+  if (!Array.isArray(list) || list.some((text) => typeof text !== "string"))
+    throw new LensorError("perplexity takes a text or a list of texts", { got: describe(texts) });
+  const metric = async (model: Model) => {
+    let [total, count] = [0, 0];
+    for (const text of list) {
+      const losses = await lossesOf(model, model.tokenizer.encode(text).ids);
+      for (const loss of losses) total += loss;
+      count += losses.length;
+    }
+    if (count === 0)
+      throw new LensorError("There is no token to predict", {
+        expected: "a text of at least two tokens",
+        got: list.length === 1 ? describe(list[0]) : `${list.length} texts of at most one token`,
+      });
+    return Math.exp(total / count);
+  };
+  return Object.defineProperty(metric, "name", { value: "perplexity" });
+}
+
+/** -ln p of every id but the first. */
+async function lossesOf(model: Model, ids: readonly number[]): Promise<number[]> {
+  const losses: number[] = [];
+  const length = model.context;
+  if (length < 2)
+    throw new LensorError("A context of one token predicts nothing", { expected: "a context of at least 2" });
+  for (let begin = 0; losses.length < ids.length - 1; begin += Math.max(1, length >> 1)) {
+    const window = ids.slice(begin, begin + length);
+    const logprobs = await scored(model, window);
+    // What an earlier window has predicted, with more text before it, stays as it was.
+    for (let i = losses.length - begin; i < logprobs.length; i++) losses.push(-logprobs[i]!);
+  }
+  return losses;
+}
+
+async function scored(model: Model, ids: number[]): Promise<Float32Array> {
+  const cache = Cache.empty(model, "exact");
+  const buffer = native().score(model.native(), cache.native(), Int32Array.from(ids), false);
+  try {
+    return new Float32Array(await native().read(buffer, new Float64Array([0, 0, 1, ids.length - 1, 1])));
+  } finally {
+    native().release(buffer);
+    cache.dispose();
+  }
+}

@@ -1,0 +1,15 @@
+// The part of the kernel's session that the library uses, found at run time: the kernel imports no library and the library
+// no kernel. In plain Node there is none, and nothing here depends on one.
+
+import type { MimeBundle } from "./plot/figure.ts";
+
+export interface Host {
+  display(bundle: MimeBundle, options?: { id?: string }): string;
+  update(id: string, bundle: MimeBundle): void;
+  /** Of the cell whose code is running: aborted when it is interrupted or run again. */
+  signal?(): AbortSignal;
+}
+
+export function currentHost(): Host | undefined {
+  return (globalThis as Record<symbol, unknown>)[Symbol.for("lensor.host")] as Host | undefined;
+}

@@ -1,0 +1,25 @@
+// What `import { ... } from "lensor"` gives: every name of the library, and nothing else.
+
+export type {
+  AllAttention,
+  HeadAttention,
+  LayerAttention,
+} from "./attention/attention.ts";
+export type { KeyMass } from "./attention/key-mass.ts";
+export type { LensData, LogitLens } from "./attention/logit-lens.ts";
+export { Trace } from "./attention/trace.ts";
+export { ChatReply } from "./decode/chat.ts";
+export { type GenerateOptions, Reply } from "./decode/generate.ts";
+export { LensorError } from "./errors.ts";
+export { type Metric, perplexity } from "./evaluate/perplexity.ts";
+export { Cache } from "./kv/cache.ts";
+export type { Compute } from "./model/compute.ts";
+export type { ModelConfig } from "./model/config.ts";
+export { hub, type LoadOptions } from "./model/hub.ts";
+export { Model } from "./model/model.ts";
+export { Figure, type PlotlySpec } from "./plot/figure.ts";
+export { plot } from "./plot/plot.ts";
+export type { Provenance } from "./provenance.ts";
+export { type DType, fromTfjs, scope, Tensor, tensor, toTfjs } from "./tensor/index.ts";
+export type { Message } from "./text/chat.ts";
+export { Tokenizer } from "./text/tokenizer.ts";

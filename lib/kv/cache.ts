@@ -1,0 +1,131 @@
+// Keys and values of text that a model has read, as a value: it can be continued, forked and rewound. A thin handle; the
+// pages are native. A cache belongs to its model and keeps its numeric mode.
+
+import { LensorError } from "../errors.ts";
+import type { Compute } from "../model/compute.ts";
+import { checkContext, idsOf, type Prompt } from "../model/ids.ts";
+import type { Model } from "../model/model.ts";
+import { DTYPES, type NativeCache, native } from "../native.ts";
+import { checkNumber } from "../options.ts";
+import { card } from "../plot/card.ts";
+import { formatBytes, formatCount } from "../plot/format.ts";
+
+export type KvType = "f32" | "f16";
+
+export class Cache {
+  readonly model: Model;
+  readonly compute: Compute;
+  readonly kv: KvType;
+  /** The tokens it holds. */
+  readonly ids: readonly number[];
+  readonly #native: NativeCache;
+  #disposed = false;
+
+  /** @internal Use `model.prefill`. */
+  constructor(model: Model, compute: Compute, kv: KvType, handle: NativeCache, ids: number[] = []) {
+    this.model = model;
+    this.compute = compute;
+    this.kv = kv;
+    this.ids = ids;
+    this.#native = handle;
+  }
+
+  /** @internal An empty cache. Keys and values are f32 in exact mode and f16 in fast, unless `kv` says otherwise. */
+  static empty(model: Model, compute: Compute, kv: KvType = compute === "exact" ? "f32" : "f16"): Cache {
+    return new Cache(model, compute, kv, native().newCache(model.native(), DTYPES[kv]));
+  }
+
+  /** In tokens: the next position. */
+  get length(): number {
+    return this.ids.length;
+  }
+
+  /** What the allocator holds for its keys and values, pages shared with forks included. */
+  get bytes(): number {
+    return native().cacheBytes(this.native());
+  }
+
+  /** A cache that continues from here on its own; shares all full pages with this one. */
+  fork(): Cache {
+    return this.#forkAt(this.length);
+  }
+
+  /** A cache of the first `length` tokens. This one stays as it is. */
+  rewind(length: number): Cache {
+    checkNumber("cache.rewind", "length", length, { least: 0, most: this.length, whole: true });
+    return this.#forkAt(length);
+  }
+
+  /** Reads more text into this cache. */
+  async append(prompt: Prompt): Promise<this> {
+    const { tokenizer, config, context } = this.model;
+    const ids = idsOf(prompt, tokenizer, config.vocabulary);
+    checkContext(this.length, ids.length, context);
+    await this.read(ids, false);
+    return this;
+  }
+
+  /** Frees its keys and values now. */
+  dispose(): void {
+    if (!this.#disposed) native().releaseCache(this.#native);
+    this.#disposed = true;
+  }
+
+  /** @internal Runs ids through the model; with `logits` returns their buffer, [ids, vocabulary]. */
+  async read(ids: number[], logits: boolean) {
+    const fast = this.compute === "fast";
+    const buffer = native().forward(
+      this.model.native(),
+      this.native(),
+      Int32Array.from(ids),
+      this.length,
+      fast,
+      logits,
+    );
+    // Counted at once, so that two calls in a row follow each other; taken back where the pass fails.
+    const before = this.length;
+    this.push(ids);
+    if (logits) return buffer;
+    try {
+      await native().read(buffer, new Float64Array([DTYPES.f32, 0, 1, 0, 1]));
+    } catch (error) {
+      (this.ids as number[]).length = before;
+      throw error;
+    } finally {
+      native().release(buffer);
+    }
+    return buffer;
+  }
+
+  /** @internal Notes ids that were read by native code. */
+  push(ids: Iterable<number>): void {
+    (this.ids as number[]).push(...ids);
+  }
+
+  /** @internal */
+  native(): NativeCache {
+    if (this.#disposed)
+      throw new LensorError("This cache was disposed", { fix: "Make another with model.prefill(text)." });
+    return this.#native;
+  }
+
+  #forkAt(length: number): Cache {
+    const handle = native().forkCache(this.native(), length);
+    return new Cache(this.model, this.compute, this.kv, handle, this.ids.slice(0, length));
+  }
+
+  [Symbol.for("Jupyter.display")]() {
+    const perToken = this.length > 0 ? this.bytes / this.length : 0;
+    return card({
+      title: `Cache of ${this.model.name}`,
+      facts: [
+        ["tokens", formatCount(this.length)],
+        ["bytes", formatBytes(this.bytes)],
+        ["a token", formatBytes(perToken)],
+        ["keys and values", this.kv],
+        ["mode", this.compute],
+      ],
+      next: ["model.generate(text, { cache })", "cache.fork()", "cache.rewind(n)"],
+    });
+  }
+}

@@ -1,0 +1,152 @@
+// A language model that a person holds: its facts, and one line for each thing it can do. Every verb is a file of its own.
+
+import { type Table, tableFromArrays } from "apache-arrow";
+import { type Trace, trace } from "../attention/trace.ts";
+import { type ChatReply, chat } from "../decode/chat.ts";
+import { type GenerateOptions, generate, type Reply } from "../decode/generate.ts";
+import { LensorError } from "../errors.ts";
+import type { Cache, KvType } from "../kv/cache.ts";
+import { type NativeModel, native } from "../native.ts";
+import { card } from "../plot/card.ts";
+import { Figure } from "../plot/figure.ts";
+import { formatBytes, formatCount, formatParameters } from "../plot/format.ts";
+import { modelAnatomy } from "../plot/model-anatomy.ts";
+import type { Tensor } from "../tensor/index.ts";
+import type { Message } from "../text/chat.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
+import type { Compute } from "./compute.ts";
+import type { ModelConfig } from "./config.ts";
+import { forward, prefill } from "./forward.ts";
+import type { GgufTensor } from "./gguf.ts";
+import type { Prompt } from "./ids.ts";
+
+export class Model {
+  /** The registered name, or the file's. */
+  readonly name: string;
+  readonly path: string;
+  readonly config: ModelConfig;
+  readonly tokenizer: Tokenizer;
+  /** In tokens: how much it reads at most. */
+  readonly context: number;
+  /** The mode that was asked for when loading; else each call has its own default. */
+  readonly compute: Compute | undefined;
+  readonly device = "cpu";
+  readonly tensors: readonly GgufTensor[];
+  readonly #native: NativeModel;
+  #disposed = false;
+
+  /** @internal Use `hub.load`. */
+  constructor(parts: {
+    name: string;
+    path: string;
+    config: ModelConfig;
+    tokenizer: Tokenizer;
+    context: number;
+    compute: Compute | undefined;
+    tensors: readonly GgufTensor[];
+    native: NativeModel;
+  }) {
+    this.name = parts.name;
+    this.path = parts.path;
+    this.config = parts.config;
+    this.tokenizer = parts.tokenizer;
+    this.context = parts.context;
+    this.compute = parts.compute;
+    this.tensors = parts.tensors;
+    this.#native = parts.native;
+  }
+
+  /** What its weights occupy in memory. */
+  get bytes(): number {
+    return this.#native.bytes;
+  }
+
+  /**
+   * Logits of every token, f32 `[tokens, vocabulary]`. With `cache` the tokens follow what it holds, and it holds them
+   * afterwards.
+   */
+  forward(
+    prompt: Prompt,
+    options?: { compute?: Compute; cache?: Cache | undefined },
+  ): Promise<{ logits: Tensor }> {
+    return forward(this, prompt, options);
+  }
+
+  /** Reads text into a new cache, for `generate` to continue from. */
+  prefill(prompt: Prompt, options?: { compute?: Compute; kv?: KvType }): Promise<Cache> {
+    return prefill(this, prompt, options);
+  }
+
+  /**
+   * Continues a prompt, which is used as it is (no template). Shows the text in the cell while it grows. A list of
+   * prompts gives a list of replies, each equal to its solo run.
+   */
+  generate(prompt: Prompt, options?: GenerateOptions): Promise<Reply>;
+  generate(prompts: readonly string[], options?: GenerateOptions): Promise<Reply[]>;
+  generate(prompt: Prompt | readonly string[], options?: GenerateOptions): Promise<Reply> | Promise<Reply[]> {
+    return generate(this, prompt, options);
+  }
+
+  /** Answers a conversation, rendered with the model's own template. */
+  chat(messages: Message[], options?: GenerateOptions): Promise<ChatReply> {
+    return chat(this, messages, options);
+  }
+
+  /** Reads a text and keeps queries, keys, head outputs and the residual stream, for looking at. Exact mode. */
+  trace(prompt: Prompt): Promise<Trace> {
+    return trace(this, prompt);
+  }
+
+  /** Where its bytes are. */
+  plot(): Figure {
+    const { config, tensors, name } = this;
+    return new Figure(() =>
+      modelAnatomy({ config, name, tensors: tensors.map(({ type, ...rest }) => ({ ...rest, dtype: type })) }),
+    );
+  }
+
+  /** One row a tensor: name, dtype, shape, parameters, bytes. */
+  table(): Table {
+    const each = <T>(pick: (tensor: GgufTensor) => T) => this.tensors.map(pick);
+    return tableFromArrays({
+      name: each((tensor) => tensor.name),
+      dtype: each((tensor) => tensor.type),
+      shape: each((tensor) => tensor.shape.join(" × ")),
+      parameters: Float64Array.from(each((tensor) => tensor.shape.reduce((a, b) => a * b, 1))),
+      bytes: Float64Array.from(each((tensor) => tensor.bytes)),
+    });
+  }
+
+  /** Frees its weights now. */
+  dispose(): void {
+    if (!this.#disposed) native().releaseModel(this.#native);
+    this.#disposed = true;
+  }
+
+  /** @internal */
+  native(): NativeModel {
+    if (this.#disposed)
+      throw new LensorError(`The model ${this.name} was disposed`, { fix: "Load it again with hub.load." });
+    return this.#native;
+  }
+
+  [Symbol.for("Jupyter.display")]() {
+    const { config, tensors } = this;
+    const dtypes = new Map<string, number>();
+    for (const { type, bytes } of tensors) dtypes.set(type, (dtypes.get(type) ?? 0) + bytes);
+    return card({
+      title: config.name,
+      facts: [
+        ["parameters", formatParameters(config.parameters)],
+        ["in memory", formatBytes(this.bytes)],
+        ["context", `${formatCount(this.context)} tokens`],
+        ["layers", String(config.layers)],
+        ["width", String(config.width)],
+        ["heads", `${config.heads} query, ${config.kvHeads} key-value`],
+        ["vocabulary", formatCount(config.vocabulary)],
+      ],
+      bar: [...dtypes].sort((a, b) => b[1] - a[1]).map(([label, bytes]) => ({ label, bytes })),
+      next: ["model.generate(text)", "model.trace(text)", "model.plot()"],
+    });
+  }
+}
