@@ -35,7 +35,7 @@ function make({ dtype, shape, data }: Plain): Tensor {
 
 /** How each operation is called; the rest are methods that take the other tensors, then the arguments. */
 const calls: Record<string, (inputs: Tensor[], args: never[]) => Tensor> = {
-  cast: ([x], [dtype]) => x!.cast(dtype),
+  cast: ([x], [dtype]) => x!.cast(dtype!),
   cat: (inputs, [axis]) => tensor.cat(inputs, axis),
   index: ([x], spec) => x!.at(...spec),
   matmul: ([a, b], [transposed]) =>
