@@ -169,10 +169,8 @@ export class Kernel {
   #abortQueued(): void {
     for (const { channel, message } of this.#queue.splice(0)) {
       this.#status("busy", message);
-      this.#sockets.reply(channel, message, "execute_reply", {
-        status: "aborted",
-        execution_count: this.#count,
-      });
+      // Without a count, since none was given: front ends would show the failed cell's beside a cell that did not run.
+      this.#sockets.reply(channel, message, "execute_reply", { status: "aborted" });
       this.#status("idle", message);
     }
   }
