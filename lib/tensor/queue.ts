@@ -8,16 +8,17 @@ import { Tensor } from "./tensor.ts";
 import { isContiguous, type View } from "./view.ts";
 
 /** Views as the addon reads them: for each, dtype, offset, rank, shape..., strides... */
-function pack(inputs: readonly { dtype: DType; view: View }[]): Float64Array {
-  return Float64Array.from(
-    inputs.flatMap(({ dtype, view: { shape, strides, offset } }) => [
-      DTYPES[dtype],
-      offset,
-      shape.length,
-      ...shape,
-      ...strides,
-    ]),
-  );
+function pack(inputs: readonly { dtype: DType }[], views: readonly View[]): Float64Array {
+  const packed = new Float64Array(views.reduce((length, { shape }) => length + 3 + 2 * shape.length, 0));
+  let at = 0;
+  views.forEach(({ shape, strides, offset }, i) => {
+    packed[at++] = DTYPES[inputs[i]!.dtype];
+    packed[at++] = offset;
+    packed[at++] = shape.length;
+    for (const size of shape) packed[at++] = size;
+    for (const stride of strides) packed[at++] = stride;
+  });
+  return packed;
 }
 
 export interface Result {
@@ -37,14 +38,14 @@ export function enqueue(
 ): Tensor {
   const buffers = inputs.map((x) => x.memory(name).buffer);
   checkBytes(shape, dtype, name);
-  const packed = pack(inputs.map((x, i) => ({ dtype: x.dtype, view: views[i]! })));
+  const packed = pack(inputs, views);
   return Tensor.fromBuffer(native().op(op, code, DTYPES[dtype], shape, buffers, packed), shape, dtype, name);
 }
 
 /** The k largest along the last axis of a contiguous [rows, n] tensor: values, and indices in i64. */
 export function enqueueTopK(k: number, rows: Tensor): [values: Tensor, indices: Tensor] {
   const shape = [rows.shape[0]!, k];
-  const view = pack([{ dtype: rows.dtype, view: rows.view("topK") }]);
+  const view = pack([rows], [rows.view("topK")]);
   const [values, indices] = native().topK(k, rows.memory("topK").buffer, view);
   return [
     Tensor.fromBuffer(values, shape, rows.dtype, "topK values"),
@@ -94,7 +95,7 @@ export function prepared<R>(tensors: readonly Tensor[], use: (...tensors: Tensor
 /** The values, row-major, once everything before has run. Rejects with what failed on the way, naming the operation. */
 export function read(x: Tensor): Promise<TensorData> {
   if (isFloat(x.dtype) && x.dtype !== "f32") return prepared([cast(x, "f32", "data")], (wide) => read(wide));
-  const view = pack([{ dtype: x.dtype, view: x.view("data") }]);
+  const view = pack([x], [x.view("data")]);
   const { dtype } = x;
   return native()
     .read(x.memory("data").buffer, view)
@@ -106,6 +107,6 @@ export function nativeOf(x: Tensor): { buffer: NativeBuffer; view: Float64Array 
   const row = isContiguous(x.view("native")) ? x : clone(x, "native");
   return {
     buffer: row.memory("native").buffer,
-    view: pack([{ dtype: row.dtype, view: row.view("native") }]),
+    view: pack([row], [row.view("native")]),
   };
 }

@@ -8,6 +8,8 @@ import { bytesOf, type DType } from "./dtype.ts";
 
 export type Shape = readonly number[];
 
+/** Asked once: the call reads a file of the system. */
+const memory = totalmem();
 /** Axes that one tensor can have (LENSOR_MAX_RANK of the ABI). */
 const maxRank = 8;
 
@@ -58,7 +60,6 @@ export function checkShape(shape: unknown, name: string): number[] {
 /** @throws LensorError where a tensor of this shape is larger than the machine's memory */
 export function checkBytes(shape: Shape, dtype: DType, name: string): void {
   const bytes = countOf(shape) * bytesOf(dtype);
-  const memory = totalmem();
   if (bytes <= memory) return;
   throw new LensorError(`${name} would make a tensor of ${formatBytes(bytes)}`, {
     expected: `at most the machine's memory, ${formatBytes(memory)}`,

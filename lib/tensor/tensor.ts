@@ -8,6 +8,7 @@ import { at, gather, indexSelect, take, topK } from "./choose.ts";
 import { figureOf, showTensor } from "./display.ts";
 import { bytesOf, checkDType, type DType, type TensorData } from "./dtype.ts";
 import { binary, type GeluOptions, gelu, type Operand, pow, unary } from "./elementwise.ts";
+import { where } from "./join.ts";
 import { matmul } from "./matmul.ts";
 import { Memory } from "./memory.ts";
 import { cast, clone, contiguous, nativeOf, read, share } from "./queue.ts";
@@ -292,6 +293,11 @@ export class Tensor {
   }
   ge(other: Operand): Tensor {
     return binary(this, other, "ge");
+  }
+
+  /** Its own elements where the condition holds, `other`'s elsewhere. */
+  where(condition: Tensor, other: Operand): Tensor {
+    return where(condition, this, other);
   }
 
   /** [..., m, k] x [..., k, n] = [..., m, n], leading axes broadcast; a vector is a row on the left, a column on the right. */

@@ -121,24 +121,28 @@ static inline void write(const Walk& w, int64_t at, int64_t n, const void* value
   }
 }
 
-// body(begin, end, thread) over chunks of [0, items), polling for an interrupt before each.
+// body(begin, end, thread) over chunks of [0, items), polling for an interrupt before each. A lone thread may
+// be handed all chunks at once, so they are cut here again.
 template <class F>
 static inline lensor_status in_chunks(lensor_context* context, int64_t items, int64_t grain, const F& body) {
   struct Job {
     lensor_context* context;
     const F* body;
+    int64_t grain;
     int32_t stopped;
-  } job{context, &body, 0};
+  } job{context, &body, grain, 0};
   context->parallel(
       context, items, grain,
       [](void* arg, int64_t begin, int64_t end, int32_t thread) {
         Job* job = (Job*)arg;
-        if (__atomic_load_n(&job->stopped, __ATOMIC_RELAXED)) return;
-        if (job->context->interrupted(job->context)) {
-          __atomic_store_n(&job->stopped, 1, __ATOMIC_RELAXED);
-          return;
+        for (int64_t at = begin; at < end; at += job->grain) {
+          if (__atomic_load_n(&job->stopped, __ATOMIC_RELAXED)) return;
+          if (job->context->interrupted(job->context)) {
+            __atomic_store_n(&job->stopped, 1, __ATOMIC_RELAXED);
+            return;
+          }
+          (*job->body)(at, least(end, at + job->grain), thread);
         }
-        (*job->body)(begin, end, thread);
       },
       &job);
   return job.stopped ? LENSOR_INTERRUPTED : LENSOR_OK;

@@ -35,6 +35,8 @@ int interrupted(lensor_context* self) {
 
 void parallel(lensor_context* self, int64_t items, int64_t grain, lensor_body body, void* arg) {
   grain = std::max<int64_t>(grain, 1);
+  // As a pool of one does it: all at once.
+  if (self->threads == 1) return items > 0 ? body(arg, 0, items, 0) : void();
   std::atomic<int64_t> next{0};
   auto work = [&](int32_t thread) {
     for (int64_t begin; (begin = next.fetch_add(grain)) < items;)

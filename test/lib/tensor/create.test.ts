@@ -164,6 +164,7 @@ describe("joining and choosing", () => {
       [3, -1],
       [4, -1],
     ]);
+    expect(await a.where(a.gt(1), b).array()).toEqual([3, 2]);
     expect(() => tensor.where(a, a, b)).toThrow(/bool/);
     expect(() => tensor.cat([])).toThrow(/at least one/);
     expect(() => tensor.stack([a, tensor([1])])).toThrow(/\[2\].*\[1\]/s);
