@@ -116,8 +116,8 @@ const others = [
     const line = output.trim().split("\n").at(-1) ?? "";
     if (code !== 0)
       return { about, lacks: `cannot be loaded: ${errorIn(output)}. Delete build/ and run: npm run setup` };
-    const { isa, isas, threads, version } = JSON.parse(line);
-    return { about, has: `${version}, ${isa} (of ${isas.join(", ")}), ${threads} threads` };
+    const { abi, isa, isas, threads } = JSON.parse(line);
+    return { about, has: `${isa} (of ${isas.join(", ")}), ${threads} threads, ABI ${abi}` };
   },
 
   /** @returns {Finding} */
