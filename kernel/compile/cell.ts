@@ -8,7 +8,7 @@
 import MagicString from "magic-string";
 import { type GuardNames, guard } from "./guard.ts";
 import { parseTypeScript } from "./parse.ts";
-import { backwards, type Place } from "./positions.ts";
+import { backwards, type Place, placeAt } from "./positions.ts";
 import { analyse, type Definition, type Reference, unexported } from "./scope.ts";
 import { child, children, descend, type Identifier, isIdentifier, type Node } from "./syntax.ts";
 
@@ -22,6 +22,8 @@ export interface CompiledCell {
   readonly inputs: readonly string[];
   /** What the returned value is: an expression's, or that of the one name the last statement declares. */
   readonly shows: "expression" | "declaration" | "nothing";
+  /** Where the expression stands whose value is returned. */
+  valuePlace(): Place | undefined;
   /** From a place in `code` to the place in the cell's text. */
   place(compiled: Place): Place | undefined;
 }
@@ -58,7 +60,7 @@ export function compileCell(source: string, visible: ReadonlySet<string>): Compi
 
   const body = children(program, "body");
   const erased = new Set(typeOnly(source, body, scopes.used));
-  const shows = returnLast(text, body);
+  const { shows, at } = returnLast(text, body);
   const imports = body.filter((statement) => statement.type === "ImportDeclaration");
   const top = body.find((statement) => statement.type !== "ImportDeclaration")?.start ?? javascript.length;
   for (const statement of imports) importNames(text, statement, cell, erased, top);
@@ -86,6 +88,7 @@ export function compileCell(source: string, visible: ReadonlySet<string>): Compi
     references: [...new Set(scopes.free.map((r) => r.node.name))],
     inputs: [...inputs],
     shows,
+    valuePlace: () => (at === undefined ? undefined : backwards([map?.mappings])(placeAt(javascript, at))),
     place: backwards([map?.mappings, text.generateMap({ hires: "boundary" }).mappings]),
   };
 }
@@ -190,26 +193,26 @@ function reexport(text: MagicString, statement: Node, cell: string): void {
   }
 }
 
-/** Makes the last statement hand its value to the session. */
-function returnLast(text: MagicString, body: Node[]): CompiledCell["shows"] {
+/** Makes the last statement hand its value to the session. Tells what that is and where its expression begins. */
+function returnLast(text: MagicString, body: Node[]): { shows: CompiledCell["shows"]; at?: number } {
   let last = body.findLast((s) => s.type !== "EmptyStatement" && !isEmptyExport(s));
   // `using` is lowered to a try statement around the whole cell: the cell's last statement is the last one inside.
   const inside = last?.type === "TryStatement" ? children(child(last, "block")!, "body") : [];
   if (inside[0]?.type === "VariableDeclaration" && declaresUsing(inside[0])) last = inside.at(-1);
-  if (!last) return "nothing";
+  if (!last) return { shows: "nothing" };
   if (last.type === "ExpressionStatement") {
     const expression = child(last, "expression")!;
     text.prependRight(last.start, "return[(");
     text.appendLeft(expression.end, ")];");
-    return "expression";
+    return { shows: "expression", at: expression.start };
   }
   const declaration = unexported(last);
-  if (declaration?.type !== "VariableDeclaration") return "nothing";
+  if (declaration?.type !== "VariableDeclaration") return { shows: "nothing" };
   const [declarator, more] = children(declaration, "declarations");
   const name = declarator && child(declarator, "id");
-  if (more || !isIdentifier(name)) return "nothing";
+  if (more || !isIdentifier(name)) return { shows: "nothing" };
   text.appendLeft(last.end, `return[${name.name}];`);
-  return "declaration";
+  return { shows: "declaration", at: name.start };
 }
 
 function declaresUsing(declaration: Node): boolean {

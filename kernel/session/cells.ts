@@ -7,7 +7,7 @@ import { compileCell } from "../compile/cell.ts";
 import { CellSyntaxError } from "../compile/parse.ts";
 import { placeAt } from "../compile/positions.ts";
 import { bundleOf, canDisplay } from "./display.ts";
-import { failureOf, refusedAt, rememberCell, syntaxFailure } from "./errors.ts";
+import { failureOf, placeOfValue, refusedAt, rememberCell, syntaxFailure } from "./errors.ts";
 import { beginRun, dropStale, endRun, isPending } from "./flag.ts";
 import { helpers } from "./helpers.ts";
 import { drainCell } from "./host.ts";
@@ -84,7 +84,7 @@ export class Cells {
   }
 
   async #execute(
-    { cellFunction, compiled }: Prepared,
+    { cellFunction, compiled, filename }: Prepared,
     command: RunCommand,
     run: Run,
     visible: Map<string, Binding>,
@@ -92,8 +92,13 @@ export class Cells {
     const returned = await cellFunction.call(undefined, this.#surroundings(compiled.inputs, run, visible));
     // An interrupted cell may come this far later on; it has been answered.
     if (run.cancelled) return;
-    if (returned && !command.silent) await show(returned[0], compiled.shows === "declaration");
-    else if (returned) await returned[0];
+    try {
+      if (returned && !command.silent) await show(returned[0], compiled.shows === "declaration");
+      else if (returned) await returned[0];
+    } catch (error) {
+      placeOfValue(error, filename, compiled.valuePlace());
+      throw error;
+    }
     await drainCell();
   }
 

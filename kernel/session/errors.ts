@@ -163,6 +163,16 @@ export function placeLike(error: unknown, here: Error): void {
   framesOf.set(error, structuredFrames(here));
 }
 
+/** A promise that a cell ends in fails after the cell's own code: what made it is where it happened. */
+export function placeOfValue(error: unknown, filename: string, place: Place | undefined): void {
+  const cell = cells.get(filename);
+  if (typeof error !== "object" || error === null || !cell || !place) return;
+  const frames = structuredFrames(error);
+  if (frames.some((frame) => frame.cell)) return;
+  const text = `${cell.label}:${place.line}:${place.column}`;
+  framesOf.set(error, [...frames, { text, cell, place, origin: "cell" }]);
+}
+
 /** The frames under the excerpt: the person's own in full, runs of others as one line. */
 function fold(frames: Frame[], own: Frame | undefined): string[] {
   const shown: string[] = [];

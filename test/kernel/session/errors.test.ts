@@ -72,6 +72,16 @@ test.each([
   expect(plain(failure)).toContain(shown);
 });
 
+test("of a promise that the cell ends in: the line of the expression", async () => {
+  const { failure } = await session.run(
+    "const n: number = 1;\nconst reading = (path: string) => import('node:fs').then((fs) => fs.promises.readFile(path));\n\n  reading('gone')",
+  );
+  expect(plain(failure)).toMatch(/ENOENT.*\n\nCell \[\d+\], line 4\n/);
+  expect(plain(failure)).toContain("> 4 |   reading('gone')\n    |   ^");
+  const thrown = await session.run("1;\nPromise.reject({ code: 5 })");
+  expect(plain(thrown.failure)).toMatch(/code: 5.*\n\n.*line 2/s);
+});
+
 test("causes are shown, and errors of an AggregateError", async () => {
   const { failure } = await session.run("throw new Error('outer', { cause: new TypeError('inner') })");
   expect(plain(failure)).toMatch(/Error: outer[\s\S]*caused by\nTypeError: inner/);
