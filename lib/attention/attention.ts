@@ -7,7 +7,6 @@ import { attentionMap } from "../plot/attention-map.ts";
 import { Figure } from "../plot/figure.ts";
 import { type Tensor, tensor } from "../tensor/index.ts";
 import { checkBytes } from "../tensor/shape.ts";
-
 import type { Trace } from "./trace.ts";
 import { headWeights, layerWeights } from "./weights.ts";
 

@@ -54,13 +54,12 @@ template <int n> LENSOR_INLINE i32v shr(i32v a) { return {_mm512_srli_epi32(a.v,
 LENSOR_INLINE f32v to_f32(i32v a) { return {_mm512_cvtepi32_ps(a.v)}; }
 LENSOR_INLINE i32v to_i32(f32v a) { return {_mm512_cvtps_epi32(a.v)}; }
 LENSOR_INLINE f32v pow2(i32v e) { return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(e.v, _mm512_set1_epi32(127)), 23))}; }
-// The three sets multiply bytes in ways of their own; the sums are the same integers (see "Products of bytes" below).
-constexpr int kByteOffset = 128;
+// The three sets multiply small integers in ways of their own; the sums are the same (see "Products of small integers").
 LENSOR_INLINE i32v dot4(i32v acc, i32v w, i32v x) { return {_mm512_dpbusd_epi32(acc.v, w.v, x.v)}; }
 LENSOR_INLINE i32v sum4(i32v acc) { return acc; }
-LENSOR_INLINE i32v dot8(i32v acc, i32v w, i32v x) {
-  return {_mm512_dpbusd_epi32(acc.v, _mm512_xor_si512(w.v, _mm512_set1_epi8((char)0x80)), x.v)};
-}
+LENSOR_INLINE i32v even16(i32v w) { return {_mm512_srai_epi16(_mm512_slli_epi16(w.v, 8), 8)}; }
+LENSOR_INLINE i32v odd16(i32v w) { return {_mm512_srai_epi16(w.v, 8)}; }
+LENSOR_INLINE i32v dot16(i32v acc, i32v w, i32v x) { return {_mm512_dpwssd_epi32(acc.v, w.v, x.v)}; }
 LENSOR_INLINE float lane_sum(f32v a) {
   __m256 h = _mm256_add_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));
   __m128 q = _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
@@ -129,7 +128,6 @@ LENSOR_INLINE f32v to_f32(i32v x) { return {_mm256_cvtepi32_ps(x.a), _mm256_cvte
 LENSOR_INLINE i32v to_i32(f32v x) { return {_mm256_cvtps_epi32(x.a), _mm256_cvtps_epi32(x.b)}; }
 LENSOR_INLINE __m256 pow2_half(__m256i e) { return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(e, _mm256_set1_epi32(127)), 23)); }
 LENSOR_INLINE f32v pow2(i32v e) { return {pow2_half(e.a), pow2_half(e.b)}; }
-constexpr int kByteOffset = 0;
 // Eight pairs of 4-bit by 8-bit products fit 16 bits: 8 * 2 * 15 * 127 < 2^15.
 LENSOR_INLINE i32v dot4(i32v acc, i32v w, i32v x) {
   return {_mm256_add_epi16(acc.a, _mm256_maddubs_epi16(w.a, x.a)), _mm256_add_epi16(acc.b, _mm256_maddubs_epi16(w.b, x.b))};
@@ -138,12 +136,12 @@ LENSOR_INLINE i32v sum4(i32v acc) {
   const __m256i ones = _mm256_set1_epi16(1);
   return {_mm256_madd_epi16(acc.a, ones), _mm256_madd_epi16(acc.b, ones)};
 }
-// |w| times x with w's sign: a pair is at most 2 * 128 * 127, which still fits 16 bits.
-LENSOR_INLINE __m256i dot8_half(__m256i acc, __m256i w, __m256i x) {
-  __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w));
-  return _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+LENSOR_INLINE __m256i even16_half(__m256i w) { return _mm256_srai_epi16(_mm256_slli_epi16(w, 8), 8); }
+LENSOR_INLINE i32v even16(i32v w) { return {even16_half(w.a), even16_half(w.b)}; }
+LENSOR_INLINE i32v odd16(i32v w) { return {_mm256_srai_epi16(w.a, 8), _mm256_srai_epi16(w.b, 8)}; }
+LENSOR_INLINE i32v dot16(i32v acc, i32v w, i32v x) {
+  return {_mm256_add_epi32(acc.a, _mm256_madd_epi16(w.a, x.a)), _mm256_add_epi32(acc.b, _mm256_madd_epi16(w.b, x.b))};
 }
-LENSOR_INLINE i32v dot8(i32v acc, i32v w, i32v x) { return {dot8_half(acc.a, w.a, x.a), dot8_half(acc.b, w.b, x.b)}; }
 LENSOR_INLINE float lane_sum(f32v x) {
   __m256 h = _mm256_add_ps(x.a, x.b);
   __m128 q = _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
@@ -228,14 +226,25 @@ template <int n> LENSOR_INLINE i32v shr(i32v a) { LENSOR_EACH a.v[i] = (int32_t)
 LENSOR_INLINE f32v to_f32(i32v a) { f32v r; LENSOR_EACH r.v[i] = (float)a.v[i]; return r; }
 LENSOR_INLINE i32v to_i32(f32v a) { i32v r; LENSOR_EACH r.v[i] = (int32_t)nearbyintf(a.v[i]); return r; }
 LENSOR_INLINE f32v pow2(i32v e) { f32v r; LENSOR_EACH { uint32_t b = (uint32_t)(e.v[i] + 127) << 23; memcpy(&r.v[i], &b, 4); } return r; }
-constexpr int kByteOffset = 0;
-LENSOR_INLINE i32v dot8(i32v acc, i32v w, i32v x) {
+LENSOR_INLINE i32v dot4(i32v acc, i32v w, i32v x) {
   const int8_t* a = (const int8_t*)w.v; const int8_t* b = (const int8_t*)x.v;
   LENSOR_EACH for (int j = 0; j < 4; j++) acc.v[i] += a[4 * i + j] * b[4 * i + j];
   return acc;
 }
-LENSOR_INLINE i32v dot4(i32v acc, i32v w, i32v x) { return dot8(acc, w, x); }
 LENSOR_INLINE i32v sum4(i32v acc) { return acc; }
+LENSOR_INLINE i32v widen16(i32v w, int odd) {
+  const int8_t* from = (const int8_t*)w.v; int16_t to[32];
+  for (int i = 0; i < 32; i++) to[i] = from[2 * i + odd];
+  i32v r; memcpy(r.v, to, 64); return r;
+}
+LENSOR_INLINE i32v even16(i32v w) { return widen16(w, 0); }
+LENSOR_INLINE i32v odd16(i32v w) { return widen16(w, 1); }
+LENSOR_INLINE i32v dot16(i32v acc, i32v w, i32v x) {
+  int16_t a[32], b[32];
+  memcpy(a, w.v, 64); memcpy(b, x.v, 64);
+  LENSOR_EACH acc.v[i] += a[2 * i] * b[2 * i] + a[2 * i + 1] * b[2 * i + 1];
+  return acc;
+}
 LENSOR_INLINE float lane_sum(f32v a) {
   for (int half = 8; half; half /= 2) for (int i = 0; i < half; i++) a.v[i] += a.v[i + half];
   return a.v[0];
@@ -259,9 +268,9 @@ LENSOR_INLINE void prefetch(const void*) {}
 #undef LENSOR_EACH
 #endif
 
-// Products of bytes, x from -127 to 127 in every lane of four:
-//   dot4: acc gathers (nibble 0..15 of w) * x; at most 8 calls, then sum4 gives the 32-bit sums.
-//   dot8: acc gathers (signed byte of w + kByteOffset) * x; the caller takes kByteOffset * sum(x) off again.
+// Products of small integers, four columns of 16 rows at a time:
+//   dot4: acc gathers w x, bytes w from 0 to 15, x from -127 to 127; at most 8 calls, then sum4 gives the 32-bit sums.
+//   even16, odd16: the signed bytes 0 and 2, 1 and 3 of each four as 16 bits; dot16: acc gathers their products with x.
 
 // exp to about 1 ulp: x = n ln2 + r, |r| <= ln2/2, degree-6 polynomial in r; 0 below -87.3, saturating above 88.4.
 // Lane by lane, so a value's result never depends on its neighbours.

@@ -11,9 +11,9 @@
  *     reduced axis (K, or the number of keys), never on the number of rows, the batch, paging, or threads.
  *     Keys are cut into pages of LENSOR_PAGE at fixed absolute positions; a page is reduced by itself and the partial
  *     results are merged left to right.
- *  2. Numeric modes. LENSOR_EXACT: f32 activations and accumulation, weights dequantized in registers.
- *     LENSOR_FAST: activations rounded to 8 bits in blocks of 32, integer products exact inside a block,
- *     blocks added in order in f32. Weights that are not quantized use f32 activations in both modes.
+ *  2. Numeric modes. Exact: f32 activations and accumulation, weights dequantized in registers.
+ *     Fast: activations rounded to twice the bits of the weights they meet (8 for 4, 16 for 8), integer products
+ *     exact inside a block, blocks added in order in f32. Weights that are not quantized use f32 activations in both.
  *  3. Errors. Shape, dtype and range errors are the core's and come before the call. A function returns a status for
  *     what can only fail at run time: interruption and memory.
  *  4. Interruption. Anything that can run longer than some milliseconds polls context->interrupted between blocks.
@@ -55,8 +55,6 @@ typedef enum lensor_dtype {
   LENSOR_Q4_1 = 17,
   LENSOR_Q8_0 = 18,
 } lensor_dtype;
-
-typedef enum lensor_mode { LENSOR_EXACT = 0, LENSOR_FAST = 1 } lensor_mode;
 
 typedef enum lensor_unary {
   LENSOR_NEG, LENSOR_ABS, LENSOR_EXP, LENSOR_LOG, LENSOR_SQRT, LENSOR_RSQRT, LENSOR_SIN, LENSOR_COS, LENSOR_TANH,
@@ -103,13 +101,17 @@ typedef struct lensor_weight {
   void* data;
 } lensor_weight;
 
-/* Activations [rows, cols]; the quantized form is present in fast mode only. */
+/* Activations [rows, cols]. In fast mode also rounded, in the forms that the weights they meet ask for, each else NULL. */
 typedef struct lensor_activations {
   int64_t rows, cols;
   const float* f32; /* row stride = cols */
-  int8_t* q;        /* [rows, cols], NULL in exact mode */
-  float* scale;     /* [rows, cols / LENSOR_BLOCK] */
-  int32_t* sum;     /* [rows, cols / LENSOR_BLOCK], the sum of a block's q */
+  /* For weights of 4 bits: 8 bits with a scale for each 16 values. */
+  int8_t* q8;    /* [rows, cols] */
+  float* scale8; /* [rows, cols / 16] */
+  float* total8; /* [rows, cols / LENSOR_BLOCK]: a block's rounded values added up, for weights with a minimum */
+  /* For weights of 8 bits: 16 bits with a scale for each block; each four values in the order 0 2 1 3. */
+  int16_t* q16;   /* [rows, cols] */
+  float* scale16; /* [rows, cols / LENSOR_BLOCK] */
 } lensor_activations;
 
 /* out = x W^T, or out += x W^T; out is [x.rows, weight.rows] with a row stride. */

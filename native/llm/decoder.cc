@@ -26,7 +26,7 @@ struct Decoder::Chunk {
     const int64_t half = spec.head_width / 2;
     const int64_t floats[] = {rows * spec.width,        rows * spec.width, rows * q_width, rows * kv_width, rows * kv_width,
                               rows * q_width,           rows * spec.feed_forward, rows * spec.feed_forward, rows * half,
-                              rows * half,              (rows * widest + 3) / 4,  rows * (widest / 32 + 1), rows * (widest / 32 + 1)};
+                              rows * half,              (rows * widest + 1) / 2,  rows * (widest / 16 + 1), rows * (widest / 32 + 1)};
     int64_t total = 0;
     for (int64_t count : floats) total += (count + 15) / 16 * 16;
     memory = Block(total * sizeof(float));
@@ -39,26 +39,29 @@ struct Decoder::Chunk {
       return here;
     };
     for (float** part : parts) *part = next();
-    bytes = reinterpret_cast<int8_t*>(next());
+    rounded = next();
     scale = next();
-    sum = reinterpret_cast<int32_t*>(next());
+    total8 = next();
   }
 
   int64_t rows, q_width, kv_width, widest;
   Block memory;
-  float *stream, *norm, *q, *k, *v, *mix, *gate, *up, *cos, *sin, *scale;
-  int8_t* bytes;
-  int32_t* sum;
+  float *stream, *norm, *q, *k, *v, *mix, *gate, *up, *cos, *sin, *rounded, *scale, *total8;
 };
 
 lensor_status Decoder::linear(Chunk& c, const float* x, int64_t cols, std::initializer_list<lensor_linear> jobs) {
-  bool quantized = false;
-  for (const auto& job : jobs) quantized |= is_quantized(job.weight->dtype);
-  lensor_activations a{c.rows, cols, x, nullptr, nullptr, nullptr};
-  if (fast_ && quantized) {
-    a.q = c.bytes, a.scale = c.scale, a.sum = c.sum;
-    if (const auto status = ops_->quantize(context_, &a)) return status;
+  lensor_activations a{};
+  a.rows = c.rows, a.cols = cols, a.f32 = x;
+  bool rounded = false;
+  for (const auto& job : jobs) {
+    const int32_t dtype = job.weight->dtype;
+    if (!fast_ || !is_quantized(dtype)) continue;
+    rounded = true;
+    if (dtype == LENSOR_Q8_0) a.q16 = reinterpret_cast<int16_t*>(c.rounded), a.scale16 = c.scale;
+    else a.q8 = reinterpret_cast<int8_t*>(c.rounded), a.scale8 = c.scale, a.total8 = c.total8;
   }
+  if (rounded)
+    if (const auto status = ops_->quantize(context_, &a)) return status;
   return ops_->linear(context_, &a, jobs.begin(), static_cast<int32_t>(jobs.size()));
 }
 
