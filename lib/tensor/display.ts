@@ -38,9 +38,9 @@ export async function showTensor(x: Tensor): Promise<MimeBundle> {
     ],
     next: ["plot()", "await data()"],
   });
-  const block = `<pre style="font:12px/1.5 var(--jp-code-font-family,monospace);margin:4px 0;overflow-x:auto">${escapeHtml(text)}</pre>`;
+  const block = `<pre style="color:var(--jp-content-font-color1,CanvasText);font:12px/1.5 var(--jp-code-font-family,monospace);margin:4px 0;overflow-x:auto">${escapeHtml(text)}</pre>`;
   return {
-    "text/plain": `tensor(${text.replaceAll("\n", "\n       ")}, shape ${formatShape(shape)}, ${dtype})`,
+    "text/plain": `tensor(${text.replace(/\n(?=[^\n])/g, "\n       ")}, shape ${formatShape(shape)}, ${dtype})`,
     "text/html": String(bundle["text/html"]) + block,
   };
 }
