@@ -1,5 +1,6 @@
-// A result that may still be in the queue: memory that is taken when its operation runs, or the reason why it failed.
-// Written by the executor's thread alone; other threads read it only after the executor has told them to.
+// A result that may still be in the queue: memory that is taken when its operation runs, or the reason why it
+// failed. Written by the executor's thread alone; other threads read it only after the executor has told them
+// to.
 #pragma once
 #include "memory.h"
 #include <atomic>

@@ -8,7 +8,8 @@ namespace lensor {
 
 namespace {
 
-// Results waiting in the queue: more than this and the caller waits, so that a loop cannot ask for all memory at once.
+// Results waiting in the queue: more than this and the caller waits, so that a loop cannot ask for all memory
+// at once.
 constexpr size_t kQueueMost = size_t{1} << 30;
 
 size_t bytes_of(const Task& task) {
@@ -34,16 +35,22 @@ std::shared_ptr<Failure> failed(std::string message, bool interrupted = false) {
 
 std::shared_ptr<Failure> Executor::failure_of(const Task& task, lensor_status status) {
   switch (status) {
-  case LENSOR_OK: return nullptr;
-  case LENSOR_INTERRUPTED: return failed(task.name + ": interrupted", true);
-  case LENSOR_BAD_INDEX: return failed(task.name + ": an index lies outside the axis it selects from");
-  case LENSOR_OUT_OF_MEMORY: break;
+  case LENSOR_OK:
+    return nullptr;
+  case LENSOR_INTERRUPTED:
+    return failed(task.name + ": interrupted", true);
+  case LENSOR_BAD_INDEX:
+    return failed(task.name + ": an index lies outside the axis it selects from");
+  case LENSOR_OUT_OF_MEMORY:
+    break;
   }
-  return failed(task.name + ": out of memory. It needed " + gigabytes(bytes_of(task)) + " for its result while lensor held " +
-                gigabytes(memory_use().live) + ". Dispose of tensors, or work on less at a time.");
+  return failed(task.name + ": out of memory. It needed " + gigabytes(bytes_of(task)) +
+                " for its result while lensor held " + gigabytes(memory_use().live) +
+                ". Dispose of tensors, or work on less at a time.");
 }
 
-Executor::Executor(int threads, const lensor_ops* ops) : ops_(ops), pool_(threads), thread_([this] { loop(); }) {
+Executor::Executor(int threads, const lensor_ops* ops)
+    : ops_(ops), pool_(threads), thread_([this] { loop(); }) {
   thread_.detach(); // lives as long as the process
 }
 

@@ -1,5 +1,6 @@
-// The one thread that native work runs on, in the order it was asked for. A task names what it reads and what it makes:
-// where an input failed, its results fail with the same reason and it does not run. The queue is bounded by bytes.
+// The one thread that native work runs on, in the order it was asked for. A task names what it reads and what
+// it makes: where an input failed, its results fail with the same reason and it does not run. The queue is
+// bounded by bytes.
 #pragma once
 #include "buffer.h"
 #include "pool.h"
@@ -29,7 +30,8 @@ public:
   const lensor_ops* ops() const { return ops_; }
   Pool& pool() { return pool_; }
 
-  // Enqueues. While the results in the queue fill its bound, waits for room; false when that wait was interrupted.
+  // Enqueues. While the results in the queue fill its bound, waits for room; false when that wait was
+  // interrupted.
   bool push(Task task);
   // Failures that no read has reported, oldest first; forgets them.
   std::vector<std::string> take_failures();

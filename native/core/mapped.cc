@@ -29,7 +29,8 @@ MappedFile::MappedFile(const std::string& path, size_t size) : size_(size) {
 MappedFile::~MappedFile() { munmap(data_, size_); }
 
 const void* MappedFile::at(size_t offset, size_t bytes) const {
-  if (offset > size_ || bytes > size_ - offset) throw std::runtime_error("a tensor lies past the end of its file");
+  if (offset > size_ || bytes > size_ - offset)
+    throw std::runtime_error("a tensor lies past the end of its file");
   return static_cast<const char*>(data_) + offset;
 }
 

@@ -1,5 +1,5 @@
-// A file in memory, read-only, page by page as it is touched. Throws std::runtime_error where it cannot be mapped or is
-// not of the size that was checked.
+// A file in memory, read-only, page by page as it is touched. Throws std::runtime_error where it cannot be
+// mapped or is not of the size that was checked.
 #pragma once
 #include <cstddef>
 #include <string>

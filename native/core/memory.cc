@@ -9,8 +9,8 @@ namespace lensor {
 
 namespace {
 
-// What is freed is often wanted again in the next operation, and fresh pages cost a fault for every 4 KiB. More than
-// this is given back to the system.
+// What is freed is often wanted again in the next operation, and fresh pages cost a fault for every 4 KiB.
+// More than this is given back to the system.
 constexpr size_t kKeepMost = 48u << 20;
 
 struct State {

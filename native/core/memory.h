@@ -1,5 +1,5 @@
-// Where tensors, key-value pages and weights get their memory: counted, 64-byte aligned, and kept for reuse in small
-// amounts. Safe from any thread. Throws std::bad_alloc; never overcommits by itself.
+// Where tensors, key-value pages and weights get their memory: counted, 64-byte aligned, and kept for reuse
+// in small amounts. Safe from any thread. Throws std::bad_alloc; never overcommits by itself.
 #pragma once
 #include <cstddef>
 #include <memory>
@@ -20,7 +20,9 @@ class Block {
 public:
   Block() = default;
   explicit Block(size_t bytes) : data_(memory_take(bytes)), bytes_(bytes) {}
-  Block(Block&& other) noexcept : data_(other.data_), bytes_(other.bytes_) { other.data_ = nullptr, other.bytes_ = 0; }
+  Block(Block&& other) noexcept : data_(other.data_), bytes_(other.bytes_) {
+    other.data_ = nullptr, other.bytes_ = 0;
+  }
   Block& operator=(Block&& other) noexcept {
     std::swap(data_, other.data_);
     std::swap(bytes_, other.bytes_);

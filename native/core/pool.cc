@@ -7,7 +7,8 @@ namespace lensor {
 
 namespace {
 
-constexpr int kSpins = 3000; // some 50 microseconds: longer than the gap between two regions of one forward pass
+constexpr int kSpins =
+    3000; // some 50 microseconds: longer than the gap between two regions of one forward pass
 
 inline void rest() {
 #if defined(__x86_64__)
@@ -49,8 +50,10 @@ void Pool::parallel(int64_t items, int64_t grain, lensor_body body, void* arg) {
   // Closed first, then waited for: a worker that comes late finds the door shut (see work).
   open_.store(false);
   for (int spins = 0; inside_.load() != 0; spins++) {
-    if (spins < kSpins) rest();
-    else std::this_thread::yield();
+    if (spins < kSpins)
+      rest();
+    else
+      std::this_thread::yield();
   }
 }
 

@@ -1,5 +1,5 @@
-// The threads that kernels run on, and the context that a kernel sees. One region at a time, begun by one thread (the
-// executor's), which works too. Workers spin for some microseconds between regions, then sleep.
+// The threads that kernels run on, and the context that a kernel sees. One region at a time, begun by one
+// thread (the executor's), which works too. Workers spin for some microseconds between regions, then sleep.
 #pragma once
 #include "../include/lensor_abi.h"
 #include <atomic>

@@ -1,9 +1,11 @@
-// Causal attention over a paged cache, after FlashAttention (Dao et al. 2022) with its blocks at fixed places:
+// Causal attention over a paged cache, after FlashAttention (Dao et al. 2022) with its blocks at fixed
+// places:
 //   a page gives  m = max_j s_j,  l = sum_j e^(s_j - m),  o = sum_j e^(s_j - m) v_j   over its visible keys
-//   pages merge left to right:  M = max(m1, m2),  l = l1 e^(m1 - M) + l2 e^(m2 - M),  o likewise;  out = o / l
-// A page's sums depend on how many of its keys a query sees and on nothing else, so it does not matter how many queries
-// share a pass, or which thread made the page's part. Several queries read a page together; few queries (decoding) spread
-// their pages over the threads and merge afterwards.
+//   pages merge left to right:  M = max(m1, m2),  l = l1 e^(m1 - M) + l2 e^(m2 - M),  o likewise;  out = o /
+//   l
+// A page's sums depend on how many of its keys a query sees and on nothing else, so it does not matter how
+// many queries share a pass, or which thread made the page's part. Several queries read a page together; few
+// queries (decoding) spread their pages over the threads and merge afterwards.
 #include "kernels.h"
 #include <stdlib.h>
 
@@ -39,8 +41,10 @@ LENSOR_INLINE void merge(Part into, Part from, int32_t width) {
 }
 
 template <bool F16> LENSOR_INLINE f32v load_kv(const void* p, int64_t at) {
-  if constexpr (F16) return load_f16((const uint16_t*)p + at);
-  else return load((const float*)p + at);
+  if constexpr (F16)
+    return load_f16((const uint16_t*)p + at);
+  else
+    return load((const float*)p + at);
 }
 
 struct Page {
@@ -49,8 +53,8 @@ struct Page {
 };
 
 // N queries that all see the first `seen` keys of a page. q: each query's row, [width].
-template <int N, bool F16>
-void page_part(const Page& page, const float* const* q, int seen, int32_t width, float scale, const Part* parts) {
+template <int N, bool F16> void page_part(const Page& page, const float* const* q, int seen, int32_t width,
+                                          float scale, const Part* parts) {
   const int padded = (width + 15) / 16 * 16;
   float p[N][LENSOR_PAGE];
   const int panels = (seen + 15) / 16;
@@ -124,9 +128,9 @@ LENSOR_INLINE void finish(const lensor_attention* a, int32_t h, int64_t t, Part 
 struct Call {
   lensor_context* context;
   const lensor_attention* a;
-  int64_t blocks;   // of queries, when many
-  int64_t pages;    // most of any head, when few
-  float* parts;     // when few: [heads][tokens][pages] parts
+  int64_t blocks; // of queries, when many
+  int64_t pages;  // most of any head, when few
+  float* parts;   // when few: [heads][tokens][pages] parts
   int32_t* failed;
 };
 
@@ -179,7 +183,8 @@ void few(void* arg, int64_t begin, int64_t end, int32_t) {
   const lensor_attention* a = call->a;
   for (int64_t item = begin; item < end; item++) {
     const int64_t page = item % call->pages, t = item / call->pages % a->tokens;
-    const int32_t h = (int32_t)(item / call->pages / a->tokens), g = (int32_t)((int64_t)h * a->kv_heads / a->heads);
+    const int32_t h = (int32_t)(item / call->pages / a->tokens),
+                  g = (int32_t)((int64_t)h * a->kv_heads / a->heads);
     const int64_t left = visible(a, g, t) - page * LENSOR_PAGE;
     if (left <= 0) continue;
     const Part part = {call->parts + item * part_floats(a->head_width)};
@@ -227,16 +232,19 @@ lensor_status attention(lensor_context* context, const lensor_attention* a) {
     if (!call.parts) return LENSOR_OUT_OF_MEMORY;
     context->parallel(context, items * call.pages, call.pages < 4 ? call.pages : 4, few, &call);
     // Merging is a few hundred additions a head: worth the threads only where there are many pages.
-    if (call.pages < 16) merge_few(&call, 0, items, 0);
-    else context->parallel(context, items, 1, merge_few, &call);
+    if (call.pages < 16)
+      merge_few(&call, 0, items, 0);
+    else
+      context->parallel(context, items, 1, merge_few, &call);
     free(call.parts);
   }
   if (failed) return LENSOR_OUT_OF_MEMORY;
   return context->interrupted(context) ? LENSOR_INTERRUPTED : LENSOR_OK;
 }
 
-lensor_status kv_write(lensor_context*, int32_t kv_dtype, const float* k, const float* v, int64_t stride, int64_t rows,
-                       int32_t head_width, int64_t at, void* const* key_pages, void* const* value_pages) {
+lensor_status kv_write(lensor_context*, int32_t kv_dtype, const float* k, const float* v, int64_t stride,
+                       int64_t rows, int32_t head_width, int64_t at, void* const* key_pages,
+                       void* const* value_pages) {
   const int padded = (head_width + 15) / 16 * 16;
   uint16_t half[16];
   for (int64_t row = 0; row < rows; row++, at++, k += stride, v += stride) {

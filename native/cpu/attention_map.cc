@@ -1,5 +1,6 @@
-// Dense attention maps, for looking at them: softmax of the visible scores, row by row, masked entries 0. Keys are first
-// laid out in panels of 16, so that one row's scores are 16 at a time. A row's weights do not depend on the other rows.
+// Dense attention maps, for looking at them: softmax of the visible scores, row by row, masked entries 0.
+// Keys are first laid out in panels of 16, so that one row's scores are 16 at a time. A row's weights do not
+// depend on the other rows.
 #include "kernels.h"
 #include <stdlib.h>
 

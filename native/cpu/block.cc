@@ -1,5 +1,5 @@
-// What stands between the matrices of a decoder block. Rows are independent of each other; a row's sum of squares is
-// taken in 16 lanes along it and then across them, which depends on its width alone.
+// What stands between the matrices of a decoder block. Rows are independent of each other; a row's sum of
+// squares is taken in 16 lanes along it and then across them, which depends on its width alone.
 #include "kernels.h"
 
 namespace lensor::LENSOR_ISA {
@@ -28,10 +28,12 @@ void norm_rows(void* arg, int64_t begin, int64_t end, int32_t) {
       sum = fma(v, v, sum);
     }
     const f32v scale = set1(1 / sqrtf(lane_sum(sum) / (float)width + norm->epsilon));
-    for (int64_t i = 0; i < whole; i += 16) store(out + i, mul(load(norm->gain + i), mul(load(x + i), scale)));
+    for (int64_t i = 0; i < whole; i += 16)
+      store(out + i, mul(load(norm->gain + i), mul(load(x + i), scale)));
     if (rest)
       store_part(out + whole,
-                 mul(load_part(norm->gain + whole, rest, 0), mul(load_part(x + whole, rest, 0), scale)), rest);
+                 mul(load_part(norm->gain + whole, rest, 0), mul(load_part(x + whole, rest, 0), scale)),
+                 rest);
   }
 }
 
@@ -80,15 +82,15 @@ void gate_parts(void* arg, int64_t begin, int64_t end, int32_t) {
 
 } // namespace
 
-lensor_status rms_norm(lensor_context* context, const float* x, const float* gain, float epsilon, int64_t rows,
-                       int64_t width, float* out) {
+lensor_status rms_norm(lensor_context* context, const float* x, const float* gain, float epsilon,
+                       int64_t rows, int64_t width, float* out) {
   Norm norm = {x, gain, epsilon, width, out};
   context->parallel(context, rows, 16, norm_rows, &norm);
   return LENSOR_OK;
 }
 
-lensor_status rope(lensor_context* context, float* x, int64_t rows, int64_t stride, int32_t heads, int32_t head_width,
-                   const float* cos, const float* sin) {
+lensor_status rope(lensor_context* context, float* x, int64_t rows, int64_t stride, int32_t heads,
+                   int32_t head_width, const float* cos, const float* sin) {
   Rope all = {x, stride, heads, head_width, cos, sin};
   context->parallel(context, rows, 16, rope_rows, &all);
   return LENSOR_OK;

@@ -3,10 +3,16 @@
 
 namespace lensor {
 
-namespace scalar { extern const lensor_ops table; }
+namespace scalar {
+extern const lensor_ops table;
+}
 #if defined(__x86_64__)
-namespace avx2 { extern const lensor_ops table; }
-namespace avx512 { extern const lensor_ops table; }
+namespace avx2 {
+extern const lensor_ops table;
+}
+namespace avx512 {
+extern const lensor_ops table;
+}
 #endif
 
 const std::vector<const lensor_ops*>& cpu_tables() {
@@ -16,8 +22,9 @@ const std::vector<const lensor_ops*>& cpu_tables() {
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c"))
       list.push_back(&avx2::table);
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni"))
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512vnni"))
       list.push_back(&avx512::table);
 #endif
     return list;
@@ -33,8 +40,9 @@ const lensor_ops* cpu_table(const std::string& forced) {
     if (forced == table->name) return table;
     names += (names.empty() ? "" : ", ") + std::string(table->name);
   }
-  throw std::runtime_error("LENSOR_CPU names an instruction set that this machine does not have: expected one of " +
-                           names + ", got " + forced + ".");
+  throw std::runtime_error(
+      "LENSOR_CPU names an instruction set that this machine does not have: expected one of " + names +
+      ", got " + forced + ".");
 }
 
 } // namespace lensor

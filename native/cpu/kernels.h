@@ -1,5 +1,6 @@
-// The kernels that one instruction set offers, as the ABI's table names them. Every .cc file of this folder but
-// dispatch.cc is compiled once per set, with LENSOR_ISA naming its namespace (see vec.h for what such a file may include).
+// The kernels that one instruction set offers, as the ABI's table names them. Every .cc file of this folder
+// but dispatch.cc is compiled once per set, with LENSOR_ISA naming its namespace (see vec.h for what such a
+// file may include).
 #pragma once
 #include "../include/lensor_abi.h"
 #include "vec.h"
@@ -10,7 +11,8 @@ namespace lensor::LENSOR_ISA {
 lensor_status copy(lensor_context*, const lensor_view* x, const lensor_view* out);
 // elementwise.cc
 lensor_status unary(lensor_context*, lensor_unary, const lensor_view* x, const lensor_view* out);
-lensor_status binary(lensor_context*, lensor_binary, const lensor_view* x, const lensor_view* y, const lensor_view* out);
+lensor_status binary(lensor_context*, lensor_binary, const lensor_view* x, const lensor_view* y,
+                     const lensor_view* out);
 lensor_status where(lensor_context*, const lensor_view* condition, const lensor_view* x, const lensor_view* y,
                     const lensor_view* out);
 // reduce.cc
@@ -18,7 +20,8 @@ lensor_status reduce(lensor_context*, lensor_reduction, const lensor_view* x, co
 lensor_status softmax(lensor_context*, const lensor_view* x, const lensor_view* out, int32_t log);
 float log_sum_exp(const float* x, int64_t n);
 // index.cc
-lensor_status top_k(lensor_context*, const lensor_view* x, const lensor_view* values, const lensor_view* indices);
+lensor_status top_k(lensor_context*, const lensor_view* x, const lensor_view* values,
+                    const lensor_view* indices);
 lensor_status gather(lensor_context*, const lensor_view* x, const lensor_view* index, const lensor_view* out);
 // matmul.cc
 lensor_status matmul(lensor_context*, const lensor_view* x, const lensor_view* y, const lensor_view* out);
@@ -30,14 +33,15 @@ void weight_row(const lensor_weight*, int64_t row, float* out);
 lensor_status quantize(lensor_context*, const lensor_activations* x);
 lensor_status linear(lensor_context*, const lensor_activations* x, const lensor_linear* jobs, int32_t count);
 // block.cc
-lensor_status rms_norm(lensor_context*, const float* x, const float* gain, float epsilon, int64_t rows, int64_t width,
-                       float* out);
+lensor_status rms_norm(lensor_context*, const float* x, const float* gain, float epsilon, int64_t rows,
+                       int64_t width, float* out);
 lensor_status rope(lensor_context*, float* x, int64_t rows, int64_t stride, int32_t heads, int32_t head_width,
                    const float* cos, const float* sin);
 lensor_status silu_mul(lensor_context*, float* gate, const float* up, int64_t count);
 // attention.cc
-lensor_status kv_write(lensor_context*, int32_t kv_dtype, const float* k, const float* v, int64_t stride, int64_t rows,
-                       int32_t head_width, int64_t at, void* const* key_pages, void* const* value_pages);
+lensor_status kv_write(lensor_context*, int32_t kv_dtype, const float* k, const float* v, int64_t stride,
+                       int64_t rows, int32_t head_width, int64_t at, void* const* key_pages,
+                       void* const* value_pages);
 lensor_status attention(lensor_context*, const lensor_attention*);
 // attention_map.cc
 lensor_status attention_map(lensor_context*, const lensor_attention_map*);

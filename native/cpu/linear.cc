@@ -1,7 +1,8 @@
 // out = x W^T for rows of activations and panels of weights (quant/panel.h).
 //
 // Exact: acc = fma(w[k], x[k], acc) over k in order, w dequantized, one lane an output.
-// Fast:  for each block the integer sums s of q_w q_x, then acc += d_w sum(d_x s) (+ m_w sum(d_x q_x) for a minimum), blocks
+// Fast:  for each block the integer sums s of q_w q_x, then acc += d_w sum(d_x s) (+ m_w sum(d_x q_x) for a
+// minimum), blocks
 //        in order.
 // Both do the same for one row and for many: only how many rows share a load of the weights differs.
 #include "../quant/panel.h"
@@ -67,7 +68,8 @@ void exact_panel(const lensor_activations* x, const lensor_linear* job, int64_t 
       ExactRows<kExactRows>::run(rows, values, x->f32 + row * x->cols + k, x->cols, some, acc);
     }
     for (int64_t r = 0; r < rows; r++)
-      put(job->out + (row + r) * job->out_stride + panel * LENSOR_PANEL, load(acc + 16 * r), n, job->accumulate);
+      put(job->out + (row + r) * job->out_stride + panel * LENSOR_PANEL, load(acc + 16 * r), n,
+          job->accumulate);
   }
 }
 
@@ -78,9 +80,10 @@ LENSOR_INLINE i32v four(const void* q) {
   return set1i(bytes);
 }
 
-// 4-bit weights and 8-bit activations. Half a block at a time: its low nibbles are 16 columns, its high ones the next 16.
-template <int T, int R>
-void tile_q4(const uint8_t* p, const lensor_activations* x, int64_t row, const lensor_linear* job, float* out, int n) {
+// 4-bit weights and 8-bit activations. Half a block at a time: its low nibbles are 16 columns, its high ones
+// the next 16.
+template <int T, int R> void tile_q4(const uint8_t* p, const lensor_activations* x, int64_t row,
+                                     const lensor_linear* job, float* out, int n) {
   const int64_t cols = x->cols, blocks = cols / LENSOR_BLOCK;
   const int8_t* q = x->q8 + row * cols;
   const float* scale = x->scale8 + row * blocks * 2;
@@ -101,9 +104,7 @@ void tile_q4(const uint8_t* p, const lensor_activations* x, int64_t row, const l
         const i32v w = loadi(p + 64 * j), nibbles = andi(half ? shr<4>(w) : w, low);
         LENSOR_ROWS(r) s[r] = dot4(s[r], nibbles, four(q + r * cols + 16 * half + 4 * j));
       }
-      LENSOR_ROWS(r) {
-        sum[r] = fma(to_f32(sum4(s[r])), set1(scale[r * blocks * 2 + 2 * b + half]), sum[r]);
-      }
+      LENSOR_ROWS(r) { sum[r] = fma(to_f32(sum4(s[r])), set1(scale[r * blocks * 2 + 2 * b + half]), sum[r]); }
     }
     p += 256;
     if (R == 1) prefetch(p + 1280);
@@ -113,8 +114,8 @@ void tile_q4(const uint8_t* p, const lensor_activations* x, int64_t row, const l
 }
 
 // 8-bit weights and 16-bit activations.
-template <int R>
-void tile_q8(const uint8_t* p, const lensor_activations* x, int64_t row, const lensor_linear* job, float* out, int n) {
+template <int R> void tile_q8(const uint8_t* p, const lensor_activations* x, int64_t row,
+                              const lensor_linear* job, float* out, int n) {
   const int64_t cols = x->cols, blocks = cols / LENSOR_BLOCK;
   const int16_t* q = x->q16 + row * cols;
   const float* scale = x->scale16 + row * blocks;
@@ -138,10 +139,12 @@ void tile_q8(const uint8_t* p, const lensor_activations* x, int64_t row, const l
   LENSOR_ROWS(r) put(out + (row + r) * job->out_stride, acc[r], n, job->accumulate);
 }
 
-template <int T, int R>
-void fast_tile(const uint8_t* p, const lensor_activations* x, int64_t row, const lensor_linear* job, float* out, int n) {
-  if constexpr (T == LENSOR_Q8_0) tile_q8<R>(p, x, row, job, out, n);
-  else tile_q4<T, R>(p, x, row, job, out, n);
+template <int T, int R> void fast_tile(const uint8_t* p, const lensor_activations* x, int64_t row,
+                                       const lensor_linear* job, float* out, int n) {
+  if constexpr (T == LENSOR_Q8_0)
+    tile_q8<R>(p, x, row, job, out, n);
+  else
+    tile_q4<T, R>(p, x, row, job, out, n);
 }
 
 template <int T> void fast_panel(const lensor_activations* x, const lensor_linear* job, int64_t panel) {
@@ -173,10 +176,14 @@ void panels(void* arg, int64_t begin, int64_t end, int32_t) {
     for (int64_t p = begin > first ? begin - first : 0; p < count && first + p < end; p++) {
       if (all->context->interrupted(all->context)) return;
       const int32_t dtype = job->weight->dtype;
-      if (dtype == LENSOR_Q8_0 ? !all->x->q16 : !all->x->q8 || !is_quantized(dtype)) exact_panel(all->x, job, p);
-      else if (dtype == LENSOR_Q4_0) fast_panel<LENSOR_Q4_0>(all->x, job, p);
-      else if (dtype == LENSOR_Q4_1) fast_panel<LENSOR_Q4_1>(all->x, job, p);
-      else fast_panel<LENSOR_Q8_0>(all->x, job, p);
+      if (dtype == LENSOR_Q8_0 ? !all->x->q16 : !all->x->q8 || !is_quantized(dtype))
+        exact_panel(all->x, job, p);
+      else if (dtype == LENSOR_Q4_0)
+        fast_panel<LENSOR_Q4_0>(all->x, job, p);
+      else if (dtype == LENSOR_Q4_1)
+        fast_panel<LENSOR_Q4_1>(all->x, job, p);
+      else
+        fast_panel<LENSOR_Q8_0>(all->x, job, p);
     }
     first += count;
   }
@@ -185,8 +192,8 @@ void panels(void* arg, int64_t begin, int64_t end, int32_t) {
 // ---------------------------------------------------------------- rounding the activations
 LENSOR_INLINE f32v magnitude(f32v a) { return vmax(a, sub(zero(), a)); }
 
-// 16 values to whole numbers of at most `most`; returns the scale. What is no number must not become an integer that
-// overflows, so it is cut to the same range.
+// 16 values to whole numbers of at most `most`; returns the scale. What is no number must not become an
+// integer that overflows, so it is cut to the same range.
 LENSOR_INLINE float round16(f32v x, float largest, int most, int32_t* q) {
   const float scale = largest / (float)most;
   const f32v bound = set1((float)most);
@@ -220,7 +227,8 @@ void round_rows(void* arg, int64_t begin, int64_t end, int32_t) {
       for (int half = 0; half < 2; half++) x->scale16[b] = round16(v[half], largest, 32767, q + 16 * half);
       for (int i = 0; i < 32; i += 4) {
         int16_t* to = x->q16 + b * 32 + i;
-        to[0] = (int16_t)q[i], to[1] = (int16_t)q[i + 2], to[2] = (int16_t)q[i + 1], to[3] = (int16_t)q[i + 3];
+        to[0] = (int16_t)q[i], to[1] = (int16_t)q[i + 2], to[2] = (int16_t)q[i + 1],
+        to[3] = (int16_t)q[i + 3];
       }
     }
   }
@@ -229,12 +237,15 @@ void round_rows(void* arg, int64_t begin, int64_t end, int32_t) {
 } // namespace
 
 lensor_status quantize(lensor_context* context, const lensor_activations* x) {
-  if (x->rows < 8) round_rows((void*)x, 0, x->rows, 0);
-  else context->parallel(context, x->rows, 8, round_rows, (void*)x);
+  if (x->rows < 8)
+    round_rows((void*)x, 0, x->rows, 0);
+  else
+    context->parallel(context, x->rows, 8, round_rows, (void*)x);
   return LENSOR_OK;
 }
 
-lensor_status linear(lensor_context* context, const lensor_activations* x, const lensor_linear* jobs, int32_t count) {
+lensor_status linear(lensor_context* context, const lensor_activations* x, const lensor_linear* jobs,
+                     int32_t count) {
   Jobs all = {context, x, jobs, count};
   int64_t total = 0;
   for (int32_t i = 0; i < count; i++) total += panels_of(jobs[i].weight);

@@ -1,5 +1,5 @@
-// Columns of a panel as f32, [columns][16]: w = d q, d (q - 8) or d q + m, each product and sum rounded by itself as the
-// format's own reference does. For exact mode and the embedding.
+// Columns of a panel as f32, [columns][16]: w = d q, d (q - 8) or d q + m, each product and sum rounded by
+// itself as the format's own reference does. For exact mode and the embedding.
 #pragma once
 #include "../quant/panel.h"
 #include "vec.h"
@@ -9,10 +9,14 @@ namespace lensor::LENSOR_ISA {
 // One byte of each of 16 lanes of four, as f32.
 LENSOR_INLINE f32v byte_f32(i32v w, int at) {
   switch (at) {
-  case 0: return to_f32(andi(w, set1i(255)));
-  case 1: return to_f32(andi(shr<8>(w), set1i(255)));
-  case 2: return to_f32(andi(shr<16>(w), set1i(255)));
-  default: return to_f32(shr<24>(w));
+  case 0:
+    return to_f32(andi(w, set1i(255)));
+  case 1:
+    return to_f32(andi(shr<8>(w), set1i(255)));
+  case 2:
+    return to_f32(andi(shr<16>(w), set1i(255)));
+  default:
+    return to_f32(shr<24>(w));
   }
 }
 
@@ -45,9 +49,12 @@ LENSOR_INLINE void unpack_q8(const uint8_t* block, float* out) {
 // Columns [k, k + n) of a panel; for the block formats k is a multiple of 32 and n is 32.
 LENSOR_INLINE void unpack(int32_t dtype, const uint8_t* panel, int64_t k, int n, float* out) {
   switch (dtype) {
-  case LENSOR_Q4_0: return unpack_q4(panel + k / 32 * (16 * 18), false, out);
-  case LENSOR_Q4_1: return unpack_q4(panel + k / 32 * (16 * 20), true, out);
-  case LENSOR_Q8_0: return unpack_q8(panel + k / 32 * (16 * 34), out);
+  case LENSOR_Q4_0:
+    return unpack_q4(panel + k / 32 * (16 * 18), false, out);
+  case LENSOR_Q4_1:
+    return unpack_q4(panel + k / 32 * (16 * 20), true, out);
+  case LENSOR_Q8_0:
+    return unpack_q8(panel + k / 32 * (16 * 34), out);
   case LENSOR_F16:
     for (int i = 0; i < n; i++) store(out + 16 * i, load_f16((const uint16_t*)panel + 16 * (k + i)));
     return;

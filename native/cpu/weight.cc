@@ -16,13 +16,17 @@ static void pack_quantized(uint8_t* to, const uint8_t* const* rows, int32_t dtyp
   for (int64_t b = 0; b < blocks; b++) {
     for (int h = 0; h < heads; h++)
       for (int r = 0; r < LENSOR_PANEL; r++, to += 2) {
-        if (rows[r]) memcpy(to, rows[r] + b * from_bytes + 2 * h, 2);
-        else memset(to, 0, 2);
+        if (rows[r])
+          memcpy(to, rows[r] + b * from_bytes + 2 * h, 2);
+        else
+          memset(to, 0, 2);
       }
     for (int j = 0; j < groups; j++)
       for (int r = 0; r < LENSOR_PANEL; r++, to += 4) {
-        if (rows[r]) memcpy(to, rows[r] + b * from_bytes + 2 * heads + 4 * j, 4);
-        else memset(to, 0, 4);
+        if (rows[r])
+          memcpy(to, rows[r] + b * from_bytes + 2 * heads + 4 * j, 4);
+        else
+          memset(to, 0, 4);
       }
   }
 }
@@ -30,8 +34,10 @@ static void pack_quantized(uint8_t* to, const uint8_t* const* rows, int32_t dtyp
 static void pack_plain(uint8_t* to, const uint8_t* const* rows, int64_t bytes, int64_t cols) {
   for (int64_t k = 0; k < cols; k++)
     for (int r = 0; r < LENSOR_PANEL; r++, to += bytes) {
-      if (rows[r]) memcpy(to, rows[r] + k * bytes, (size_t)bytes);
-      else memset(to, 0, (size_t)bytes);
+      if (rows[r])
+        memcpy(to, rows[r] + k * bytes, (size_t)bytes);
+      else
+        memset(to, 0, (size_t)bytes);
     }
 }
 
@@ -44,13 +50,16 @@ void weight_pack(const lensor_weight* weight, const void* const* rows, int64_t b
       own[r] = row < weight->rows ? (const uint8_t*)rows[row] : nullptr;
     }
     uint8_t* to = (uint8_t*)weight->data + panel * size;
-    if (is_quantized(weight->dtype)) pack_quantized(to, own, weight->dtype, weight->cols / LENSOR_BLOCK);
-    else pack_plain(to, own, row_block_bytes(weight->dtype), weight->cols);
+    if (is_quantized(weight->dtype))
+      pack_quantized(to, own, weight->dtype, weight->cols / LENSOR_BLOCK);
+    else
+      pack_plain(to, own, row_block_bytes(weight->dtype), weight->cols);
   }
 }
 
 void weight_row(const lensor_weight* weight, int64_t row, float* out) {
-  const uint8_t* panel = (const uint8_t*)weight->data + row / LENSOR_PANEL * panel_bytes(weight->dtype, weight->cols);
+  const uint8_t* panel =
+      (const uint8_t*)weight->data + row / LENSOR_PANEL * panel_bytes(weight->dtype, weight->cols);
   float values[LENSOR_BLOCK * LENSOR_PANEL];
   for (int64_t k = 0; k < weight->cols; k += LENSOR_BLOCK) {
     int n = (int)(weight->cols - k < LENSOR_BLOCK ? weight->cols - k : LENSOR_BLOCK);

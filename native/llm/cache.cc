@@ -4,7 +4,8 @@
 namespace lensor {
 
 Cache::Cache(CacheShape shape)
-    : shape_(shape), heads_(size_t(shape.layers) * shape.kv_heads), key_lists_(heads_.size()), value_lists_(heads_.size()) {}
+    : shape_(shape), heads_(size_t(shape.layers) * shape.kv_heads), key_lists_(heads_.size()),
+      value_lists_(heads_.size()) {}
 
 void Cache::put(Head& head, size_t page, std::shared_ptr<Block> block) {
   if (page == head.pages.size()) {

@@ -1,5 +1,6 @@
-// Keys and values of the tokens a model has read: pages of LENSOR_PAGE keys for each layer and KV head. Forks share pages;
-// a page that others hold too is copied before it is written. Used on the executor's thread alone; `bytes` from any.
+// Keys and values of the tokens a model has read: pages of LENSOR_PAGE keys for each layer and KV head. Forks
+// share pages; a page that others hold too is copied before it is written. Used on the executor's thread
+// alone; `bytes` from any.
 #pragma once
 #include "../core/memory.h"
 #include "../include/lensor_abi.h"
@@ -30,7 +31,8 @@ public:
   // What the pages occupy, those that forks share included.
   size_t bytes() const { return bytes_.load(); }
 
-  // Makes room for tokens [length, to), this cache's own to write. Throws std::bad_alloc and changes nothing then.
+  // Makes room for tokens [length, to), this cache's own to write. Throws std::bad_alloc and changes nothing
+  // then.
   void reserve(int64_t to);
   void set_length(int64_t length); // at most what was reserved; pages past it are let go
   // The first `length` tokens of another cache of the same shape.
@@ -38,9 +40,13 @@ public:
 
   // Of one layer: [kv_heads][page].
   const void* const* const* keys(int32_t layer) const { return &key_lists_[size_t(layer) * shape_.kv_heads]; }
-  const void* const* const* values(int32_t layer) const { return &value_lists_[size_t(layer) * shape_.kv_heads]; }
+  const void* const* const* values(int32_t layer) const {
+    return &value_lists_[size_t(layer) * shape_.kv_heads];
+  }
   void* const* keys_of(int32_t layer, int32_t head) const { return heads_[index(layer, head)].keys.data(); }
-  void* const* values_of(int32_t layer, int32_t head) const { return heads_[index(layer, head)].values.data(); }
+  void* const* values_of(int32_t layer, int32_t head) const {
+    return heads_[index(layer, head)].values.data();
+  }
 
 private:
   struct Head {

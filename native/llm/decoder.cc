@@ -8,7 +8,8 @@ namespace lensor {
 
 namespace {
 
-constexpr int64_t kChunk = 256; // tokens that go through a layer together: enough to share each weight's unpacking
+constexpr int64_t kChunk =
+    256; // tokens that go through a layer together: enough to share each weight's unpacking
 
 lensor_status first_error(std::initializer_list<lensor_status> all) {
   for (lensor_status status : all)
@@ -21,12 +22,23 @@ lensor_status first_error(std::initializer_list<lensor_status> all) {
 // The activations of one chunk, one block of memory.
 struct Decoder::Chunk {
   Chunk(const ModelSpec& spec, int64_t rows)
-      : rows(rows), q_width(int64_t(spec.heads) * spec.head_width), kv_width(int64_t(spec.kv_heads) * spec.head_width),
+      : rows(rows), q_width(int64_t(spec.heads) * spec.head_width),
+        kv_width(int64_t(spec.kv_heads) * spec.head_width),
         widest(std::max<int64_t>({spec.width, q_width, spec.feed_forward})) {
     const int64_t half = spec.head_width / 2;
-    const int64_t floats[] = {rows * spec.width,        rows * spec.width, rows * q_width, rows * kv_width, rows * kv_width,
-                              rows * q_width,           rows * spec.feed_forward, rows * spec.feed_forward, rows * half,
-                              rows * half,              (rows * widest + 1) / 2,  rows * (widest / 16 + 1), rows * (widest / 32 + 1)};
+    const int64_t floats[] = {rows * spec.width,
+                              rows * spec.width,
+                              rows * q_width,
+                              rows * kv_width,
+                              rows * kv_width,
+                              rows * q_width,
+                              rows * spec.feed_forward,
+                              rows * spec.feed_forward,
+                              rows * half,
+                              rows * half,
+                              (rows * widest + 1) / 2,
+                              rows * (widest / 16 + 1),
+                              rows * (widest / 32 + 1)};
     int64_t total = 0;
     for (int64_t count : floats) total += (count + 15) / 16 * 16;
     memory = Block(total * sizeof(float));
@@ -49,7 +61,8 @@ struct Decoder::Chunk {
   float *stream, *norm, *q, *k, *v, *mix, *gate, *up, *cos, *sin, *rounded, *scale, *total8;
 };
 
-lensor_status Decoder::linear(Chunk& c, const float* x, int64_t cols, std::initializer_list<lensor_linear> jobs) {
+lensor_status Decoder::linear(Chunk& c, const float* x, int64_t cols,
+                              std::initializer_list<lensor_linear> jobs) {
   lensor_activations a{};
   a.rows = c.rows, a.cols = cols, a.f32 = x;
   bool rounded = false;
@@ -57,15 +70,18 @@ lensor_status Decoder::linear(Chunk& c, const float* x, int64_t cols, std::initi
     const int32_t dtype = job.weight->dtype;
     if (!fast_ || !is_quantized(dtype)) continue;
     rounded = true;
-    if (dtype == LENSOR_Q8_0) a.q16 = reinterpret_cast<int16_t*>(c.rounded), a.scale16 = c.scale;
-    else a.q8 = reinterpret_cast<int8_t*>(c.rounded), a.scale8 = c.scale, a.total8 = c.total8;
+    if (dtype == LENSOR_Q8_0)
+      a.q16 = reinterpret_cast<int16_t*>(c.rounded), a.scale16 = c.scale;
+    else
+      a.q8 = reinterpret_cast<int8_t*>(c.rounded), a.scale8 = c.scale, a.total8 = c.total8;
   }
   if (rounded)
     if (const auto status = ops_->quantize(context_, &a)) return status;
   return ops_->linear(context_, &a, jobs.begin(), static_cast<int32_t>(jobs.size()));
 }
 
-lensor_status Decoder::run(Cache& cache, const int32_t* ids, int64_t count, const Rows& rows, const Trace* trace) {
+lensor_status Decoder::run(Cache& cache, const int32_t* ids, int64_t count, const Rows& rows,
+                           const Trace* trace) {
   const ModelSpec& spec = model_.spec;
   const int64_t start = cache.length(), half = spec.head_width / 2;
   lensor_status status = LENSOR_OK;
@@ -78,13 +94,15 @@ lensor_status Decoder::run(Cache& cache, const int32_t* ids, int64_t count, cons
         ops_->weight_row(&model_.embedding.view, ids[first + t], c.stream + t * spec.width);
         for (int64_t i = 0; i < half; i++) {
           // Rounded to f32 where transformers rounds: the angle of a late position feels it.
-          const float frequency = 1.0f / std::pow(spec.rope_theta, static_cast<float>(2 * i) / spec.head_width);
+          const float frequency =
+              1.0f / std::pow(spec.rope_theta, static_cast<float>(2 * i) / spec.head_width);
           const float angle = static_cast<float>(at + t) * frequency;
           c.cos[t * half + i] = std::cos(angle);
           c.sin[t * half + i] = std::sin(angle);
         }
       }
-      for (int32_t i = 0; i < spec.layers && !status; i++) status = layer(c, i, cache, at, first, count, trace);
+      for (int32_t i = 0; i < spec.layers && !status; i++)
+        status = layer(c, i, cache, at, first, count, trace);
       if (!status && trace)
         std::memcpy(trace->residual + (int64_t(spec.layers) * count + first) * spec.width, c.stream,
                     some * spec.width * sizeof(float));
@@ -125,16 +143,29 @@ lensor_status Decoder::layer(Chunk& c, int32_t index, Cache& cache, int64_t at, 
     ops_->kv_write(context_, cache.shape().dtype, c.k + h * d, c.v + h * d, c.kv_width, n, half, at,
                    cache.keys_of(index, h), cache.values_of(index, h));
   }
-  const lensor_attention attention{
-      spec.heads,         spec.kv_heads, half,    n,       c.q, c.q_width, cache.keys(index), cache.values(index), counts,
-      nullptr,            cache.shape().dtype,    1.0f / std::sqrt(static_cast<float>(d)), c.mix, c.q_width, nullptr};
+  const lensor_attention attention{spec.heads,
+                                   spec.kv_heads,
+                                   half,
+                                   n,
+                                   c.q,
+                                   c.q_width,
+                                   cache.keys(index),
+                                   cache.values(index),
+                                   counts,
+                                   nullptr,
+                                   cache.shape().dtype,
+                                   1.0f / std::sqrt(static_cast<float>(d)),
+                                   c.mix,
+                                   c.q_width,
+                                   nullptr};
   if ((status = ops_->attention(context_, &attention))) return status;
   if (trace) {
     std::memcpy(trace->head + (index * total + first) * c.q_width, c.mix, n * c.q_width * sizeof(float));
     const auto keep = [&](float* to, const float* from, int32_t heads) {
       for (int32_t h = 0; h < heads; h++)
         for (int64_t t = 0; t < n; t++)
-          std::memcpy(to + ((int64_t(index) * heads + h) * total + first + t) * d, from + (t * heads + h) * d, d * sizeof(float));
+          std::memcpy(to + ((int64_t(index) * heads + h) * total + first + t) * d, from + (t * heads + h) * d,
+                      d * sizeof(float));
     };
     keep(trace->query, c.q, spec.heads);
     keep(trace->key, c.k, spec.kv_heads);
@@ -142,8 +173,9 @@ lensor_status Decoder::layer(Chunk& c, int32_t index, Cache& cache, int64_t at, 
   return first_error({
       linear(c, c.mix, c.q_width, {{&layer.output.view, c.stream, width, 1}}),
       ops_->rms_norm(context_, c.stream, layer.feed_forward_norm.data(), spec.norm_epsilon, n, width, c.norm),
-      linear(c, c.norm, width,
-             {{&layer.gate.view, c.gate, spec.feed_forward, 0}, {&layer.up.view, c.up, spec.feed_forward, 0}}),
+      linear(
+          c, c.norm, width,
+          {{&layer.gate.view, c.gate, spec.feed_forward, 0}, {&layer.up.view, c.up, spec.feed_forward, 0}}),
       ops_->silu_mul(context_, c.gate, c.up, n * spec.feed_forward),
       linear(c, c.gate, spec.feed_forward, {{&layer.down.view, c.stream, width, 1}}),
   });

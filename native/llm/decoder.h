@@ -1,7 +1,8 @@
 // The forward pass of a Llama-family decoder: tokens in, a residual stream through the layers, logits out.
-//   x += W_o attention(RoPE(W_q n), RoPE(W_k n), W_v n),  n = norm(x);   x += W_down (silu(W_gate n') * W_up n'),  n' = norm(x)
-// Runs on the executor's thread, chunk by chunk, and stops between operations when interrupted: the cache is then as long
-// as it was before. Chunking changes no bit of a result.
+//   x += W_o attention(RoPE(W_q n), RoPE(W_k n), W_v n),  n = norm(x);   x += W_down (silu(W_gate n') * W_up
+//   n'),  n' = norm(x)
+// Runs on the executor's thread, chunk by chunk, and stops between operations when interrupted: the cache is
+// then as long as it was before. Chunking changes no bit of a result.
 #pragma once
 #include "cache.h"
 #include "model.h"
@@ -22,7 +23,8 @@ public:
   // Called once a chunk with the final stream [rows, width] of tokens [first, first + rows) of `ids`.
   using Rows = std::function<lensor_status(const float* stream, int64_t first, int64_t rows)>;
 
-  lensor_status run(Cache& cache, const int32_t* ids, int64_t count, const Rows& rows, const Trace* trace = nullptr);
+  lensor_status run(Cache& cache, const int32_t* ids, int64_t count, const Rows& rows,
+                    const Trace* trace = nullptr);
   // Final norm and head: logits [rows, vocabulary].
   lensor_status logits(const float* stream, int64_t rows, float* out);
 

@@ -11,7 +11,8 @@ namespace {
 
 class Loader {
 public:
-  Loader(lensor_context* context, const lensor_ops* ops, const MappedFile& file, const std::vector<TensorSpec>& tensors)
+  Loader(lensor_context* context, const lensor_ops* ops, const MappedFile& file,
+         const std::vector<TensorSpec>& tensors)
       : context_(context), ops_(ops), file_(file) {
     for (const auto& tensor : tensors) tensors_[tensor.name] = &tensor;
   }
@@ -25,8 +26,8 @@ public:
     return values;
   }
 
-  // `head_width` is given for queries and keys: GGUF keeps each head's rows as pairs (2i, 2i + 1) that RoPE turns
-  // together, this engine as halves (i, i + d/2).
+  // `head_width` is given for queries and keys: GGUF keeps each head's rows as pairs (2i, 2i + 1) that RoPE
+  // turns together, this engine as halves (i, i + d/2).
   Weight matrix(const std::string& name, int64_t rows, int64_t cols, int64_t head_width = 0) {
     const auto found = tensors_.find(name);
     if (found == tensors_.end()) throw std::runtime_error("tensor " + name + " is missing");
@@ -35,7 +36,8 @@ public:
         (is_quantized(tensor.dtype) && cols % LENSOR_BLOCK != 0))
       throw std::runtime_error("tensor " + name + " has a shape or type that does not fit");
     const int64_t bytes = row_bytes(tensor.dtype, cols);
-    if (static_cast<size_t>(bytes) * rows != tensor.bytes) throw std::runtime_error("tensor " + name + " has the wrong size");
+    if (static_cast<size_t>(bytes) * rows != tensor.bytes)
+      throw std::runtime_error("tensor " + name + " has the wrong size");
     if (context_->interrupted(context_)) throw std::runtime_error("interrupted");
 
     const char* data = static_cast<const char*>(file_.at(tensor.offset, tensor.bytes));
@@ -75,13 +77,15 @@ private:
 
 } // namespace
 
-std::shared_ptr<Model> load_model(lensor_context* context, const lensor_ops* ops, const std::string& path, size_t size,
-                                  const ModelSpec& spec, const std::vector<TensorSpec>& tensors) {
+std::shared_ptr<Model> load_model(lensor_context* context, const lensor_ops* ops, const std::string& path,
+                                  size_t size, const ModelSpec& spec,
+                                  const std::vector<TensorSpec>& tensors) {
   const MappedFile file(path, size);
   Loader load(context, ops, file, tensors);
   auto model = std::make_shared<Model>();
   model->spec = spec;
-  const int64_t width = spec.width, d = spec.head_width, q = spec.heads * d, kv = spec.kv_heads * d, ff = spec.feed_forward;
+  const int64_t width = spec.width, d = spec.head_width, q = spec.heads * d, kv = spec.kv_heads * d,
+                ff = spec.feed_forward;
   model->embedding = load.matrix("token_embd.weight", spec.vocabulary, width);
   if (load.has("output.weight")) model->head = load.matrix("output.weight", spec.vocabulary, width);
   model->final_norm = load.vector("output_norm.weight", width);
@@ -103,7 +107,8 @@ std::shared_ptr<Model> load_model(lensor_context* context, const lensor_ops* ops
   count(model->embedding), count(model->head);
   model->bytes += width * sizeof(float);
   for (const Layer& layer : model->layers) {
-    for (const Weight* weight : {&layer.query, &layer.key, &layer.value, &layer.output, &layer.gate, &layer.up, &layer.down})
+    for (const Weight* weight :
+         {&layer.query, &layer.key, &layer.value, &layer.output, &layer.gate, &layer.up, &layer.down})
       count(*weight);
     model->bytes += 2 * width * sizeof(float);
   }

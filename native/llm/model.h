@@ -41,8 +41,8 @@ struct Model {
   const lensor_weight& head_view() const { return head.memory.data() ? head.view : embedding.view; }
 };
 
-// Reads and packs the tensors of a GGUF file, whose header has been checked; checks ranges and shapes again. Polls the
-// context for interrupts. Throws std::runtime_error naming the tensor, or std::bad_alloc.
+// Reads and packs the tensors of a GGUF file, whose header has been checked; checks ranges and shapes again.
+// Polls the context for interrupts. Throws std::runtime_error naming the tensor, or std::bad_alloc.
 std::shared_ptr<Model> load_model(lensor_context*, const lensor_ops*, const std::string& path, size_t size,
                                   const ModelSpec&, const std::vector<TensorSpec>&);
 

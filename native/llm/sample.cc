@@ -54,7 +54,8 @@ int32_t sample(float* logits, int64_t vocabulary, const SamplerSpec& spec, uint6
   }
   std::sort(list.begin(), list.end(), before);
   double total = 0;
-  for (Candidate& c : list) total += c.weight = std::exp((static_cast<double>(c.logit) - logits[best]) / spec.temperature);
+  for (Candidate& c : list)
+    total += c.weight = std::exp((static_cast<double>(c.logit) - logits[best]) / spec.temperature);
   // The nucleus (Holtzman et al. 2020): the fewest best tokens that hold top_p of the probability.
   if (spec.top_p < 1) {
     double sum = 0;

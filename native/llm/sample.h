@@ -6,10 +6,11 @@
 namespace lensor {
 
 struct SamplerSpec {
-  float temperature = 0;        // 0: the best token, ties to the lower id
-  int32_t top_k = 0;            // 0: all
-  float top_p = 1, min_p = 0;   // of the distribution after temperature
-  float repetition_penalty = 1; // on the logits of `seen` (Keskar et al. 2019): divided where positive, else multiplied
+  float temperature = 0;      // 0: the best token, ties to the lower id
+  int32_t top_k = 0;          // 0: all
+  float top_p = 1, min_p = 0; // of the distribution after temperature
+  float repetition_penalty =
+      1; // on the logits of `seen` (Keskar et al. 2019): divided where positive, else multiplied
   uint64_t seed = 0;
   std::vector<int32_t> seen;
 };

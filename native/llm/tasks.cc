@@ -22,8 +22,8 @@ template <typename F> void each(lensor_context* context, int64_t rows, F& body) 
 
 } // namespace
 
-lensor_status forward(lensor_context* context, const lensor_ops* ops, const Model& model, Cache& cache, const int32_t* ids,
-                      int64_t count, bool fast, float* logits, const Trace* trace) {
+lensor_status forward(lensor_context* context, const lensor_ops* ops, const Model& model, Cache& cache,
+                      const int32_t* ids, int64_t count, bool fast, float* logits, const Trace* trace) {
   Decoder decoder(context, ops, model, fast);
   const int64_t vocabulary = model.spec.vocabulary;
   const auto rows = [&](const float* stream, int64_t first, int64_t some) {
@@ -32,8 +32,8 @@ lensor_status forward(lensor_context* context, const lensor_ops* ops, const Mode
   return decoder.run(cache, ids, count, logits ? Decoder::Rows(rows) : Decoder::Rows(), trace);
 }
 
-lensor_status score(lensor_context* context, const lensor_ops* ops, const Model& model, Cache& cache, const int32_t* ids,
-                    int64_t count, bool fast, float* logprobs) {
+lensor_status score(lensor_context* context, const lensor_ops* ops, const Model& model, Cache& cache,
+                    const int32_t* ids, int64_t count, bool fast, float* logprobs) {
   Decoder decoder(context, ops, model, fast);
   const int64_t vocabulary = model.spec.vocabulary, width = model.spec.width;
   Block logits(kRows * vocabulary * sizeof(float));
@@ -54,9 +54,9 @@ lensor_status score(lensor_context* context, const lensor_ops* ops, const Model&
   return decoder.run(cache, ids, count, rows);
 }
 
-lensor_status decode(lensor_context* context, const lensor_ops* ops, const Model& model, Cache& cache, const int32_t* ids,
-                     int64_t count, bool fast, SamplerSpec& sampler, uint64_t drawn, const std::vector<int32_t>& ends,
-                     int64_t most, Drawn& out) {
+lensor_status decode(lensor_context* context, const lensor_ops* ops, const Model& model, Cache& cache,
+                     const int32_t* ids, int64_t count, bool fast, SamplerSpec& sampler, uint64_t drawn,
+                     const std::vector<int32_t>& ends, int64_t most, Drawn& out) {
   Decoder decoder(context, ops, model, fast);
   const int64_t vocabulary = model.spec.vocabulary, start = cache.length();
   Block logits(vocabulary * sizeof(float));
@@ -87,8 +87,8 @@ lensor_status decode(lensor_context* context, const lensor_ops* ops, const Model
   return LENSOR_OK;
 }
 
-lensor_status lens(lensor_context* context, const lensor_ops* ops, const Model& model, const float* stream, int64_t rows,
-                   int64_t k, float* probabilities, int64_t* ids) {
+lensor_status lens(lensor_context* context, const lensor_ops* ops, const Model& model, const float* stream,
+                   int64_t rows, int64_t k, float* probabilities, int64_t* ids) {
   Decoder decoder(context, ops, model, false);
   const int64_t vocabulary = model.spec.vocabulary, width = model.spec.width;
   Block logits(std::min(kRows, rows) * vocabulary * sizeof(float));

@@ -1,5 +1,5 @@
-// What a model is asked to do, one function a request: forward, score, decode, lens. Each runs to its end on the executor's
-// thread with memory that the caller took. Shapes and meanings: lib/native.ts.
+// What a model is asked to do, one function a request: forward, score, decode, lens. Each runs to its end on
+// the executor's thread with memory that the caller took. Shapes and meanings: lib/native.ts.
 #pragma once
 #include "decoder.h"
 #include "sample.h"
@@ -7,22 +7,24 @@
 namespace lensor {
 
 // `logits` is null or [count, vocabulary].
-lensor_status forward(lensor_context*, const lensor_ops*, const Model&, Cache&, const int32_t* ids, int64_t count, bool fast,
-                      float* logits, const Trace*);
+lensor_status forward(lensor_context*, const lensor_ops*, const Model&, Cache&, const int32_t* ids,
+                      int64_t count, bool fast, float* logits, const Trace*);
 // logprobs [count - 1].
-lensor_status score(lensor_context*, const lensor_ops*, const Model&, Cache&, const int32_t* ids, int64_t count, bool fast,
-                    float* logprobs);
+lensor_status score(lensor_context*, const lensor_ops*, const Model&, Cache&, const int32_t* ids,
+                    int64_t count, bool fast, float* logprobs);
 
 struct Drawn {
   std::vector<int32_t> tokens;
   std::vector<float> logprobs; // of the model's own distribution: before temperature and penalty
 };
-// Reads `ids`, then draws up to `most` tokens and stops at one of `ends`; the last drawn is not read. `sampler.seen` grows.
-lensor_status decode(lensor_context*, const lensor_ops*, const Model&, Cache&, const int32_t* ids, int64_t count, bool fast,
-                     SamplerSpec& sampler, uint64_t drawn, const std::vector<int32_t>& ends, int64_t most, Drawn& out);
+// Reads `ids`, then draws up to `most` tokens and stops at one of `ends`; the last drawn is not read.
+// `sampler.seen` grows.
+lensor_status decode(lensor_context*, const lensor_ops*, const Model&, Cache&, const int32_t* ids,
+                     int64_t count, bool fast, SamplerSpec& sampler, uint64_t drawn,
+                     const std::vector<int32_t>& ends, int64_t most, Drawn& out);
 
 // probabilities and token ids, each [rows, k].
-lensor_status lens(lensor_context*, const lensor_ops*, const Model&, const float* stream, int64_t rows, int64_t k,
-                   float* probabilities, int64_t* ids);
+lensor_status lens(lensor_context*, const lensor_ops*, const Model&, const float* stream, int64_t rows,
+                   int64_t k, float* probabilities, int64_t* ids);
 
 } // namespace lensor

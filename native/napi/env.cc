@@ -17,7 +17,8 @@ Executor& engine() {
       char* end = nullptr;
       threads = std::strtol(text, &end, 10);
       if (*end || threads < 1 || threads > 1024)
-        throw std::runtime_error("LENSOR_THREADS: expected a whole number from 1 to 1024, got " + std::string(text) + ".");
+        throw std::runtime_error("LENSOR_THREADS: expected a whole number from 1 to 1024, got " +
+                                 std::string(text) + ".");
     }
     return new Executor(static_cast<int>(threads), cpu_table(cpu ? cpu : ""));
   }();
@@ -28,10 +29,10 @@ void check(napi_status status) {
   if (status != napi_ok) throw Invalid("an argument has the wrong type");
 }
 
-#define LENSOR_TAG(type, number)                                                                                       \
-  template <> const napi_type_tag& tag_of<type>() {                                                                    \
-    static const napi_type_tag tag{0x6c656e736f720000, number};                                                       \
-    return tag;                                                                                                        \
+#define LENSOR_TAG(type, number)                                                                             \
+  template <> const napi_type_tag& tag_of<type>() {                                                          \
+    static const napi_type_tag tag{0x6c656e736f720000, number};                                              \
+    return tag;                                                                                              \
   }
 LENSOR_TAG(Buffer, 1)
 LENSOR_TAG(Model, 2)
@@ -94,7 +95,8 @@ void open_environment(napi_env env) {
       &(*held)->queue));
   check(napi_unref_threadsafe_function(env, (*held)->queue));
   check(napi_set_instance_data(
-      env, held, [](napi_env, void* data, void*) { delete static_cast<std::shared_ptr<Environment>*>(data); }, nullptr));
+      env, held, [](napi_env, void* data, void*) { delete static_cast<std::shared_ptr<Environment>*>(data); },
+      nullptr));
   check(napi_add_env_cleanup_hook(
       env,
       [](void* data) {
@@ -110,7 +112,8 @@ std::shared_ptr<Settler> make_promise(napi_env env, napi_value* promise) {
   auto settler = std::make_shared<Settler>();
   settler->environment = *environment_of(env);
   check(napi_create_promise(env, &settler->deferred, promise));
-  if (settler->environment->waiting++ == 0) check(napi_ref_threadsafe_function(env, settler->environment->queue));
+  if (settler->environment->waiting++ == 0)
+    check(napi_ref_threadsafe_function(env, settler->environment->queue));
   return settler;
 }
 
@@ -167,8 +170,10 @@ double number_of(napi_env env, napi_value value) {
 
 int64_t whole_of(napi_env env, napi_value value, int64_t least, int64_t most) {
   const double number = number_of(env, value);
-  if (!(number >= static_cast<double>(least) && number <= static_cast<double>(most)) || number != std::floor(number))
-    throw Invalid("a whole number from " + std::to_string(least) + " to " + std::to_string(most) + " was expected");
+  if (!(number >= static_cast<double>(least) && number <= static_cast<double>(most)) ||
+      number != std::floor(number))
+    throw Invalid("a whole number from " + std::to_string(least) + " to " + std::to_string(most) +
+                  " was expected");
   return static_cast<int64_t>(number);
 }
 
@@ -180,7 +185,8 @@ std::string text_of(napi_env env, napi_value value) {
   return text;
 }
 
-template <typename T> static std::vector<T> typed(napi_env env, napi_value value, napi_typedarray_type wanted) {
+template <typename T>
+static std::vector<T> typed(napi_env env, napi_value value, napi_typedarray_type wanted) {
   napi_typedarray_type type;
   size_t length;
   void* data;
@@ -191,12 +197,18 @@ template <typename T> static std::vector<T> typed(napi_env env, napi_value value
   return values;
 }
 
-std::vector<int32_t> integers_of(napi_env env, napi_value value) { return typed<int32_t>(env, value, napi_int32_array); }
+std::vector<int32_t> integers_of(napi_env env, napi_value value) {
+  return typed<int32_t>(env, value, napi_int32_array);
+}
 
 double Arguments::number(size_t i) const { return number_of(env, at[i]); }
-int64_t Arguments::whole(size_t i, int64_t least, int64_t most) const { return whole_of(env, at[i], least, most); }
+int64_t Arguments::whole(size_t i, int64_t least, int64_t most) const {
+  return whole_of(env, at[i], least, most);
+}
 std::string Arguments::text(size_t i) const { return text_of(env, at[i]); }
-std::vector<double> Arguments::doubles(size_t i) const { return typed<double>(env, at[i], napi_float64_array); }
+std::vector<double> Arguments::doubles(size_t i) const {
+  return typed<double>(env, at[i], napi_float64_array);
+}
 std::vector<int32_t> Arguments::integers(size_t i) const { return integers_of(env, at[i]); }
 
 bool Arguments::flag(size_t i) const {

@@ -1,5 +1,6 @@
-// One JavaScript environment's ties to the engine: promises that the executor's thread settles, handles that the collector
-// may free, and arguments checked as they are read. An argument that cannot be true throws Invalid, which becomes a TypeError.
+// One JavaScript environment's ties to the engine: promises that the executor's thread settles, handles that
+// the collector may free, and arguments checked as they are read. An argument that cannot be true throws
+// Invalid, which becomes a TypeError.
 #pragma once
 #include "../core/executor.h"
 #include <functional>
@@ -10,7 +11,8 @@
 
 namespace lensor {
 
-// The engine of this process: made at the first load, never ended. Throws std::runtime_error on bad LENSOR_CPU or _THREADS.
+// The engine of this process: made at the first load, never ended. Throws std::runtime_error on bad
+// LENSOR_CPU or _THREADS.
 Executor& engine();
 
 struct Invalid : std::runtime_error {
@@ -45,10 +47,10 @@ struct Arguments {
   int64_t whole(size_t i, int64_t least, int64_t most) const;
   bool flag(size_t i) const;
   std::string text(size_t i) const;
-  std::vector<double> doubles(size_t i) const;        // a Float64Array
-  std::vector<int32_t> integers(size_t i) const;      // an Int32Array
-  std::vector<int64_t> numbers(size_t i) const;       // an array of whole numbers
-  std::vector<napi_value> list(size_t i) const;       // any array
+  std::vector<double> doubles(size_t i) const;   // a Float64Array
+  std::vector<int32_t> integers(size_t i) const; // an Int32Array
+  std::vector<int64_t> numbers(size_t i) const;  // an array of whole numbers
+  std::vector<napi_value> list(size_t i) const;  // any array
 };
 
 napi_value property(napi_env env, napi_value object, const char* name);
@@ -86,8 +88,7 @@ template <typename T> napi_value wrap(napi_env env, std::shared_ptr<T> value, in
   check(napi_create_object(env, &object));
   auto* handle = new Handle<T>{std::move(value), bytes};
   const napi_status status = napi_wrap(
-      env, object, handle,
-      reinterpret_cast<napi_finalize>(+[](node_api_basic_env env, void* data, void*) {
+      env, object, handle, reinterpret_cast<napi_finalize>(+[](node_api_basic_env env, void* data, void*) {
         auto* handle = static_cast<Handle<T>*>(data);
         let_go(env, handle);
         delete handle;

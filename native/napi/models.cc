@@ -1,5 +1,5 @@
-// Models and caches across the border. Meanings: lib/native.ts. Ids, shapes and ranges are checked here again; that a cache
-// belongs to its model is TypeScript's to say, that it has the model's shape is checked.
+// Models and caches across the border. Meanings: lib/native.ts. Ids, shapes and ranges are checked here
+// again; that a cache belongs to its model is TypeScript's to say, that it has the model's shape is checked.
 #include "../llm/tasks.h"
 #include "env.h"
 #include "view.h"
@@ -25,7 +25,8 @@ ModelSpec read_spec(napi_env env, napi_value object) {
   spec.vocabulary = field(env, object, "vocabulary", 1 << 22);
   spec.rope_theta = static_cast<float>(number_of(env, property(env, object, "ropeTheta")));
   spec.norm_epsilon = static_cast<float>(number_of(env, property(env, object, "normEpsilon")));
-  if (spec.heads % spec.kv_heads || spec.head_width % 2 || !(spec.rope_theta > 0)) throw Invalid("an impossible model");
+  if (spec.heads % spec.kv_heads || spec.head_width % 2 || !(spec.rope_theta > 0))
+    throw Invalid("an impossible model");
   return spec;
 }
 
@@ -66,7 +67,9 @@ CacheShape shape_of(const Model& model, int32_t dtype) {
 }
 
 // Bytes are not told to V8 when a cache is made, since it holds none: it tells them of itself.
-napi_value wrap_cache(napi_env env, std::shared_ptr<Cache> cache) { return wrap<Cache>(env, std::move(cache), 0); }
+napi_value wrap_cache(napi_env env, std::shared_ptr<Cache> cache) {
+  return wrap<Cache>(env, std::move(cache), 0);
+}
 
 napi_value new_cache(napi_env env, napi_callback_info info) {
   Arguments a(env, info, 2);
@@ -81,7 +84,8 @@ napi_value fork_cache(napi_env env, napi_callback_info info) {
   const int64_t length = a.whole(1, 0, int64_t{1} << 32);
   auto to = std::make_shared<Cache>(from->shape());
   const auto run = [=](lensor_context*) {
-    if (length > from->length()) throw std::runtime_error("the cache is shorter than that: an earlier step failed");
+    if (length > from->length())
+      throw std::runtime_error("the cache is shorter than that: an earlier step failed");
     to->share(*from, length);
     return LENSOR_OK;
   };
@@ -107,7 +111,8 @@ struct Pass {
   std::vector<int32_t> ids;
   int64_t at = 0;
 
-  Pass(Arguments& a) : model(unwrap<Model>(a.env, a.at[0])), cache(unwrap<Cache>(a.env, a.at[1])), ids(a.integers(2)) {
+  Pass(Arguments& a)
+      : model(unwrap<Model>(a.env, a.at[0])), cache(unwrap<Cache>(a.env, a.at[1])), ids(a.integers(2)) {
     const CacheShape &have = cache->shape(), want = shape_of(*model, have.dtype);
     if (have.layers != want.layers || have.kv_heads != want.kv_heads || have.head_width != want.head_width)
       throw Invalid("the cache has the shape of another model");
@@ -118,12 +123,15 @@ struct Pass {
   int64_t count() const { return static_cast<int64_t>(ids.size()); }
   void check_place() const {
     if (cache->length() != at)
-      throw std::runtime_error("the cache holds " + std::to_string(cache->length()) + " tokens where " + std::to_string(at) +
+      throw std::runtime_error("the cache holds " + std::to_string(cache->length()) + " tokens where " +
+                               std::to_string(at) +
                                " were expected: an earlier step failed or was interrupted");
   }
 };
 
-BufferRef floats(int64_t count) { return std::make_shared<Buffer>(static_cast<size_t>(count) * sizeof(float)); }
+BufferRef floats(int64_t count) {
+  return std::make_shared<Buffer>(static_cast<size_t>(count) * sizeof(float));
+}
 napi_value handle(napi_env env, const BufferRef& buffer) {
   return wrap<Buffer>(env, buffer, static_cast<int64_t>(buffer->bytes));
 }
@@ -138,8 +146,8 @@ napi_value forward(napi_env env, napi_callback_info info) {
   napi_value result = handle(env, out);
   const auto run = [=](lensor_context* context) {
     pass.check_place();
-    return lensor::forward(context, engine().ops(), *pass.model, *pass.cache, pass.ids.data(), pass.count(), fast,
-                           wants ? out->memory.as<float>() : nullptr, nullptr);
+    return lensor::forward(context, engine().ops(), *pass.model, *pass.cache, pass.ids.data(), pass.count(),
+                           fast, wants ? out->memory.as<float>() : nullptr, nullptr);
   };
   enqueue({"forward", {}, {out}, run, nullptr});
   return result;
@@ -160,8 +168,8 @@ napi_value trace(napi_env env, napi_callback_info info) {
     pass.check_place();
     const Trace keep{residual->memory.as<float>(), query->memory.as<float>(), key->memory.as<float>(),
                      head->memory.as<float>()};
-    return lensor::forward(context, engine().ops(), *pass.model, *pass.cache, pass.ids.data(), pass.count(), false, nullptr,
-                           &keep);
+    return lensor::forward(context, engine().ops(), *pass.model, *pass.cache, pass.ids.data(), pass.count(),
+                           false, nullptr, &keep);
   };
   enqueue({"trace", {}, {residual, query, key, head}, run, nullptr});
   return result;
@@ -175,8 +183,8 @@ napi_value score(napi_env env, napi_callback_info info) {
   napi_value result = handle(env, out);
   const auto run = [=](lensor_context* context) {
     pass.check_place();
-    return lensor::score(context, engine().ops(), *pass.model, *pass.cache, pass.ids.data(), pass.count(), fast,
-                         out->memory.as<float>());
+    return lensor::score(context, engine().ops(), *pass.model, *pass.cache, pass.ids.data(), pass.count(),
+                         fast, out->memory.as<float>());
   };
   enqueue({"score", {}, {out}, run, nullptr});
   return result;
@@ -207,11 +215,13 @@ napi_value decode(napi_env env, napi_callback_info info) {
   sampler.repetition_penalty = static_cast<float>(number("repetitionPenalty"));
   sampler.seed = static_cast<uint64_t>(whole_of(env, property(env, options, "seed"), 0, int64_t{1} << 53));
   sampler.seen = integers_of(env, property(env, options, "seen"));
-  const auto drawn = static_cast<uint64_t>(whole_of(env, property(env, options, "drawn"), 0, int64_t{1} << 53));
+  const auto drawn =
+      static_cast<uint64_t>(whole_of(env, property(env, options, "drawn"), 0, int64_t{1} << 53));
   const std::vector<int32_t> ends = integers_of(env, property(env, options, "ends"));
   for (int32_t id : sampler.seen)
     if (id < 0 || id >= pass.model->spec.vocabulary) throw Invalid("an id is no token of the model");
-  if (!(sampler.temperature >= 0) || !(sampler.repetition_penalty > 0)) throw Invalid("an impossible sampler");
+  if (!(sampler.temperature >= 0) || !(sampler.repetition_penalty > 0))
+    throw Invalid("an impossible sampler");
   const int64_t most = a.whole(6, 1, 1 << 20);
 
   napi_value promise;
@@ -219,8 +229,8 @@ napi_value decode(napi_env env, napi_callback_info info) {
   auto out = std::make_shared<Drawn>();
   const auto run = [=](lensor_context* context) mutable {
     pass.check_place();
-    return lensor::decode(context, engine().ops(), *pass.model, *pass.cache, pass.ids.data(), pass.count(), fast, sampler,
-                          drawn, ends, most, *out);
+    return lensor::decode(context, engine().ops(), *pass.model, *pass.cache, pass.ids.data(), pass.count(),
+                          fast, sampler, drawn, ends, most, *out);
   };
   const auto value = [out](napi_env env) {
     return make_object(env, {{"tokens", typed_array(env, out->tokens, napi_int32_array)},
@@ -237,7 +247,8 @@ napi_value lens(napi_env env, napi_callback_info info) {
   std::vector<lensor_view> views = read_views(a.doubles(2), {input});
   const int64_t k = a.whole(3, 1, model->spec.vocabulary);
   lensor_view stream = views.at(0);
-  if (stream.rank != 2 || stream.dtype != LENSOR_F32 || !is_contiguous(stream) || stream.shape[1] != model->spec.width)
+  if (stream.rank != 2 || stream.dtype != LENSOR_F32 || !is_contiguous(stream) ||
+      stream.shape[1] != model->spec.width)
     throw Invalid("rows of the model's stream were expected");
   const int64_t rows = stream.shape[0];
   BufferRef probabilities = floats(rows * k), ids = std::make_shared<Buffer>(rows * k * sizeof(int64_t));
@@ -260,10 +271,12 @@ napi_value attention_map(napi_env env, napi_callback_info info) {
   lensor_view q = read_views(a.doubles(1), {queries}).at(0), k = read_views(a.doubles(3), {keys}).at(0);
   const bool mass = a.flag(4);
   for (const lensor_view* v : {&q, &k})
-    if (v->rank != 3 || v->dtype != LENSOR_F32 || !is_contiguous(*v) || v->shape[1] != q.shape[1] || v->shape[2] != q.shape[2])
+    if (v->rank != 3 || v->dtype != LENSOR_F32 || !is_contiguous(*v) || v->shape[1] != q.shape[1] ||
+        v->shape[2] != q.shape[2])
       throw Invalid("queries and keys of one shape were expected");
   const int64_t heads = q.shape[0], kv_heads = k.shape[0], T = q.shape[1], d = q.shape[2];
-  if (heads < 1 || kv_heads < 1 || heads % kv_heads || T < 1) throw Invalid("heads that share keys evenly were expected");
+  if (heads < 1 || kv_heads < 1 || heads % kv_heads || T < 1)
+    throw Invalid("heads that share keys evenly were expected");
   BufferRef out = floats(mass ? heads * T : heads * T * T);
   napi_value result = handle(env, out);
   const auto run = [=](lensor_context* context) mutable {

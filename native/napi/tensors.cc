@@ -1,5 +1,6 @@
-// Tensors across the border: upload, operations, read, release. TypeScript has worked out shapes and types and said what
-// is wrong in the person's words; here everything that could reach outside a buffer is checked again.
+// Tensors across the border: upload, operations, read, release. TypeScript has worked out shapes and types
+// and said what is wrong in the person's words; here everything that could reach outside a buffer is checked
+// again.
 #include "env.h"
 #include "view.h"
 #include <cstring>
@@ -9,10 +10,12 @@ namespace lensor {
 namespace {
 
 enum Op { COPY, UNARY, BINARY, WHERE, REDUCE, SOFTMAX, MATMUL, GATHER, CAT, OP_COUNT };
-constexpr const char* kNames[] = {"copy", "unary", "binary", "where", "reduce", "softmax", "matmul", "gather", "cat"};
-constexpr const char* kUnary[] = {"neg", "abs",     "exp",  "log",  "sqrt", "rsqrt", "sin",
-                                  "cos", "tanh",    "sigmoid", "relu", "silu", "gelu",  "gelu"};
-constexpr const char* kBinary[] = {"add", "sub", "mul", "div", "pow", "maximum", "minimum", "eq", "ne", "lt", "le", "gt", "ge"};
+constexpr const char* kNames[] = {"copy",    "unary",  "binary", "where", "reduce",
+                                  "softmax", "matmul", "gather", "cat"};
+constexpr const char* kUnary[] = {"neg", "abs",  "exp",     "log",  "sqrt", "rsqrt", "sin",
+                                  "cos", "tanh", "sigmoid", "relu", "silu", "gelu",  "gelu"};
+constexpr const char* kBinary[] = {"add", "sub", "mul", "div", "pow", "maximum", "minimum",
+                                   "eq",  "ne",  "lt",  "le",  "gt",  "ge"};
 constexpr const char* kReduction[] = {"sum", "mean", "max", "min", "argmax", "argmin"};
 
 std::string name_of(int64_t op, int64_t code) {
@@ -30,26 +33,34 @@ void check_op(int64_t op, int64_t code, const std::vector<lensor_view>& in, cons
   const auto count = [&](size_t n) { need(in.size() == n); };
   const auto like_out = [&](const lensor_view& v) { need(v.dtype == out.dtype && same_shape(v, out)); };
   switch (op) {
-  case COPY: return count(1), need(same_shape(in[0], out));
-  case UNARY: return need(code < LENSOR_UNARY_COUNT), count(1), like_out(in[0]);
+  case COPY:
+    return count(1), need(same_shape(in[0], out));
+  case UNARY:
+    return need(code < LENSOR_UNARY_COUNT), count(1), like_out(in[0]);
   case BINARY:
     need(code < LENSOR_BINARY_COUNT), count(2);
     need(in[0].dtype == in[1].dtype && same_shape(in[0], out) && same_shape(in[1], out));
     return need(out.dtype == (code >= LENSOR_EQ ? int32_t(LENSOR_BOOL) : in[0].dtype));
-  case WHERE: return count(3), need(in[0].dtype == LENSOR_BOOL && same_shape(in[0], out)), like_out(in[1]), like_out(in[2]);
+  case WHERE:
+    return count(3), need(in[0].dtype == LENSOR_BOOL && same_shape(in[0], out)), like_out(in[1]),
+           like_out(in[2]);
   case REDUCE:
     need(code < LENSOR_REDUCTION_COUNT), count(1);
     need(in[0].rank == 2 && is_contiguous(in[0]) && out.rank == 1 && out.shape[0] == in[0].shape[0]);
     return need(code >= LENSOR_ARGMAX ? out.dtype == LENSOR_I64 : out.dtype == in[0].dtype);
-  case SOFTMAX: return count(1), like_out(in[0]), need(in[0].rank == 2 && is_contiguous(in[0]));
+  case SOFTMAX:
+    return count(1), like_out(in[0]), need(in[0].rank == 2 && is_contiguous(in[0]));
   case MATMUL:
     count(2);
-    for (const auto& v : in) need(v.rank == 3 && v.dtype == out.dtype && is_contiguous(v) && v.shape[0] == in[0].shape[0]);
+    for (const auto& v : in)
+      need(v.rank == 3 && v.dtype == out.dtype && is_contiguous(v) && v.shape[0] == in[0].shape[0]);
     return need(out.rank == 3 && out.shape[0] == in[0].shape[0] && out.shape[1] == in[0].shape[1] &&
                 in[0].shape[2] == in[1].shape[1] && out.shape[2] == in[1].shape[2]);
   case GATHER:
-    count(2), need(in[0].rank >= 1 && is_contiguous(in[0]) && in[0].dtype == out.dtype && out.rank == in[0].rank);
-    need(in[1].rank == 1 && in[1].dtype == LENSOR_I64 && is_contiguous(in[1]) && in[1].shape[0] == out.shape[0]);
+    count(2),
+        need(in[0].rank >= 1 && is_contiguous(in[0]) && in[0].dtype == out.dtype && out.rank == in[0].rank);
+    need(in[1].rank == 1 && in[1].dtype == LENSOR_I64 && is_contiguous(in[1]) &&
+         in[1].shape[0] == out.shape[0]);
     for (int32_t d = 1; d < out.rank; d++) need(out.shape[d] == in[0].shape[d]);
     return;
   case CAT: {
@@ -65,8 +76,8 @@ void check_op(int64_t op, int64_t code, const std::vector<lensor_view>& in, cons
   }
 }
 
-lensor_status cat(lensor_context* context, const lensor_ops* ops, int64_t axis, const std::vector<lensor_view>& in,
-                  const lensor_view& out) {
+lensor_status cat(lensor_context* context, const lensor_ops* ops, int64_t axis,
+                  const std::vector<lensor_view>& in, const lensor_view& out) {
   lensor_view part = out;
   char* at = static_cast<char*>(out.data);
   for (const auto& v : in) {
@@ -83,15 +94,24 @@ lensor_status dispatch(lensor_context* context, int64_t op, int64_t code, const 
   const lensor_ops* ops = engine().ops();
   if (count_of(out) == 0 && op != REDUCE) return LENSOR_OK;
   switch (op) {
-  case COPY: return ops->copy(context, &in[0], &out);
-  case UNARY: return ops->unary(context, static_cast<lensor_unary>(code), &in[0], &out);
-  case BINARY: return ops->binary(context, static_cast<lensor_binary>(code), &in[0], &in[1], &out);
-  case WHERE: return ops->where(context, &in[0], &in[1], &in[2], &out);
-  case REDUCE: return ops->reduce(context, static_cast<lensor_reduction>(code), &in[0], &out);
-  case SOFTMAX: return ops->softmax(context, &in[0], &out, code != 0);
-  case MATMUL: return ops->matmul(context, &in[0], &in[1], &out);
-  case GATHER: return ops->gather(context, &in[0], &in[1], &out);
-  default: return cat(context, ops, code, in, out);
+  case COPY:
+    return ops->copy(context, &in[0], &out);
+  case UNARY:
+    return ops->unary(context, static_cast<lensor_unary>(code), &in[0], &out);
+  case BINARY:
+    return ops->binary(context, static_cast<lensor_binary>(code), &in[0], &in[1], &out);
+  case WHERE:
+    return ops->where(context, &in[0], &in[1], &in[2], &out);
+  case REDUCE:
+    return ops->reduce(context, static_cast<lensor_reduction>(code), &in[0], &out);
+  case SOFTMAX:
+    return ops->softmax(context, &in[0], &out, code != 0);
+  case MATMUL:
+    return ops->matmul(context, &in[0], &in[1], &out);
+  case GATHER:
+    return ops->gather(context, &in[0], &in[1], &out);
+  default:
+    return cat(context, ops, code, in, out);
   }
 }
 
@@ -102,7 +122,8 @@ void point(std::vector<lensor_view>& views, const std::vector<BufferRef>& buffer
 
 napi_value op(napi_env env, napi_callback_info info) {
   Arguments a(env, info, 6);
-  const int64_t kind = a.whole(0, 0, OP_COUNT - 1), code = a.whole(1, 0, 63), dtype = a.whole(2, 0, LENSOR_BOOL);
+  const int64_t kind = a.whole(0, 0, OP_COUNT - 1), code = a.whole(1, 0, 63),
+                dtype = a.whole(2, 0, LENSOR_BOOL);
   lensor_view out = contiguous_view(static_cast<int32_t>(dtype), a.numbers(3));
   std::vector<BufferRef> buffers;
   for (napi_value value : a.list(4)) buffers.push_back(unwrap<Buffer>(env, value));

@@ -7,11 +7,15 @@ size_t dtype_bytes(int32_t dtype) {
   switch (dtype) {
   case LENSOR_I8:
   case LENSOR_U8:
-  case LENSOR_BOOL: return 1;
+  case LENSOR_BOOL:
+    return 1;
   case LENSOR_F16:
-  case LENSOR_BF16: return 2;
-  case LENSOR_I64: return 8;
-  default: return 4;
+  case LENSOR_BF16:
+    return 2;
+  case LENSOR_I64:
+    return 8;
+  default:
+    return 4;
   }
 }
 
@@ -55,13 +59,15 @@ lensor_view contiguous_view(int32_t dtype, const std::vector<int64_t>& shape) {
   return view;
 }
 
-std::vector<lensor_view> read_views(const std::vector<double>& packed, const std::vector<BufferRef>& buffers) {
+std::vector<lensor_view> read_views(const std::vector<double>& packed,
+                                    const std::vector<BufferRef>& buffers) {
   std::vector<lensor_view> views;
   size_t at = 0;
   const auto next = [&](double least, double most) {
     if (at >= packed.size()) throw Invalid("a view ends too early");
     const double value = packed[at++];
-    if (!(value >= least && value <= most) || value != std::floor(value)) throw Invalid("a view holds an impossible number");
+    if (!(value >= least && value <= most) || value != std::floor(value))
+      throw Invalid("a view holds an impossible number");
     return static_cast<int64_t>(value);
   };
   constexpr double kMost = 0x1p48;
@@ -81,7 +87,8 @@ std::vector<lensor_view> read_views(const std::vector<double>& packed, const std
       (reach < 0 ? low : high) += reach;
     }
     const size_t size = dtype_bytes(view.dtype);
-    if (elements > 0 && (low < 0 || (high + 1) * static_cast<double>(size) > static_cast<double>(buffer->bytes)))
+    if (elements > 0 &&
+        (low < 0 || (high + 1) * static_cast<double>(size) > static_cast<double>(buffer->bytes)))
       throw Invalid("a view reaches outside its buffer");
     view.data = reinterpret_cast<void*>(static_cast<uintptr_t>(offset) * size);
     views.push_back(view);

@@ -1,0 +1,209 @@
+// Attention over pages and dense maps, against softmax in double; the same bits for one query and for many.
+#include "check.h"
+
+using namespace lensor::test;
+
+namespace {
+
+// A cache of `length` keys for each KV head, written in pieces.
+struct Pages {
+  int32_t kv_heads, width, dtype;
+  std::vector<std::vector<std::vector<uint8_t>>> k, v; // [head][page]
+  std::vector<std::vector<void*>> kp, vp;
+  std::vector<const void* const*> klist, vlist;
+
+  Pages(int32_t kv_heads, int32_t width, int32_t dtype, int64_t length)
+      : kv_heads(kv_heads), width(width), dtype(dtype), k(kv_heads), v(kv_heads), kp(kv_heads), vp(kv_heads) {
+    const size_t size = dtype == LENSOR_F16 ? 2 : 4, padded = (width + 15) / 16 * 16;
+    for (int32_t h = 0; h < kv_heads; h++) {
+      for (int64_t p = 0; p * LENSOR_PAGE < length; p++) {
+        k[h].emplace_back(LENSOR_PAGE * width * size);
+        v[h].emplace_back(LENSOR_PAGE * padded * size);
+      }
+      for (auto& page : k[h]) kp[h].push_back(page.data());
+      for (auto& page : v[h]) vp[h].push_back(page.data());
+      klist.push_back(kp[h].data());
+      vlist.push_back(vp[h].data());
+    }
+  }
+};
+
+struct Problem {
+  int32_t heads = 4, kv_heads = 2, width = 40;
+  int64_t length = 150;
+  std::vector<float> q, k, v; // [length, heads * width], [length, kv_heads * width]
+
+  Problem()
+      : q(noise(length * heads * width, 1)), k(noise(length * kv_heads * width, 2)),
+        v(noise(length * kv_heads * width, 3)) {
+    for (float& x : q) x *= 4;
+  }
+  void write(const lensor_ops& ops, Context* context, Pages& pages, int64_t at, int64_t rows) const {
+    const int64_t stride = kv_heads * width;
+    for (int32_t h = 0; h < kv_heads; h++)
+      CHECK_EQ(ops.kv_write(context, pages.dtype, &k[at * stride + h * width], &v[at * stride + h * width],
+                            stride, rows, width, at, pages.kp[h].data(), pages.vp[h].data()),
+               LENSOR_OK);
+  }
+  // Queries [first, first + tokens) with `counts` keys; out [tokens, heads * width].
+  std::vector<float> attend(const lensor_ops& ops, Context* context, const Pages& pages, int64_t first,
+                            int64_t tokens, const std::vector<int64_t>& counts,
+                            const float* const* bias = nullptr, float* log_sum_exp = nullptr) const {
+    std::vector<float> out(tokens * heads * width, -1);
+    const int64_t stride = heads * width;
+    const lensor_attention a{heads,
+                             kv_heads,
+                             width,
+                             tokens,
+                             &q[first * stride],
+                             stride,
+                             pages.klist.data(),
+                             pages.vlist.data(),
+                             counts.data(),
+                             bias,
+                             pages.dtype,
+                             0.25f,
+                             out.data(),
+                             stride,
+                             log_sum_exp};
+    CHECK_EQ(ops.attention(context, &a), LENSOR_OK);
+    return out;
+  }
+  // The weights of one query in double.
+  std::vector<double> weights(int64_t t, int32_t h, int64_t seen, const float* bias = nullptr) const {
+    std::vector<double> w(seen);
+    const int32_t g = h * kv_heads / heads;
+    double top = -INFINITY, sum = 0;
+    for (int64_t j = 0; j < seen; j++) {
+      double s = 0;
+      for (int i = 0; i < width; i++)
+        s += (double)q[(t * heads + h) * width + i] * k[(j * kv_heads + g) * width + i];
+      w[j] = s * 0.25 + (bias ? bias[j] : 0);
+      top = std::max(top, w[j]);
+    }
+    for (double& x : w) sum += x = std::exp(x - top);
+    for (double& x : w) x /= sum;
+    return w;
+  }
+  double mix(const std::vector<double>& w, int32_t h, int i) const {
+    double out = 0;
+    for (size_t j = 0; j < w.size(); j++) out += w[j] * v[(j * kv_heads + h * kv_heads / heads) * width + i];
+    return out;
+  }
+};
+
+} // namespace
+
+TEST("attention over pages is softmax over the visible keys") {
+  const Problem p;
+  for (int32_t dtype : {LENSOR_F32, LENSOR_F16}) {
+    Pages pages(p.kv_heads, p.width, dtype, p.length);
+    p.write(ops, context, pages, 0, p.length);
+    const auto out = p.attend(ops, context, pages, 0, p.length, {p.length, p.length});
+    for (int64_t t = 0; t < p.length; t++)
+      for (int32_t h = 0; h < p.heads; h++) {
+        const auto w = p.weights(t, h, t + 1);
+        for (int i = 0; i < p.width; i++)
+          CHECK_NEAR(out[(t * p.heads + h) * p.width + i], p.mix(w, h, i), dtype == LENSOR_F16 ? 5e-3 : 1e-5);
+      }
+  }
+}
+
+TEST("a query's result has the same bits whatever is read with it") {
+  const Problem p;
+  for (int32_t dtype : {LENSOR_F32, LENSOR_F16}) {
+    Pages whole(p.kv_heads, p.width, dtype, p.length);
+    p.write(ops, context, whole, 0, p.length);
+    const auto all = p.attend(ops, context, whole, 0, p.length, {p.length, p.length});
+    for (int64_t step : {1, 3, 64, 70}) {
+      Pages pages(p.kv_heads, p.width, dtype, p.length);
+      std::vector<float> parts;
+      for (int64_t at = 0; at < p.length; at += step) {
+        const int64_t rows = std::min(step, p.length - at);
+        p.write(ops, context, pages, at, rows);
+        const auto some = p.attend(ops, context, pages, at, rows, {at + rows, at + rows});
+        parts.insert(parts.end(), some.begin(), some.end());
+      }
+      CHECK_SAME(parts, all);
+    }
+  }
+}
+
+TEST("heads may hold different numbers of keys, with a bias on each") {
+  const Problem p;
+  Pages pages(p.kv_heads, p.width, LENSOR_F32, p.length);
+  p.write(ops, context, pages, 0, p.length);
+  auto bias = noise(p.length, 4);
+  bias[7] = -INFINITY; // a key that nobody sees
+  const float* list[] = {bias.data(), nullptr};
+  for (int64_t tokens : {1, 6}) {
+    std::vector<float> lse(tokens * p.heads);
+    const std::vector<int64_t> counts{100, 33};
+    const auto out = p.attend(ops, context, pages, 20, tokens, counts, list, lse.data());
+    for (int64_t t = 0; t < tokens; t++)
+      for (int32_t h = 0; h < p.heads; h++) {
+        const int32_t g = h * p.kv_heads / p.heads;
+        const auto w = p.weights(20 + t, h, counts[g] - tokens + t + 1, list[g]);
+        for (int i = 0; i < p.width; i++)
+          CHECK_NEAR(out[(t * p.heads + h) * p.width + i], p.mix(w, h, i), 1e-5);
+        // The weight of the first key says what the log-sum-exp must be.
+        double s = 0;
+        for (int i = 0; i < p.width; i++)
+          s += (double)p.q[((20 + t) * p.heads + h) * p.width + i] * p.k[g * p.width + i];
+        CHECK_NEAR(lse[t * p.heads + h], s * 0.25 + (list[g] ? list[g][0] : 0) - std::log(w[0]), 1e-5);
+      }
+  }
+}
+
+TEST("maps: rows add up to one, nothing ahead is seen, the mass is the columns' sum") {
+  const Problem p;
+  const int64_t T = 77;
+  std::vector<float> q(p.heads * T * p.width), k(p.kv_heads * T * p.width), map(p.heads * T * T, -1),
+      mass(p.heads * T, -1);
+  for (int64_t t = 0; t < T; t++) {
+    for (int32_t h = 0; h < p.heads; h++)
+      std::memcpy(&q[(h * T + t) * p.width], &p.q[(t * p.heads + h) * p.width], p.width * 4);
+    for (int32_t g = 0; g < p.kv_heads; g++)
+      std::memcpy(&k[(g * T + t) * p.width], &p.k[(t * p.kv_heads + g) * p.width], p.width * 4);
+  }
+  const lensor_attention_map m{p.heads,  p.kv_heads, p.width,    T,          q.data(),
+                               k.data(), 0.25f,      map.data(), mass.data()};
+  CHECK_EQ(ops.attention_map(context, &m), LENSOR_OK);
+  for (int32_t h = 0; h < p.heads; h++) {
+    std::vector<double> sums(T);
+    for (int64_t t = 0; t < T; t++) {
+      const auto w = p.weights(t, h, t + 1);
+      for (int64_t j = 0; j < T; j++) {
+        const float found = map[(h * T + t) * T + j];
+        CHECK_NEAR(found, j <= t ? w[j] : 0, 2e-6);
+        sums[j] += found;
+      }
+    }
+    for (int64_t j = 0; j < T; j++) CHECK_NEAR(mass[h * T + j], sums[j], 1e-5);
+  }
+}
+
+TEST("an interrupt ends attention early") {
+  const Problem p;
+  Pages pages(p.kv_heads, p.width, LENSOR_F32, p.length);
+  p.write(ops, context, pages, 0, p.length);
+  context->interrupt_at = 0;
+  std::vector<float> out(p.length * p.heads * p.width);
+  const std::vector<int64_t> counts{p.length, p.length};
+  const lensor_attention a{p.heads,
+                           p.kv_heads,
+                           p.width,
+                           p.length,
+                           p.q.data(),
+                           p.heads * p.width,
+                           pages.klist.data(),
+                           pages.vlist.data(),
+                           counts.data(),
+                           nullptr,
+                           LENSOR_F32,
+                           0.25f,
+                           out.data(),
+                           p.heads * p.width,
+                           nullptr};
+  CHECK_EQ(ops.attention(context, &a), LENSOR_INTERRUPTED);
+}

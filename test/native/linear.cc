@@ -1,0 +1,216 @@
+// Weights and linear layers: packing loses nothing, exact mode against sums in double of the dequantized
+// weights, fast mode against its own formula in double, and the same bits whatever the number of rows.
+#include "../../native/quant/panel.h"
+#include "check.h"
+
+using namespace lensor;
+using namespace lensor::test;
+
+namespace {
+
+float widen(uint16_t h) {
+  const int exponent = h >> 10 & 31, mantissa = h & 1023;
+  const double value = exponent ? std::ldexp(1024 + mantissa, exponent - 25) : std::ldexp(mantissa, -24);
+  return static_cast<float>(h & 0x8000 ? -value : value);
+}
+
+// Rows in the file's layout, made of noise: any bytes are a weight, scales are kept near one.
+struct Matrix {
+  int32_t dtype;
+  int64_t rows, cols;
+  std::vector<uint8_t> bytes;
+  std::vector<double> values; // [rows, cols], what the bytes stand for
+};
+
+Matrix random_matrix(int32_t dtype, int64_t rows, int64_t cols) {
+  Matrix m{dtype, rows, cols, std::vector<uint8_t>(rows * row_bytes(dtype, cols)),
+           std::vector<double>(rows * cols)};
+  const auto random = noise(m.bytes.size(), dtype + 1);
+  const auto scale = [](float x) { return static_cast<uint16_t>(0x2c00 + static_cast<int>((x + 1) * 900)); };
+  for (size_t i = 0; i < m.bytes.size(); i++) m.bytes[i] = static_cast<uint8_t>((random[i] + 1) * 127.9f);
+  for (int64_t r = 0; r < rows; r++) {
+    uint8_t* row = m.bytes.data() + r * row_bytes(dtype, cols);
+    for (int64_t k = 0; k < cols; k++) {
+      double& value = m.values[r * cols + k];
+      if (!is_quantized(dtype)) {
+        const float x = noise(1, r * cols + k + 7)[0];
+        uint32_t bits;
+        std::memcpy(&bits, &x, 4);
+        const uint16_t high = static_cast<uint16_t>(bits >> 16), half = scale(x);
+        if (dtype == LENSOR_F32)
+          std::memcpy(row + 4 * k, &x, 4), value = x;
+        else if (dtype == LENSOR_F16)
+          std::memcpy(row + 2 * k, &half, 2), value = widen(half);
+        else {
+          bits &= 0xffff0000;
+          float cut;
+          std::memcpy(&cut, &bits, 4);
+          std::memcpy(row + 2 * k, &high, 2), value = cut;
+        }
+        continue;
+      }
+      uint8_t* block = row + k / 32 * row_block_bytes(dtype);
+      const int i = static_cast<int>(k % 32);
+      if (i == 0) {
+        const uint16_t d = scale(random[(r * cols + k) % random.size()]),
+                       low = static_cast<uint16_t>(d | 0x8000);
+        std::memcpy(block, &d, 2);
+        if (dtype == LENSOR_Q4_1) std::memcpy(block + 2, &low, 2);
+      }
+      uint16_t d, low;
+      std::memcpy(&d, block, 2);
+      std::memcpy(&low, block + 2, 2);
+      if (dtype == LENSOR_Q8_0) {
+        value = static_cast<double>(widen(d)) * static_cast<int8_t>(block[2 + i]);
+        continue;
+      }
+      const uint8_t byte = block[(dtype == LENSOR_Q4_1 ? 4 : 2) + i % 16];
+      const int q = i < 16 ? byte & 15 : byte >> 4;
+      value = dtype == LENSOR_Q4_1 ? static_cast<double>(widen(d)) * q + widen(low)
+                                   : static_cast<double>(widen(d)) * (q - 8);
+    }
+  }
+  return m;
+}
+
+struct Packed {
+  std::vector<uint8_t> memory;
+  lensor_weight view;
+};
+
+Packed pack(const lensor_ops& ops, const Matrix& m) {
+  Packed p{std::vector<uint8_t>(ops.weight_bytes(m.dtype, m.rows, m.cols)), {}};
+  p.view = {m.dtype, m.rows, m.cols, p.memory.data()};
+  std::vector<const void*> rows;
+  for (int64_t r = 0; r < m.rows; r++) rows.push_back(m.bytes.data() + r * row_bytes(m.dtype, m.cols));
+  ops.weight_pack(&p.view, rows.data(), 0, (m.rows + 15) / 16);
+  return p;
+}
+
+struct Rounded {
+  std::vector<int8_t> q8;
+  std::vector<int16_t> q16;
+  std::vector<float> scale8, total8, scale16;
+};
+
+std::vector<float> multiply(const lensor_ops& ops, Context* context, const Packed& weight,
+                            const std::vector<float>& x, bool fast, Rounded* keep = nullptr,
+                            std::vector<float> out = {}) {
+  const int64_t cols = weight.view.cols, rows = static_cast<int64_t>(x.size()) / cols;
+  const bool accumulate = !out.empty();
+  out.resize(rows * weight.view.rows);
+  Rounded r{std::vector<int8_t>(x.size()), std::vector<int16_t>(x.size()),
+            std::vector<float>(x.size() / 16 + 1), std::vector<float>(x.size() / 32 + 1),
+            std::vector<float>(x.size() / 32 + 1)};
+  lensor_activations a{};
+  a.rows = rows, a.cols = cols, a.f32 = x.data();
+  if (fast) {
+    a.q8 = r.q8.data(), a.scale8 = r.scale8.data(), a.total8 = r.total8.data();
+    a.q16 = r.q16.data(), a.scale16 = r.scale16.data();
+    CHECK_EQ(ops.quantize(context, &a), LENSOR_OK);
+  }
+  const lensor_linear job{&weight.view, out.data(), weight.view.rows, accumulate};
+  CHECK_EQ(ops.linear(context, &a, &job, 1), LENSOR_OK);
+  if (keep) *keep = r;
+  return out;
+}
+
+constexpr int32_t kTypes[] = {LENSOR_F32, LENSOR_F16, LENSOR_BF16, LENSOR_Q4_0, LENSOR_Q4_1, LENSOR_Q8_0};
+
+} // namespace
+
+TEST("a packed weight gives its rows back") {
+  for (int32_t dtype : kTypes) {
+    const Matrix m = random_matrix(dtype, 37, is_quantized(dtype) ? 96 : 50);
+    const Packed p = pack(ops, m);
+    std::vector<float> row(m.cols);
+    for (int64_t r = 0; r < m.rows; r++) {
+      ops.weight_row(&p.view, r, row.data());
+      for (int64_t k = 0; k < m.cols; k++) CHECK_NEAR(row[k], m.values[r * m.cols + k], 1e-6);
+    }
+  }
+}
+
+TEST("exact products are sums of the dequantized weights") {
+  for (int32_t dtype : kTypes) {
+    const Matrix m = random_matrix(dtype, 37, is_quantized(dtype) ? 320 : 301);
+    const Packed p = pack(ops, m);
+    const auto x = noise(3 * m.cols, 5);
+    const auto out = multiply(ops, context, p, x, false);
+    for (int64_t t = 0; t < 3; t++)
+      for (int64_t r = 0; r < m.rows; r++) {
+        double wanted = 0, size = 0;
+        for (int64_t k = 0; k < m.cols; k++) {
+          wanted += m.values[r * m.cols + k] * x[t * m.cols + k];
+          size += std::abs(m.values[r * m.cols + k]);
+        }
+        CHECK_NEAR(out[t * m.rows + r] / size, wanted / size, 1e-6);
+      }
+  }
+}
+
+TEST("fast products are integer sums with the scales applied") {
+  for (int32_t dtype : {LENSOR_Q4_0, LENSOR_Q4_1, LENSOR_Q8_0}) {
+    const Matrix m = random_matrix(dtype, 37, 320);
+    const Packed p = pack(ops, m);
+    const auto x = noise(5 * m.cols, 6);
+    Rounded q;
+    const auto out = multiply(ops, context, p, x, true, &q);
+    double worst = 0;
+    for (int64_t t = 0; t < 5; t++)
+      for (int64_t r = 0; r < m.rows; r++) {
+        double wanted = 0, size = 0;
+        for (int64_t k = 0; k < m.cols; k++) {
+          const int64_t at = t * m.cols + k;
+          // 16-bit values of each four lie in the order 0 2 1 3.
+          const int64_t swapped = at % 4 == 1 ? at + 1 : at % 4 == 2 ? at - 1 : at;
+          const double a = dtype == LENSOR_Q8_0 ? static_cast<double>(q.q16[swapped]) * q.scale16[at / 32]
+                                                : static_cast<double>(q.q8[at]) * q.scale8[at / 16];
+          // Half a step at most between a value and what it was rounded to.
+          worst = std::max(worst, std::abs(a - x[at]) /
+                                      (dtype == LENSOR_Q8_0 ? q.scale16[at / 32] : q.scale8[at / 16]));
+          wanted += m.values[r * m.cols + k] * a;
+          size += std::abs(m.values[r * m.cols + k]);
+        }
+        CHECK_NEAR(out[t * m.rows + r] / size, wanted / size, 1e-6);
+      }
+    // A 16-bit value times its scale in f32 is off by another 2^-24 of 32767 steps.
+    CHECK(worst <= 0.5 + 4e-3);
+  }
+}
+
+TEST("a row's products have the same bits alone and among others, and add to what is there") {
+  for (int32_t dtype : kTypes)
+    for (bool fast : {false, true}) {
+      const Matrix m = random_matrix(dtype, 50, 256);
+      const Packed p = pack(ops, m);
+      const int64_t rows = 131;
+      const auto x = noise(rows * m.cols, 8);
+      const auto all = multiply(ops, context, p, x, fast);
+      std::vector<float> one;
+      for (int64_t t = 0; t < rows; t++) {
+        const auto row =
+            multiply(ops, context, p, {x.begin() + t * m.cols, x.begin() + (t + 1) * m.cols}, fast);
+        one.insert(one.end(), row.begin(), row.end());
+      }
+      CHECK_SAME(all, one);
+      const auto before = noise(all.size(), 9);
+      const auto sum = multiply(ops, context, p, x, fast, nullptr, before);
+      std::vector<float> wanted;
+      for (size_t i = 0; i < all.size(); i++) wanted.push_back(before[i] + all[i]);
+      CHECK_SAME(sum, wanted);
+    }
+}
+
+TEST("zeros, infinities and NaN are rounded to something finite and harmless") {
+  const Matrix m = random_matrix(LENSOR_Q4_1, 16, 64);
+  const Packed p = pack(ops, m);
+  std::vector<float> x(64, 0.0f);
+  for (float value : multiply(ops, context, p, x, true)) CHECK_EQ(value, 0.0f);
+  for (float bad : {INFINITY, -INFINITY, NAN}) {
+    x[3] = bad;
+    Rounded q;
+    multiply(ops, context, p, x, true, &q);
+    for (int i = 16; i < 64; i++) CHECK_EQ(q.q8[i], 0);
+  }
+}
