@@ -6,6 +6,10 @@ import type { MimeBundle } from "./plot/figure.ts";
 export interface Host {
   display(bundle: MimeBundle, options?: { id?: string }): string;
   update(id: string, bundle: MimeBundle): void;
+  /** [0] is not zero while an interrupt is pending: native kernels poll it. */
+  readonly interruptFlag: Int32Array;
+  /** Awaited at the end of every cell; what it throws is the cell's error. */
+  onCellEnd(drain: () => Promise<void>): void;
   /** Of the cell whose code is running: aborted when it is interrupted or run again. */
   signal?(): AbortSignal;
 }

@@ -6,6 +6,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { LensorError } from "./errors.ts";
+import { currentHost } from "./host.ts";
 
 /** Memory of one or more tensors: filled when the operation that makes it has run. Freed by `release`, else by the collector. */
 export interface NativeBuffer {
@@ -186,12 +187,6 @@ export interface Addon {
   ): NativeBuffer;
 }
 
-/** What the session offers a library (kernel/session/host.ts); absent in plain Node. */
-interface Host {
-  readonly interruptFlag: Int32Array;
-  onCellEnd(drain: () => Promise<void>): void;
-}
-
 let loaded: Addon | undefined;
 
 /** The addon, loaded when first used. @throws LensorError where it was not built or does not load */
@@ -215,13 +210,29 @@ function load(): Addon {
       cause,
     });
   }
-  const host = (globalThis as Record<symbol, unknown>)[Symbol.for("lensor.host")] as Host | undefined;
+  const host = currentHost();
   if (host) {
     addon.setInterruptFlag(host.interruptFlag);
     // What nobody read must not fail in silence: the cell that started it ends with the error.
     host.onCellEnd(() => drain());
   }
-  return addon;
+  return withCallers(addon);
+}
+
+/**
+ * What native code reports when it has run knows nothing of the code that waits for it. An error made here, after the
+ * wait, does: its stack leads to the line that asked.
+ */
+function withCallers(addon: Addon): Addon {
+  const told = <A extends unknown[], R>(call: (...args: A) => Promise<R>) =>
+    async function wait(...args: A): Promise<R> {
+      try {
+        return await call(...args);
+      } catch (cause) {
+        throw new LensorError((cause as Error).message, { cause });
+      }
+    };
+  return { ...addon, read: told(addon.read), decode: told(addon.decode), loadModel: told(addon.loadModel) };
 }
 
 /** Waits until all that was enqueued has run. @throws LensorError with the failures that no read has reported */

@@ -119,7 +119,7 @@ export class Trace {
 
   /** @internal What every figure of it says about itself. */
   get about(): { model: string; mode: string; tokens: readonly string[] } {
-    return { model: this.model.config.name, mode: "exact", tokens: this.tokens };
+    return { model: this.model.name, mode: "exact", tokens: this.tokens };
   }
 
   private checkLayer(call: string, layer: unknown, count: number): void {

@@ -135,8 +135,9 @@ export class Model {
     const dtypes = new Map<string, number>();
     for (const { type, bytes } of tensors) dtypes.set(type, (dtypes.get(type) ?? 0) + bytes);
     return card({
-      title: config.name,
+      title: this.name,
       facts: [
+        ["architecture", config.architecture],
         ["parameters", formatParameters(config.parameters)],
         ["in memory", formatBytes(this.bytes)],
         ["context", `${formatCount(this.context)} tokens`],

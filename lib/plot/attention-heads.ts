@@ -1,7 +1,6 @@
 // Every head of a layer as small multiples: one colour scale, labels once at the edges. Pure: weights in, Plotly's JSON out.
 
 import {
-  axisNames,
   barName,
   colourAxis,
   colourRange,
@@ -12,6 +11,7 @@ import {
   shrunk,
 } from "./attention-parts.ts";
 import type { PlotlySpec } from "./figure.ts";
+import { axisNames } from "./map-frame.ts";
 import { fonts, layoutOf } from "./theme.ts";
 import { labelRoom, tokenTicks } from "./token-text.ts";
 
@@ -38,7 +38,8 @@ export function attentionHeads(input: AttentionHeadsInput): PlotlySpec {
   const range = colourRange(maps);
   const columns = columnsFor(heads);
   const rows = Math.ceil(heads / columns);
-  const gap = { x: size * 0.06, y: size * 0.26 };
+  // Pixels: a map of five across is about 140 wide, and a label above it needs 20.
+  const gap = { x: size * 0.06, y: size * 0.045 * columns };
   const left = (h: number) => (h % columns) * (size + gap.x);
   const top = (h: number) => Math.floor(h / columns) * (size + gap.y);
 
@@ -116,14 +117,14 @@ export function attentionHeads(input: AttentionHeadsInput): PlotlySpec {
   };
 }
 
-/** As many columns as make the block wider than high, with few empty places. */
+/** As many columns as make the block about twice as wide as high, so that it fits a screen, with few empty places. */
 export function columnsFor(count: number): number {
-  const wish = Math.sqrt(count * 1.5);
+  const wish = Math.sqrt(count * 2.5);
   let best = 1;
   let least = Infinity;
   for (let columns = 1; columns <= Math.min(count, 8); columns++) {
     const empty = Math.ceil(count / columns) * columns - count;
-    const cost = empty * 0.6 + Math.abs(columns - wish);
+    const cost = empty * 0.8 + Math.abs(columns - wish);
     if (cost < least) [best, least] = [columns, cost];
   }
   return best;

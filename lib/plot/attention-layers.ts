@@ -2,7 +2,6 @@
 // Pure; asks for one layer's weights at a time, so that the maps of all layers never stand in memory together.
 
 import {
-  axisNames,
   barName,
   colourAxis,
   colourRange,
@@ -14,6 +13,7 @@ import {
 } from "./attention-parts.ts";
 import type { PlotlySpec } from "./figure.ts";
 import { formatValue } from "./format.ts";
+import { axisNames } from "./map-frame.ts";
 import { layoutOf } from "./theme.ts";
 
 export interface LayerThumbnails {
@@ -94,7 +94,7 @@ export function attentionLayers(input: AttentionLayersInput): PlotlySpec {
       ...layoutOf({
         title: finding(all),
         subtitle: `${model}, ${layers} layers × ${heads} heads, ${mode} mode, ${T} tokens${step > 1 ? `, each cell the maximum of ${step} × ${step} weights` : ""}; queries down, keys across in each map`,
-        height: Math.round(Math.min(900, Math.max(120, (900 * height) / width))) + margin.t + margin.b,
+        height: Math.round(Math.min(900, Math.max(120, (840 * height) / width))) + margin.t + margin.b,
         margin,
       }),
       annotations: [...axisNames("layer", "head", height, 12), barName(range)],

@@ -1,7 +1,6 @@
 // One head: queries down, keys across, square cells, tokens on both axes. Pure: weights in, Plotly's JSON out.
 
 import {
-  axisNames,
   barName,
   colourAxis,
   colourRange,
@@ -13,6 +12,7 @@ import {
   shrunk,
 } from "./attention-parts.ts";
 import type { PlotlySpec } from "./figure.ts";
+import { axisNames } from "./map-frame.ts";
 import { fonts, layoutOf } from "./theme.ts";
 import { labelRoom, tokenTicks } from "./token-text.ts";
 

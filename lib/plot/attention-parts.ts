@@ -2,6 +2,7 @@
 // Weights are row-major [T, T], queries down, keys across, causal: what lies above the diagonal is never read.
 
 import { formatValue } from "./format.ts";
+import { barAbove, besideBar, shortLabel } from "./map-frame.ts";
 import { markup, sequential } from "./theme.ts";
 import { visibleToken } from "./token-text.ts";
 
@@ -117,61 +118,29 @@ function roundUp(value: number): number {
   );
 }
 
-/** One shared colour axis with its bar lying above the map at the left, where it meets the eye before the map. */
+/** One shared colour axis, its bar above the map. */
 export function colourAxis(range: ColourRange, lift = 6): object {
   const tickvals = [0, range.max / 2, range.max];
   return {
     cmin: 0,
     cmax: range.max,
     colorscale: range.root ? sequential.map(([at, colour]) => [at * at, colour]) : sequential,
-    colorbar: {
-      orientation: "h",
-      x: 0,
-      xanchor: "left",
-      y: 1,
-      yanchor: "bottom",
-      ypad: lift,
-      xpad: 0,
-      len: 240,
-      lenmode: "pixels",
-      thickness: 10,
-      // Said outright: an absent title still keeps room, and Plotly 4.1 moves the figure's own title up by it.
-      title: { text: "" },
-      tickmode: "array",
+    colorbar: barAbove(
       tickvals,
-      ticktext: tickvals.map((v, i) => (i === 2 && range.clipped ? "≥ " : "") + shortLabel(v)),
-    },
+      tickvals.map((v, i) => (i === 2 && range.clipped ? "≥ " : "") + shortLabel(v)),
+      lift,
+    ),
   };
 }
 
-/**
- * Names of the axes, tied to the data: Plotly's own axis titles stay behind when square cells shrink the plot.
- * @param rows Height of the map in cells. @param below Pixels that the tick labels take.
- */
-export function axisNames(across: string, down: string, rows: number, below: number): object[] {
-  const left = { x: -0.5, showarrow: false };
-  return [
-    { ...left, y: rows - 0.5, xanchor: "left", yanchor: "top", yshift: -(below + 8), text: `${across} →` },
-    { ...left, y: -0.5, xanchor: "right", yanchor: "bottom", yshift: 2, xshift: -8, text: `${down} ↓` },
-  ];
-}
-
-/** What the bar shows, beside it; as the bar's own title it would push the figure's title off the top (Plotly 4.1). */
+/** What the bar shows, and where colours do not say it plainly. */
 export function barName(range: ColourRange, lift = 6): object {
   const note = range.clipped
     ? ` (colours end at ${shortLabel(range.max)})`
     : range.root
       ? " (colours by its square root)"
       : "";
-  const place = { xref: "paper", yref: "paper", x: 0, y: 1, xanchor: "left", yanchor: "bottom", xshift: 262 };
-  return { ...place, yshift: lift + 14, text: `attention weight${note}`, showarrow: false };
-}
-
-/** A label on a scale: three figures at most, without the zeros that add nothing. */
-export function shortLabel(value: number): string {
-  return formatValue(value)
-    .replace(/(\.\d*?)0+$/, "$1")
-    .replace(/\.$/, "");
+  return besideBar(`attention weight${note}`, lift);
 }
 
 /** Hover texts of the visible half: which query, which key; for shrunk cells where the largest weight stands. */

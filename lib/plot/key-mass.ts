@@ -1,8 +1,9 @@
 // Where attention goes: the share each key receives, as a mean over heads (bars) and head by head (rows). Pure.
 
-import { percent, quoted, shortLabel } from "./attention-parts.ts";
+import { percent, quoted } from "./attention-parts.ts";
 import type { PlotlySpec } from "./figure.ts";
 import { formatValue } from "./format.ts";
+import { shortLabel } from "./map-frame.ts";
 import { categories, fonts, layoutOf, markup, sequential } from "./theme.ts";
 import { labelRoom, tokenTicks, visibleToken } from "./token-text.ts";
 
@@ -99,7 +100,7 @@ export function keyMass(input: KeyMassInput): PlotlySpec {
           yanchor: "bottom",
           len: split - 0.05,
           thickness: 10,
-          title: { text: clipped ? "share<br>(clipped)" : "share" },
+          title: { text: "share" },
           tickmode: "array",
           tickvals,
           ticktext: tickvals.map((v, i) => (clipped && i === 2 ? "≥ " : "") + shortLabel(v)),

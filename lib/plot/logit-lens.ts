@@ -2,6 +2,7 @@
 // The lens: the residual stream entering a layer through the final norm and the head (nostalgebraist 2020).
 
 import { quoted } from "./attention-parts.ts";
+import { cellTexts } from "./colour.ts";
 import type { PlotlySpec } from "./figure.ts";
 import { formatValue } from "./format.ts";
 import { fonts, layoutOf, markup, sequential } from "./theme.ts";
@@ -22,6 +23,8 @@ export interface LogitLensInput {
   model: string;
   mode: string;
 }
+
+const scaled = { cmin: 0, cmax: 1, colorscale: sequential };
 
 /** Positions at most: the last ones of a longer text, since the lens is read cell by cell. */
 const most = 160;
@@ -55,19 +58,19 @@ export function logitLens(input: LogitLensInput): PlotlySpec {
   if (from > 0 && ticks.tickvals[1] !== 1)
     ticks.ticktext = ticks.tickvals.map((i) => `${i + from} ${markup(visibleToken(shown[i]!, 14))}`);
   const below = labelRoom(ticks);
-  const cell = legible ? 18 : 12;
+  const cell = legible ? 17 : 12;
   return {
     data: [
       {
         type: "heatmap",
         z,
         customdata: hover,
-        ...(legible && { text: words, texttemplate: "%{text}", textfont: { family: fonts.token, size: 10 } }),
         coloraxis: "coloraxis",
         xgap: shown.length > 80 ? 0 : 1,
         ygap: 1,
         hovertemplate: "%{customdata}<br>layer %{y}<extra></extra>",
       },
+      ...(legible ? [cellTexts(z, words, scaled, { family: fonts.token, size: 10 })] : []),
     ],
     layout: {
       ...layoutOf({
@@ -77,9 +80,7 @@ export function logitLens(input: LogitLensInput): PlotlySpec {
         margin: { l: 52, r: 86, t: 76, b: below + 48 },
       }),
       coloraxis: {
-        cmin: 0,
-        cmax: 1,
-        colorscale: sequential,
+        ...scaled,
         colorbar: {
           x: 1.01,
           xanchor: "left",

@@ -2,9 +2,9 @@
 // Heat maps become a small PNG, bars and lines an SVG. Token texts come from strangers: every string is escaped.
 
 import { crc32, deflateSync } from "node:zlib";
+import { colourAt } from "./colour.ts";
 import type { PlotlySpec } from "./figure.ts";
-
-type Scale = readonly (readonly [number, string])[];
+import type { ColourScale } from "./theme.ts";
 
 export function staticHtml(spec: PlotlySpec, words: string): string {
   const [title = "", ...rest] = words.split("\n");
@@ -35,7 +35,7 @@ function pictureOf(spec: PlotlySpec, words: string): string {
     const own = {
       ...axis,
       ...(trace.zmin !== undefined && { cmin: trace.zmin, cmax: trace.zmax, colorscale: trace.colorscale }),
-    } as { cmin?: number; cmax?: number; colorscale?: Scale };
+    } as { cmin?: number; cmax?: number; colorscale?: ColourScale };
     const rows = trace.z as (number | null)[][];
     const upward = ((spec.layout.yaxis ?? {}) as { autorange?: unknown; range?: number[] }).range;
     const image = heatPng(
@@ -57,7 +57,7 @@ function pictureOf(spec: PlotlySpec, words: string): string {
 }
 
 /** One pixel a cell; what is null stays clear. */
-function heatPng(rows: (number | null)[][], scale: Scale, low?: number, high?: number): string {
+function heatPng(rows: (number | null)[][], scale: ColourScale, low?: number, high?: number): string {
   const height = rows.length;
   const width = rows[0]?.length ?? 0;
   if (!height || !width) return "";
@@ -99,19 +99,6 @@ function chunk(type: string, data: Buffer): Buffer {
   body.copy(out, 4);
   out.writeUInt32BE(crc32(body), body.length + 4);
   return out;
-}
-
-function colourAt(scale: Scale, at: number): [number, number, number] {
-  const next = Math.max(
-    1,
-    scale.findIndex(([stop]) => stop >= at),
-  );
-  const [from, first] = scale[next - 1]!;
-  const [to, second] = scale[next]!;
-  const t = (at - from) / (to - from || 1);
-  const part = (hex: string, i: number) => Number.parseInt(hex.slice(1 + 2 * i, 3 + 2 * i), 16);
-  const mix = (i: number) => Math.round(part(first, i) * (1 - t) + part(second, i) * t);
-  return [mix(0), mix(1), mix(2)];
 }
 
 function marksSvg(trace: Record<string, unknown>): string {

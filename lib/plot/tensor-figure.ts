@@ -1,9 +1,11 @@
 // A tensor as a picture: a line, a heat map, slices, or a histogram where it is large. Pure; long ones are shrunk to means.
 
 import { columnsFor } from "./attention-heads.ts";
+import { cellTexts } from "./colour.ts";
 import type { PlotlySpec } from "./figure.ts";
 import { formatCount, formatValue } from "./format.ts";
-import { categories, diverging, layoutOf, sequential } from "./theme.ts";
+import { axisNames, barAbove, besideBar, shortLabel } from "./map-frame.ts";
+import { categories, diverging, fonts, layoutOf, markup, sequential } from "./theme.ts";
 
 export interface TensorFigureInput {
   /** Row-major. */
@@ -11,6 +13,14 @@ export interface TensorFigureInput {
   shape: readonly number[];
   dtype: string;
   name?: string;
+  options?: TensorPlotOptions;
+}
+
+export interface TensorPlotOptions {
+  /** Instead of the sentence about the range of its values. */
+  title?: string;
+  /** Names of the axes, slowest first. */
+  axes?: readonly string[];
 }
 
 const largeFrom = 4_000_000;
@@ -19,17 +29,18 @@ const mapCells = 60_000;
 const sliceCount = 9;
 
 export function tensorFigure(input: TensorFigureInput): PlotlySpec {
-  const { data, shape, dtype } = input;
-  const name = input.name ?? "tensor";
+  const { data, shape, dtype, name = "tensor", options = {} } = input;
   const facts = measure(data);
-  const title = facts.count
+  const range = facts.count
     ? `${name} runs from ${formatValue(facts.min)} to ${formatValue(facts.max)}, mean ${formatValue(facts.mean)}`
     : `${name} is empty`;
+  const title = options.title ?? range;
+  const axes = shape.map((_, axis) => options.axes?.[axis] ?? `axis ${axis}`);
   const flaw = facts.bad ? `, ${formatCount(facts.bad)} not finite` : "";
   const subtitle = `[${shape.join(", ")}] ${dtype}, ${formatCount(data.length)} values${flaw}`;
   if (data.length > largeFrom) return histogram(data, facts, title, subtitle);
-  if (shape.length < 2) return line(data, title, subtitle);
-  return maps(data, shape, facts, title, subtitle);
+  if (shape.length < 2) return line(data, options.axes?.[0] ?? "index", title, subtitle);
+  return maps(data, shape, axes, facts, title, subtitle);
 }
 
 interface Facts {
@@ -68,7 +79,7 @@ export function valueScale(
   return { cmin: min, cmax: max === min ? min + 1 : max, colorscale: sequential };
 }
 
-function line(data: ArrayLike<number | bigint>, title: string, subtitle: string): PlotlySpec {
+function line(data: ArrayLike<number | bigint>, axis: string, title: string, subtitle: string): PlotlySpec {
   const step = Math.max(1, Math.ceil(data.length / linePoints));
   const points = Math.ceil(data.length / step);
   const y = Array.from({ length: points }, (_, p) =>
@@ -82,12 +93,12 @@ function line(data: ArrayLike<number | bigint>, title: string, subtitle: string)
         x: y.map((_, p) => p * step),
         y,
         line: { color: categories[0], width: 1.5 },
-        hovertemplate: "index %{x}<br>%{y}<extra></extra>",
+        hovertemplate: `${markup(axis)} %{x}<br>%{y}<extra></extra>`,
       },
     ],
     layout: {
       ...layoutOf({ title, subtitle: subtitle + (step > 1 ? `, means over ${step}` : ""), height: 320 }),
-      xaxis: { title: { text: "index" } },
+      xaxis: { title: { text: markup(axis) } },
       yaxis: { title: { text: "value" }, showgrid: true },
     },
   };
@@ -96,6 +107,7 @@ function line(data: ArrayLike<number | bigint>, title: string, subtitle: string)
 function maps(
   data: ArrayLike<number | bigint>,
   shape: readonly number[],
+  axes: readonly string[],
   facts: Facts,
   title: string,
   subtitle: string,
@@ -123,7 +135,6 @@ function maps(
     ),
     x0: (s % grid) * (w + gap.x),
     y0: Math.floor(s / grid) * (h + gap.y),
-    customdata: undefined,
     meta: { slice: s },
     coloraxis: "coloraxis",
     hovertemplate: `${drawn > 1 ? `[${prefixOf(shape, s).join(", ")}]<br>` : ""}${drawn === 1 && down * across === 1 ? "row %{y}, column %{x}<br>" : ""}%{z}<extra></extra>`,
@@ -132,52 +143,83 @@ function maps(
   const width = Math.max(1, Math.min(grid, drawn || 1) * (w + gap.x) - gap.x);
   const height = Math.max(1, lines * (h + gap.y) - gap.y);
   const single = drawn <= 1;
-  const ticks = (steps: number, cells: number) => {
-    const every = Math.max(1, Math.ceil(cells / 8));
-    const vals = Array.from({ length: Math.ceil(cells / every) }, (_, i) => i * every);
-    return { tickmode: "array", tickvals: vals, ticktext: vals.map((i) => String(i * steps)) };
-  };
   const parts = [
     subtitle,
     slices > drawn && `the first ${drawn} of ${formatCount(slices)} slices`,
     down * across > 1 && `cells are means of ${down} × ${across}`,
   ];
+  const scale = valueScale(facts.min, facts.max);
+  const names = [axes.at(-2)!, axes.at(-1)!] as const;
+  // Square cells, unless the map would become a thread.
+  const square = height <= 2 * width && width <= 12 * height;
+  const cell = Math.min(48, 700 / width, 440 / height);
+  const texts =
+    single && cell > 42 ? [cellTexts(traces[0]?.z ?? [], printed(traces[0]?.z ?? []), scale, small)] : [];
+  const lift = single ? 6 : 22;
+  const tickvals = [scale.cmin, (scale.cmin + scale.cmax) / 2, scale.cmax];
+  const ticks = single ? 22 : 0;
+  const margin = { l: Math.max(60, names[0].length * 7 + 28), r: 16, t: 102 + lift, b: ticks + 34 };
   return {
-    data: traces.map(({ customdata: _, ...trace }) => trace),
+    data: [...traces, ...texts],
     layout: {
       ...layoutOf({
         title,
         subtitle: parts.filter(Boolean).join(", "),
-        height: Math.round(Math.min(560, Math.max(140, (680 * height) / width))) + 140,
-        margin: { l: 60, r: 90, t: 84, b: 50 },
+        height: Math.round(square ? Math.max(60, cell * height) : 360) + margin.t + margin.b,
+        margin,
       }),
-      annotations: single
-        ? []
-        : traces.map((trace, s) => ({
-            x: trace.x0 - 0.5,
-            y: trace.y0 - 0.5,
-            xanchor: "left",
-            yanchor: "bottom",
-            text: `[${prefixOf(shape, s).join(", ")}]`,
-          })),
-      coloraxis: {
-        ...valueScale(facts.min, facts.max),
-        colorbar: { x: 1.01, xanchor: "left", thickness: 10, title: { text: "value" }, len: 0.8 },
-      },
+      annotations: [
+        ...(single ? [] : traces.map((trace, s) => label(trace, `[${prefixOf(shape, s).join(", ")}]`))),
+        ...axisNames(markup(names[1]), markup(names[0]), height, ticks - 8),
+        besideBar("value", lift),
+      ],
+      coloraxis: { ...scale, colorbar: barAbove(tickvals, tickvals.map(shortLabel), lift) },
       xaxis: {
-        ...ticks(across, w),
-        title: { text: `axis ${shape.length - 1}`, standoff: 6 },
+        ...ticksOf(across, w),
         range: [-0.5, width - 0.5],
         showticklabels: single,
+        ...(square && { constrain: "domain", constraintoward: "left" }),
       },
       yaxis: {
-        ...ticks(down, h),
-        title: { text: `axis ${shape.length - 2}`, standoff: 6 },
+        ...ticksOf(down, h),
         range: [height - 0.5, -0.5],
         showticklabels: single,
+        ...(square && { scaleanchor: "x", constrain: "domain", constraintoward: "top" }),
       },
     },
   };
+}
+
+const small = { family: fonts.label, size: 10 };
+
+const label = ({ x0, y0 }: { x0: number; y0: number }, text: string) => ({
+  ...{ x: x0 - 0.5, y: y0 - 0.5, xanchor: "left", yanchor: "bottom", text },
+});
+
+/** Two significant figures: a cell has room for no more, and hover has the rest. */
+function printed(z: readonly (readonly (number | null)[])[]): string[][] {
+  return z.map((row) =>
+    row.map((value) => {
+      if (value === null) return "";
+      if (Number.isInteger(value) && Math.abs(value) < 1e4) return String(value).replace("-", "−");
+      const size = Math.abs(value);
+      const text =
+        size < 0.005
+          ? "0"
+          : size < 1e4
+            ? String(Number(size.toPrecision(size < 100 ? 2 : 4)))
+            : size.toExponential(0).replace("+", "");
+      return (value < 0 && text !== "0" ? "−" : "") + text;
+    }),
+  );
+}
+
+/** Positions for about eight labels: all of a short axis, else at a round distance. */
+function ticksOf(steps: number, cells: number) {
+  const every =
+    [1, 2, 5, 10, 20, 50, 100].find((step) => cells / step <= (step === 1 ? 16 : 10)) ?? Math.ceil(cells / 8);
+  const vals = Array.from({ length: Math.ceil(cells / every) }, (_, i) => i * every);
+  return { tickmode: "array", tickvals: vals, ticktext: vals.map((i) => String(i * steps)) };
 }
 
 /** Tokens a cell along each side, so that at most side × side cells are drawn. */

@@ -1,10 +1,12 @@
-// One look for every figure, light and dark from the same tokens. Relies on nothing; never touches a screen.
+// One look for every figure, light and dark from the same tokens. Never touches a screen.
 //
 // The rule for a renderer: a spec is complete and light as it stands, on transparent ground. It carries both variants in
 //   layout.meta.lensor = { light: Variant, dark: Variant },  Variant = { layout: object, data?: (object | null)[] }
 // Under a theme, merge `variant.layout` into the layout and `variant.data[i]` into trace i (objects key by key and deep,
 // arrays and everything else replaced; null or absent: leave the trace alone) and draw the result. On a theme change do
 // it again from the original spec. A spec without `layout.meta.lensor` is somebody else's and drawn as it is.
+
+import type { PlotlySpec } from "./figure.ts";
 
 /** What changes between the themes. Everything else about a figure is the same in both. */
 export interface Tokens {
@@ -72,6 +74,7 @@ export function template(of: Tokens): object {
     showgrid: false,
     showline: false,
     ticks: "",
+    ticklabelstandoff: 4,
     tickfont: { color: of.text, size: 11 },
     title: { font: { color: of.muted, size: 12 } },
   };
@@ -100,7 +103,14 @@ export function template(of: Tokens): object {
     },
     data: {
       heatmap: [{ colorbar: bar, hoverongaps: false }],
-      bar: [{ textfont: { color: of.text, size: 11 }, marker: { line: { width: 0 } } }],
+      bar: [
+        {
+          textfont: { color: of.text, size: 11 },
+          textposition: "outside",
+          cliponaxis: false,
+          marker: { line: { width: 0 } },
+        },
+      ],
       scatter: [{ textfont: { color: of.text, size: 11 } }],
     },
   };
@@ -144,18 +154,52 @@ export function layoutOf(options: {
   };
 }
 
+/** Somebody's own figure in our look: in both themes, its title at the left. What it says itself stays as it is. */
+export function adopted(spec: PlotlySpec): PlotlySpec {
+  const { layout } = spec;
+  if (layout.template !== undefined || layout.meta !== undefined) return spec;
+  const given = layout.title as string | { text?: string } | undefined;
+  const title = typeof given === "string" ? { text: given } : (given ?? {});
+  return {
+    ...spec,
+    layout: {
+      template: template(tokens.light),
+      autosize: true,
+      ...layout,
+      title: { x: 0, xref: "container", xanchor: "left", pad: { l: 12 }, ...title },
+      meta: {
+        lensor: {
+          light: { layout: { template: template(tokens.light) } },
+          dark: { layout: { template: template(tokens.dark) } },
+        },
+        ...(title.text !== undefined && { title: title.text }),
+      },
+    },
+  };
+}
+
 /** Text for Plotly, which reads a small HTML: a token called `<b>` stays what it is. */
 export function markup(text: string): string {
   return text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 }
 
-/** Plotly does not wrap titles; these lengths fit a cell 800 pixels wide. */
+/** Plotly does not wrap titles; these lengths fit a cell 800 pixels wide. Lines come out about equally long. */
 function lines(text: string, most: number): string {
+  let wrapped = wrap(text, most);
+  for (let width = most - 1; ; width--) {
+    const narrower = wrap(text, width);
+    if (narrower.length > wrapped.length || narrower.some((line) => line.length > width)) break;
+    wrapped = narrower;
+  }
+  return wrapped.map(markup).join("<br>");
+}
+
+function wrap(text: string, most: number): string[] {
   const out: string[] = [];
   for (const word of text.split(" ")) {
     const line = out.at(-1);
     if (line !== undefined && line.length + 1 + word.length <= most) out[out.length - 1] = `${line} ${word}`;
     else out.push(word);
   }
-  return out.map(markup).join("<br>");
+  return out;
 }

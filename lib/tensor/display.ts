@@ -1,11 +1,12 @@
 // How a tensor shows itself in a cell: a card with shape, type and values, the middle of long axes left out, and its figure.
 // Reads no more than it shows.
 
+import { checkNames } from "../options.ts";
 import { card } from "../plot/card.ts";
 import { Figure, type MimeBundle } from "../plot/figure.ts";
 import { formatBytes, formatCount } from "../plot/format.ts";
 import { escapeHtml } from "../plot/static.ts";
-import { tensorFigure } from "../plot/tensor-figure.ts";
+import { type TensorPlotOptions, tensorFigure } from "../plot/tensor-figure.ts";
 import { at } from "./choose.ts";
 import { cat } from "./join.ts";
 import { prepared, read, share } from "./queue.ts";
@@ -17,12 +18,13 @@ const shownWhole = 1000;
 const edge = 3;
 
 /** The figure of its values, which are read now: the tensor may be freed before it is drawn. */
-export function figureOf(x: Tensor): Figure {
+export function figureOf(x: Tensor, options: TensorPlotOptions = {}): Figure {
+  checkNames("tensor.plot", options, ["title", "axes"]);
   const { shape, dtype, name } = x;
   const values = read(x);
   // Reported where the figure is drawn.
   values.catch(() => {});
-  return new Figure(async () => tensorFigure({ data: await values, shape, dtype, name }));
+  return new Figure(async () => tensorFigure({ data: await values, shape, dtype, name, options }));
 }
 
 export async function showTensor(x: Tensor): Promise<MimeBundle> {

@@ -4,6 +4,7 @@
 import { LensorError } from "../errors.ts";
 import type { NativeBuffer } from "../native.ts";
 import type { Figure, MimeBundle } from "../plot/figure.ts";
+import type { TensorPlotOptions } from "../plot/tensor-figure.ts";
 import { at, gather, indexSelect, take, topK } from "./choose.ts";
 import { figureOf, showTensor } from "./display.ts";
 import { bytesOf, checkDType, type DType, type TensorData } from "./dtype.ts";
@@ -138,9 +139,9 @@ export class Tensor {
     return contiguous(this);
   }
 
-  /** A line, a heat map, slices or a histogram of the values. */
-  plot(): Figure {
-    return figureOf(this);
+  /** A line, a heat map, slices or a histogram of the values; `axes` names the axes. */
+  plot(options?: TensorPlotOptions): Figure {
+    return figureOf(this, options);
   }
   [Symbol.for("Jupyter.display")](): Promise<MimeBundle> {
     return showTensor(this);

@@ -1,0 +1,148 @@
+// The core under the kernels: the pool runs every item once, the executor keeps order and passes failures on,
+// a cache's forks do not see each other's writes. Run under the thread sanitizer by `npm run test:full`.
+#include "../../native/core/executor.h"
+#include "../../native/llm/cache.h"
+#include "../../native/llm/sample.h"
+#include "check.h"
+#include <future>
+
+using namespace lensor;
+using namespace lensor::test;
+
+namespace {
+
+// A pool of its own, whose regions this thread begins.
+struct Counts {
+  std::vector<int32_t> items;
+  static void body(void* arg, int64_t begin, int64_t end, int32_t) {
+    for (int64_t i = begin; i < end; i++) static_cast<Counts*>(arg)->items[i]++;
+  }
+};
+
+BufferRef floats(int64_t count) { return std::make_shared<Buffer>(count * sizeof(float)); }
+
+std::shared_ptr<Failure> finish(Executor& executor, const BufferRef& buffer) {
+  std::promise<std::shared_ptr<Failure>> over;
+  executor.push(
+      {"read", {buffer}, {}, nullptr, [&](const std::shared_ptr<Failure>& f) { over.set_value(f); }});
+  return over.get_future().get();
+}
+
+// Never ended: an executor lives as long as its process.
+Executor& executor(const lensor_ops& ops) {
+  static Executor* one = new Executor(3, &ops);
+  return *one;
+}
+
+} // namespace
+
+TEST("the pool runs every item once, region after region, also after a rest") {
+  Pool pool(3);
+  for (int round = 0; round < 300; round++) {
+    Counts counts{std::vector<int32_t>(1 + round * 7)};
+    pool.context()->parallel(pool.context(), counts.items.size(), 1 + round % 5, Counts::body, &counts);
+    CHECK(counts.items == std::vector<int32_t>(counts.items.size(), 1));
+    if (round % 100 == 99) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+}
+
+TEST("tasks run in order and results wait for no reader") {
+  auto& e = executor(ops);
+  auto x = floats(1);
+  e.push({"one", {}, {x}, [x](lensor_context*) { return *x->memory.as<float>() = 1, LENSOR_OK; }, nullptr});
+  for (int i = 0; i < 1000; i++)
+    e.push(
+        {"next", {x}, {}, [x](lensor_context*) { return *x->memory.as<float>() += 1, LENSOR_OK; }, nullptr});
+  CHECK(!finish(e, x));
+  CHECK_EQ(*x->memory.as<float>(), 1001.0f);
+}
+
+TEST("a failure reaches what depends on it, is told once, and stops nothing else") {
+  auto& e = executor(ops);
+  e.take_failures();
+  auto bad = floats(1), after = floats(1), other = floats(1);
+  bool ran = false;
+  e.push({"first", {}, {bad}, [](lensor_context*) { return LENSOR_BAD_INDEX; }, nullptr});
+  e.push({"second", {bad}, {after}, [&](lensor_context*) { return ran = true, LENSOR_OK; }, nullptr});
+  e.push({"third", {}, {other}, [](lensor_context*) { return LENSOR_OK; }, nullptr});
+  CHECK(!finish(e, other));
+  const auto failure = finish(e, after);
+  CHECK(failure && failure->message.find("first") == 0);
+  CHECK(!ran);
+  CHECK_EQ(e.take_failures().size(), 1u);
+  CHECK_EQ(e.take_failures().size(), 0u);
+}
+
+TEST("what cannot be had is an error, and the next task runs") {
+  auto& e = executor(ops);
+  auto huge = std::make_shared<Buffer>(size_t{1} << 55), small = floats(1);
+  e.push({"huge", {}, {huge}, [](lensor_context*) { return LENSOR_OK; }, nullptr});
+  const auto failure = finish(e, huge);
+  CHECK(failure && failure->message.find("out of memory") != std::string::npos);
+  e.push({"small", {}, {small}, [](lensor_context*) { return LENSOR_OK; }, nullptr});
+  CHECK(!finish(e, small));
+  e.take_failures();
+}
+
+TEST("an interrupt fails what is in the queue, and the engine goes on when it is over") {
+  auto& e = executor(ops);
+  static std::atomic<int32_t> flag{0};
+  e.pool().watch(&flag);
+  flag = 1;
+  auto x = floats(1), y = floats(1);
+  e.push({"late", {}, {x}, [](lensor_context*) { return LENSOR_OK; }, nullptr});
+  const auto failure = finish(e, x);
+  CHECK(failure && failure->interrupted);
+  flag = 0;
+  e.push({"next", {}, {y}, [](lensor_context*) { return LENSOR_OK; }, nullptr});
+  CHECK(!finish(e, y));
+  CHECK_EQ(e.take_failures().size(), 0u);
+  e.pool().watch(nullptr);
+}
+
+TEST("forks of a cache share full pages and write into their own") {
+  const CacheShape shape{2, 1, 16, LENSOR_F32};
+  Cache a(shape);
+  a.reserve(70);
+  a.set_length(70);
+  CHECK_EQ(a.bytes(), 4 * shape.page_bytes());
+  Cache b(shape);
+  b.share(a, 70);
+  CHECK(b.keys_of(0, 0)[0] == a.keys_of(0, 0)[0]);
+  b.reserve(71);
+  CHECK(b.keys_of(0, 0)[0] == a.keys_of(0, 0)[0]);
+  CHECK(b.keys_of(1, 0)[1] != a.keys_of(1, 0)[1]);
+  static_cast<float*>(b.keys_of(0, 0)[1])[6 * 16] = 5;
+  CHECK_EQ(static_cast<float*>(a.keys_of(0, 0)[1])[6 * 16], 0.0f);
+  b.set_length(64);
+  CHECK_EQ(b.bytes(), 2 * shape.page_bytes());
+}
+
+TEST("a sampler draws by its options, and the same at the same position") {
+  const std::vector<float> row{1, 3, 2, 3, -5};
+  const auto draw = [&](SamplerSpec spec, uint64_t position = 0) {
+    auto logits = row;
+    return sample(logits.data(), logits.size(), spec, position);
+  };
+  CHECK_EQ(draw({}), 1); // ties to the lower id
+  SamplerSpec hot;
+  hot.temperature = 1;
+  std::vector<int> seen(5);
+  for (uint64_t i = 0; i < 20000; i++) seen[draw(hot, i)]++;
+  double total = 0;
+  for (float x : row) total += std::exp(x);
+  for (int i = 0; i < 5; i++) CHECK_NEAR(seen[i] / 20000.0, std::exp(row[i]) / total, 0.015);
+  CHECK_EQ(draw(hot, 7), draw(hot, 7));
+  SamplerSpec narrow = hot;
+  narrow.top_k = 2;
+  SamplerSpec nucleus = hot;
+  nucleus.top_p = 0.75f;
+  SamplerSpec likely = hot;
+  likely.min_p = 0.9f;
+  for (uint64_t i = 0; i < 200; i++)
+    for (const auto& spec : {narrow, nucleus, likely}) CHECK_EQ(draw(spec, i) % 2, 1);
+  SamplerSpec fined;
+  fined.repetition_penalty = 2;
+  fined.seen = {1, 1, 3};
+  CHECK_EQ(draw(fined), 2);
+}
