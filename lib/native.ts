@@ -228,8 +228,8 @@ function withCallers(addon: Addon): Addon {
     async function wait(...args: A): Promise<R> {
       try {
         return await call(...args);
-      } catch (cause) {
-        throw new LensorError((cause as Error).message, { cause });
+      } catch (error) {
+        throw new LensorError((error as Error).message);
       }
     };
   return { ...addon, read: told(addon.read), decode: told(addon.decode), loadModel: told(addon.loadModel) };
@@ -240,7 +240,9 @@ export async function drain(): Promise<void> {
   const failures = (await loaded?.drain()) ?? [];
   if (failures.length > 0)
     throw new LensorError(failures.slice(0, 5).join("\n"), {
-      fix: failures.length > 5 ? `And ${failures.length - 5} more like these.` : undefined,
+      fix:
+        `${failures.length > 5 ? `And ${failures.length - 5} more like these. ` : ""}` +
+        "Nothing has read the result: await data() where it is made to see the line.",
     });
 }
 

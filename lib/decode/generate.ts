@@ -62,7 +62,8 @@ export async function run(
   checkContext(options.cache?.length ?? 0, ids.length, model.context);
   const cache = options.cache?.fork() ?? Cache.empty(model, options.compute ?? model.compute ?? "fast");
   try {
-    return await drawInto(cache, ids, settings, options);
+    const opening = call === "model.generate" && typeof prompt === "string" ? prompt : "";
+    return await drawInto(cache, ids, settings, options, opening);
   } finally {
     cache.dispose();
   }
@@ -73,12 +74,13 @@ async function drawInto(
   ids: number[],
   settings: Settings,
   options: GenerateOptions,
+  opening: string,
 ): Promise<ReplyParts> {
   const { model } = cache;
   const { maxTokens } = settings;
   const { signal } = options;
   const ends = endsOf(model);
-  const live = LiveReply.start((text) => replyBundle(text));
+  const live = LiveReply.start((text) => replyBundle(text, opening));
   const growing = new GrowingText(model, settings.stop);
   const tokens: number[] = [];
   const logprobs: number[] = [];
@@ -159,6 +161,7 @@ async function drawInto(
       settings.temperature > 0 ? seed : undefined,
     ),
     pieces: tokens.map((id) => model.tokenizer.token(id)),
+    opening,
     live,
   };
 }

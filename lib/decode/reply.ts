@@ -26,6 +26,8 @@ export interface ReplyParts {
   provenance: Provenance;
   /** The text of each token. */
   pieces: string[];
+  /** What was continued, to be shown in front of it. */
+  opening: string;
   live?: LiveReply | undefined;
 }
 
@@ -41,6 +43,7 @@ export class Reply {
   readonly timing: Timing;
   readonly provenance: Provenance;
   readonly #pieces: string[];
+  readonly #opening: string;
   readonly #live: LiveReply | undefined;
 
   constructor(parts: ReplyParts) {
@@ -51,6 +54,7 @@ export class Reply {
     this.timing = parts.timing;
     this.provenance = parts.provenance;
     this.#pieces = parts.pieces;
+    this.#opening = parts.opening;
     this.#live = parts.live;
   }
 
@@ -73,7 +77,7 @@ export class Reply {
 
   /** In the cell that streamed it, its text is there already and only the last line is added. */
   [Symbol.for("Jupyter.display")](): MimeBundle | undefined {
-    const bundle = replyBundle(this.text, this.#summary());
+    const bundle = replyBundle(this.text, this.#opening, this.#summary());
     return this.#live?.finish(bundle) ? undefined : bundle;
   }
 
@@ -87,12 +91,19 @@ export class Reply {
   }
 }
 
-/** The text, with a quiet line below it where there is something to say. */
-export function replyBundle(text: string, summary = ""): MimeBundle {
-  const muted = "color:var(--jp-content-font-color2,GrayText);font-size:12px";
-  const body = `<div style="white-space:pre-wrap;max-width:80ch;line-height:1.5;font-family:var(--jp-content-font-family,system-ui,sans-serif)">${escapeHtml(text)}</div>`;
+/** Characters of what was continued that are shown: its end, to read on from. */
+const openingShown = 200;
+
+/** The text after a quiet end of what it continues, with a quiet line below it where there is something to say. */
+export function replyBundle(text: string, opening = "", summary = ""): MimeBundle {
+  const muted = "color:var(--jp-content-font-color2,GrayText)";
+  const characters = Array.from(opening);
+  const end = characters.slice(-openingShown).join("");
+  const before =
+    end && `<span style="${muted}">${characters.length > openingShown ? "…" : ""}${escapeHtml(end)}</span>`;
+  const body = `<div style="white-space:pre-wrap;max-width:80ch;line-height:1.5;font-family:var(--jp-content-font-family,system-ui,sans-serif)">${before}${escapeHtml(text)}</div>`;
   return {
     "text/plain": text,
-    "text/html": summary ? `${body}<div style="${muted}">${escapeHtml(summary)}</div>` : body,
+    "text/html": summary ? `${body}<div style="${muted};font-size:12px">${escapeHtml(summary)}</div>` : body,
   };
 }
