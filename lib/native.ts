@@ -1,12 +1,12 @@
 // The only file that touches the addon: finds it, types it, and ties it to the session's interrupt flag. What it passes on
 // has been checked in TypeScript; the addon checks again whatever could harm the process.
 
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { LensorError } from "./errors.ts";
 import { currentHost } from "./host.ts";
+import { packageRoot } from "./package.ts";
 
 /** Memory of one or more tensors: filled when the operation that makes it has run. Freed by `release`, else by the collector. */
 export interface NativeBuffer {
@@ -249,12 +249,4 @@ export async function drain(): Promise<void> {
 /** What `lensor doctor` reports. */
 export function nativeInfo(): ReturnType<Addon["info"]> {
   return native().info();
-}
-
-function packageRoot(): string {
-  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
-    const manifest = join(folder, "package.json");
-    if (existsSync(manifest) && JSON.parse(readFileSync(manifest, "utf8")).name === "lensor") return folder;
-    if (folder === dirname(folder)) throw new LensorError(`No package "lensor" above ${import.meta.url}`);
-  }
 }

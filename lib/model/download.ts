@@ -3,12 +3,12 @@
 
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { createReadStream, existsSync, readFileSync } from "node:fs";
+import { createReadStream, existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { LensorError } from "../errors.ts";
 import { currentHost } from "../host.ts";
+import { packageRoot } from "../package.ts";
 import { showProgress } from "./progress.ts";
 import type { Registered } from "./registry.ts";
 import { extract } from "./zip.ts";
@@ -92,15 +92,9 @@ async function findPython(byHand: string): Promise<string> {
 }
 
 function ownPython(): string[] {
-  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
-    const manifest = join(folder, "package.json");
-    if (existsSync(manifest) && JSON.parse(readFileSync(manifest, "utf8")).name === "lensor") {
-      const tail = process.platform === "win32" ? ["Scripts", "python.exe"] : ["bin", "python"];
-      const python = join(folder, ".venv", ...tail);
-      return existsSync(python) ? [python] : [];
-    }
-    if (folder === dirname(folder)) return [];
-  }
+  const tail = process.platform === "win32" ? ["Scripts", "python.exe"] : ["bin", "python"];
+  const python = join(packageRoot(), ".venv", ...tail);
+  return existsSync(python) ? [python] : [];
 }
 
 /** Runs a program without a shell. Interrupting the cell ends it. */
