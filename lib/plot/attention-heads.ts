@@ -28,6 +28,9 @@ export interface AttentionHeadsInput {
 /** Visible cells over all heads: each carries its hover text, and the spec has to stay below a megabyte. */
 const cellBudget = 14_000;
 
+/** Tokens that have room beside a map 140 pixels high; more are numbered. */
+const tokensNamed = 11;
+
 export function attentionHeads(input: AttentionHeadsInput): PlotlySpec {
   const { weights, heads, tokens, layer, model, mode } = input;
   const T = tokens.length;
@@ -64,12 +67,13 @@ export function attentionHeads(input: AttentionHeadsInput): PlotlySpec {
     font: { size: 11 },
   }));
 
-  const ticks = tokenTicks(tokens, 14, 10);
-  if (T > 14) ticks.ticktext = ticks.tickvals.map(String);
+  const named = T <= tokensNamed;
+  const ticks = tokenTicks(tokens, named ? tokensNamed : 6, 10);
+  if (!named) ticks.ticktext = ticks.tickvals.map(String);
   const room = labelRoom(ticks);
-  const across = Array.from({ length: columns }, (_, c) =>
-    ticks.tickvals.map((i) => left(c) + i / step),
-  ).flat();
+  // Under the maps of the last row: where it is not full, there is nothing to label.
+  const last = heads - (rows - 1) * columns;
+  const across = Array.from({ length: last }, (_, c) => ticks.tickvals.map((i) => left(c) + i / step)).flat();
   const down = Array.from({ length: rows }, (_, r) =>
     ticks.tickvals.map((i) => top(r * columns) + i / step),
   ).flat();
@@ -77,7 +81,7 @@ export function attentionHeads(input: AttentionHeadsInput): PlotlySpec {
   const height = rows * size + (rows - 1) * gap.y;
   const margin = { l: Math.max(64, room + 30), r: 16, t: 126, b: room + 36 };
   const tickfont = { family: fonts.token, size: 11 };
-  const unit = T > 14 ? " position" : "";
+  const unit = named ? "" : " position";
   return {
     data,
     layout: {
@@ -90,15 +94,15 @@ export function attentionHeads(input: AttentionHeadsInput): PlotlySpec {
       annotations: [
         ...annotations,
         barName(range, 24),
-        ...axisNames(`key${unit}`, "query", height, T > 14 ? 12 : room),
+        ...axisNames(`key${unit}`, "query", height, named ? room : 12),
       ],
       coloraxis: colourAxis(range, 24),
       xaxis: {
         tickmode: "array",
         tickvals: across,
-        ticktext: Array.from({ length: columns }, () => ticks.ticktext).flat(),
+        ticktext: Array.from({ length: last }, () => ticks.ticktext).flat(),
         tickfont,
-        tickangle: T > 14 ? 0 : -90,
+        tickangle: named ? -90 : 0,
         range: [-0.5, width - 0.5],
         constrain: "domain",
         constraintoward: "left",

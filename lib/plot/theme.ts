@@ -67,8 +67,9 @@ export interface Variant {
 }
 
 /** Plotly's template for one set of tokens: the defaults of every figure, so that a spec says only what is its own. */
-export function template(of: Tokens): object {
+export function template(of: Tokens, automargin = false): object {
   const axis = {
+    automargin,
     gridcolor: of.grid,
     zeroline: false,
     showgrid: false,
@@ -163,14 +164,15 @@ export function adopted(spec: PlotlySpec): PlotlySpec {
   return {
     ...spec,
     layout: {
-      template: template(tokens.light),
+      template: template(tokens.light, true),
       autosize: true,
       ...layout,
+      margin: { l: 60, r: 40, t: 64, b: 50, ...(layout.margin as object | undefined) },
       title: { x: 0, xref: "container", xanchor: "left", pad: { l: 12 }, ...title },
       meta: {
         lensor: {
-          light: { layout: { template: template(tokens.light) } },
-          dark: { layout: { template: template(tokens.dark) } },
+          light: { layout: { template: template(tokens.light, true) } },
+          dark: { layout: { template: template(tokens.dark, true) } },
         },
         ...(title.text !== undefined && { title: title.text }),
       },
@@ -185,6 +187,10 @@ export function markup(text: string): string {
 
 /** Plotly does not wrap titles; these lengths fit a cell 800 pixels wide. Lines come out about equally long. */
 function lines(text: string, most: number): string {
+  if (text.length <= most) return markup(text);
+  const clauses = text.split(/(?<=;) /);
+  if (clauses.length === 2 && clauses.every((clause) => clause.length <= most))
+    return clauses.map(markup).join("<br>");
   let wrapped = wrap(text, most);
   for (let width = most - 1; ; width--) {
     const narrower = wrap(text, width);

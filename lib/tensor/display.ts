@@ -19,7 +19,7 @@ const edge = 3;
 
 /** The figure of its values, which are read now: the tensor may be freed before it is drawn. */
 export function figureOf(x: Tensor, options: TensorPlotOptions = {}): Figure {
-  checkNames("tensor.plot", options, ["title", "axes"]);
+  checkNames("tensor.plot", options, ["title", "axes", "labels"]);
   const { shape, dtype, name } = x;
   const values = read(x);
   // Reported where the figure is drawn.

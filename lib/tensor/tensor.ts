@@ -139,7 +139,7 @@ export class Tensor {
     return contiguous(this);
   }
 
-  /** A line, a heat map, slices or a histogram of the values; `axes` names the axes. */
+  /** A line, a heat map, slices or a histogram of the values; `axes` names the axes, `labels` what stands along them. */
   plot(options?: TensorPlotOptions): Figure {
     return figureOf(this, options);
   }

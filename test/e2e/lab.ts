@@ -175,6 +175,9 @@ export async function pictures(
   await command(page, "apputils:change-theme", { theme });
   const light = theme === "JupyterLab Light";
   await page.waitForSelector(`body[data-jp-theme-light="${light}"]`, { state: "attached" });
+  // High enough for the tallest cell: what reaches below the window would be cut off.
+  const size = page.viewportSize()!;
+  await page.setViewportSize({ ...size, height: 1500 });
   const cells = page.locator(".jp-Notebook .jp-Cell");
   for (let i = 0; i < (await cells.count()); i++) {
     await cells.nth(i).scrollIntoViewIfNeeded();
@@ -182,4 +185,5 @@ export async function pictures(
     const file = `${name}-${light ? "light" : "dark"}-${String(i).padStart(2, "0")}.png`;
     await cells.nth(i).screenshot({ path: join(output, file) });
   }
+  await page.setViewportSize(size);
 }

@@ -9,7 +9,9 @@ import type { PlotlySpec } from "../../../lib/plot/figure.ts";
 import { keyMass } from "../../../lib/plot/key-mass.ts";
 import { logitLens } from "../../../lib/plot/logit-lens.ts";
 import { anatomyParts } from "../../../lib/plot/model-anatomy.ts";
-import { tensorFigure, valueScale } from "../../../lib/plot/tensor-figure.ts";
+import { plot } from "../../../lib/plot/plot.ts";
+import { tensorFigure } from "../../../lib/plot/tensor-figure.ts";
+import { valueScale } from "../../../lib/plot/tensor-maps.ts";
 import { tokenLogprobs } from "../../../lib/plot/token-logprobs.ts";
 
 const about = { model: "m", mode: "exact" };
@@ -116,6 +118,7 @@ describe("tensors", () => {
   test("both signs give a scale symmetric about zero", () => {
     expect(valueScale(-1, 3)).toMatchObject({ cmin: -3, cmax: 3 });
     expect(valueScale(1, 3)).toMatchObject({ cmin: 1, cmax: 3 });
+    expect(valueScale(1e-6, 3)).toMatchObject({ cmin: 0, cmax: 3 });
   });
 
   test("long vectors show means, integers and flaws are taken as they are", () => {
@@ -139,12 +142,40 @@ describe("tensors", () => {
     ]);
   });
 
+  test("small maps print their values in ink that can be read, axes take names and words", () => {
+    const options = { title: "t", axes: ["row"], labels: [[0.1, "<b>"], null] };
+    const spec = tensorFigure({
+      data: Float32Array.from([0, 1, 0.5, -1]),
+      shape: [2, 2],
+      dtype: "f32",
+      options,
+    });
+    expect(spec.data[1]).toMatchObject({ type: "scatter", text: ["0", "1", "0.5", "−1"] });
+    expect((spec.data[1]!.textfont as { color: string[] }).color).toEqual([
+      "#000000",
+      "#ffffff",
+      "#000000",
+      "#ffffff",
+    ]);
+    expect((spec.layout.yaxis as { ticktext: string[] }).ticktext).toEqual(["0.1", "&lt;b&gt;"]);
+    expect(JSON.stringify(spec.layout.annotations)).toContain("row ↓");
+    expect(title(spec)).toBe("t");
+  });
+
   test("no shape breaks it: scalars, empty, slices", () => {
     for (const shape of [[], [0], [0, 3], [3, 0], [20, 5, 4], [2, 3, 4, 5]]) {
       const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
       expect(size(tensorFigure({ data, shape, dtype: "f32" }))).toBeLessThan(1e6);
     }
   });
+});
+
+test("somebody's own figure takes on our look, unless it brings one", async () => {
+  const own = await plot({ data: [{ type: "bar", y: [1] }], layout: { title: "Mine", height: 99 } }).spec();
+  expect(own.layout).toMatchObject({ height: 99, title: { text: "Mine" }, meta: { title: "Mine" } });
+  expect(own.layout.meta).toHaveProperty("lensor.dark.layout.template");
+  const theirs = { data: [], layout: { template: {} } };
+  expect((await plot(theirs).spec()).layout).toEqual(theirs.layout);
 });
 
 test("an anatomy puts every tensor into one part", () => {

@@ -1,0 +1,42 @@
+// The tour, as `npx lensor run` executes it: every cell runs and has something to see, and it takes well under a minute.
+
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { expect, test } from "vitest";
+
+const root = new URL("../../", import.meta.url);
+const lensor = fileURLToPath(new URL("kernel/cli/lensor.mjs", root));
+const tour = fileURLToPath(new URL("notebooks/00-tour.ipynb", root));
+
+interface Cell {
+  cell_type: string;
+  id: string;
+  outputs?: unknown[];
+  execution_count?: number | null;
+}
+
+const notebook = JSON.parse(readFileSync(tour, "utf8")) as { cells: Cell[]; metadata: object };
+const code = notebook.cells.filter((cell) => cell.cell_type === "code");
+
+test("is committed without outputs, for our kernel, each cell with its id", () => {
+  expect(notebook.metadata).toMatchObject({
+    kernelspec: { name: "lensor", display_name: "TypeScript (lensor)", language: "typescript" },
+    language_info: { name: "typescript", file_extension: ".ts", mimetype: "text/typescript" },
+  });
+  expect(code.filter((cell) => cell.outputs?.length || cell.execution_count)).toEqual([]);
+  expect(new Set(notebook.cells.map(({ id }) => id)).size).toBe(notebook.cells.length);
+});
+
+test("runs from top to bottom and every cell has something to see", { timeout: 120_000 }, async () => {
+  const began = performance.now();
+  const { stdout } = await promisify(execFile)(process.execPath, [lensor, "run", tour, "--json"], {
+    maxBuffer: 1 << 26,
+  });
+  const lines = stdout.split("\n").filter((line) => line.startsWith("{"));
+  const results = lines.map((line) => JSON.parse(line) as { index: number; status: string; text?: string });
+  expect(results.map(({ status }) => status)).toEqual(code.map(() => "ok"));
+  expect(results.filter(({ text }) => !text?.trim())).toEqual([]);
+  expect((performance.now() - began) / 1000).toBeLessThan(60);
+});
