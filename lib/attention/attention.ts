@@ -1,7 +1,7 @@
 // Attention as one holds it: of every layer, of one, of one head. Weights are made at the first need and kept.
 
 import { type Table, tableFromArrays } from "apache-arrow";
-import { attentionHeads } from "../plot/attention-heads.ts";
+import { attentionHeads, type HeadMap, headMap } from "../plot/attention-heads.ts";
 import { attentionLayers, type LayerThumbnails, layerThumbnails } from "../plot/attention-layers.ts";
 import { attentionMap } from "../plot/attention-map.ts";
 import { Figure } from "../plot/figure.ts";
@@ -76,18 +76,19 @@ export class LayerAttention extends Attention {
     return layerWeights(this.trace, this.layer);
   }
 
-  /** Every head of the layer, on one colour scale. */
+  /** Every head of the layer, on one colour scale. Holds one head's map at a time. */
   plot(): Figure {
-    const { layer } = this;
-    const { heads } = this.trace.model.config;
-    return new Figure(async () =>
-      attentionHeads({
-        weights: (await this.weights.data()) as Float32Array,
-        heads,
-        layer,
-        ...this.trace.about,
-      }),
-    );
+    const { layer, trace } = this;
+    const { heads } = trace.model.config;
+    return new Figure(async () => {
+      const maps: HeadMap[] = [];
+      for (let head = 0; head < heads; head++) {
+        const weights = headWeights(trace, layer, head);
+        maps.push(headMap((await weights.data()) as Float32Array, heads, trace.ids.length));
+        weights.dispose();
+      }
+      return attentionHeads({ weights: maps, heads, layer, ...trace.about });
+    });
   }
 
   /** One row a head and pair that can be seen: head, query, key, their tokens, weight. */

@@ -4,9 +4,11 @@ import {
   barName,
   colourAxis,
   colourRange,
+  type HeadHabits,
   habitsOf,
   pairTexts,
   percent,
+  type ShrunkMap,
   shrinkMap,
   shrunk,
 } from "./attention-parts.ts";
@@ -15,9 +17,14 @@ import { axisNames } from "./map-frame.ts";
 import { fonts, layoutOf } from "./theme.ts";
 import { labelRoom, tokenTicks } from "./token-text.ts";
 
+export interface HeadMap {
+  map: ShrunkMap;
+  habits: HeadHabits;
+}
+
 export interface AttentionHeadsInput {
-  /** [heads, T, T], row-major. */
-  weights: Float32Array;
+  /** [heads, T, T], row-major, or each head's map, made by `headMap`. */
+  weights: Float32Array | readonly HeadMap[];
   heads: number;
   tokens: readonly string[];
   layer: number;
@@ -31,12 +38,21 @@ const cellBudget = 14_000;
 /** Tokens that have room beside a map 140 pixels high; more are numbered. */
 const tokensNamed = 11;
 
+/** Shrinks one head's weights [T, T] to what `attentionHeads` draws: of a long text only one map need be in memory. */
+export function headMap(weights: Float32Array, heads: number, T: number, offset = 0): HeadMap {
+  const most = Math.max(8, Math.floor(Math.sqrt((2 * cellBudget) / heads)));
+  return { map: shrinkMap(weights, offset, T, most), habits: habitsOf(weights, offset, T) };
+}
+
 export function attentionHeads(input: AttentionHeadsInput): PlotlySpec {
   const { weights, heads, tokens, layer, model, mode } = input;
   const T = tokens.length;
-  const most = Math.max(8, Math.floor(Math.sqrt((2 * cellBudget) / heads)));
-  const maps = Array.from({ length: heads }, (_, h) => shrinkMap(weights, h * T * T, T, most));
-  const habits = maps.map((_, h) => habitsOf(weights, h * T * T, T));
+  const each =
+    weights instanceof Float32Array
+      ? Array.from({ length: heads }, (_, h) => headMap(weights, heads, T, h * T * T))
+      : weights;
+  const maps = each.map((one) => one.map);
+  const habits = each.map((one) => one.habits);
   const { size, step } = maps[0]!;
   const range = colourRange(maps);
   const columns = columnsFor(heads);
@@ -134,9 +150,7 @@ export function columnsFor(count: number): number {
   return best;
 }
 
-type Habit = ReturnType<typeof habitsOf>;
-
-function habitLabel(habit: Habit): string {
+function habitLabel(habit: HeadHabits): string {
   const habits: [string, number][] = [
     ["first", habit.first],
     ["previous", habit.previous],
@@ -146,7 +160,7 @@ function habitLabel(habit: Habit): string {
   return `${name} ${percent(share)}`;
 }
 
-function finding(habits: readonly Habit[], layer: number): string {
+function finding(habits: readonly HeadHabits[], layer: number): string {
   const sinks = habits.filter((habit) => habit.first > 0.5).length;
   const best = habits.reduce((at, habit, h) => (habit.previous > habits[at]!.previous ? h : at), 0);
   const previous = `head ${layer}.${best} looks most at the previous token (${percent(habits[best]!.previous)})`;
