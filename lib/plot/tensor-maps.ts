@@ -83,7 +83,10 @@ export function tensorMaps(
     single && cell > 42 ? [cellTexts(traces[0]?.z ?? [], printed(traces[0]?.z ?? []), scale, small)] : [];
   const lift = 22;
   const tickvals = [scale.cmin, (scale.cmin + scale.cmax) / 2, scale.cmax];
-  const [beside, below] = [ticksOf(down, h, labels.at(-2)), ticksOf(across, w, labels.at(-1))];
+  const [beside, below] = [
+    ticksOf(down, h, labels[shape.length - 2]),
+    ticksOf(across, w, labels[shape.length - 1]),
+  ];
   const upright = below.width > (cell * w) / below.axis.tickvals.length - 6;
   const room = single ? (upright ? below.width : 14) : 0;
   const margin = {

@@ -1,11 +1,11 @@
 // The tour, as a newcomer runs it: a real JupyterLab in a real browser, every cell run, every figure drawn. Leaves pictures
 // of all cells in both themes under test/output, for people to look at.
 
-import { copyFileSync, mkdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { root } from "../../kernel/cli/setup/paths.mjs";
-import { browserPath, drawnMarks, type Lab, openLab, output, pictures, runAll } from "./lab.ts";
+import { browserPath, command, drawnMarks, type Lab, openLab, pictures, runAll } from "./lab.ts";
 
 const plotly = "application/vnd.plotly.v1+json";
 
@@ -29,13 +29,15 @@ describe.skipIf(!browserPath)("the tour in JupyterLab (needs Chromium)", () => {
     expect(marks.map((count) => count > 0)).toEqual(marks.map(() => true));
     expect(await lab.page.locator(".lensor-figure").count()).toBe(figures);
     await pictures(lab.page, "tour", "JupyterLab Light");
-    // The README's picture is made of the same run where one is asked for.
+    // The README's picture is made of the same run where one is asked for: the notebook's beginning, without the file browser.
     const readme = process.env.LENSOR_README_PICTURE;
     if (readme) {
       mkdirSync(dirname(join(root, readme)), { recursive: true });
-      await lab.page.locator(".lensor-figure").first().scrollIntoViewIfNeeded();
-      await lab.page.screenshot({ path: join(output, "readme.png") });
-      copyFileSync(join(output, "readme.png"), join(root, readme));
+      await lab.page.setViewportSize({ width: 1100, height: 850 });
+      await command(lab.page, "application:toggle-left-area");
+      await lab.page.locator(".jp-Notebook .jp-Cell").first().scrollIntoViewIfNeeded();
+      await lab.page.waitForTimeout(1000);
+      await lab.page.screenshot({ path: join(root, readme) });
     }
     await pictures(lab.page, "tour", "JupyterLab Dark");
     expect(lab.foreign).toEqual([]);

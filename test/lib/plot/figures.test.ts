@@ -143,7 +143,7 @@ describe("tensors", () => {
   });
 
   test("small maps print their values in ink that can be read, axes take names and words", () => {
-    const options = { title: "t", axes: ["row"], labels: [[0.1, "<b>"], null] };
+    const options = { title: "t", axes: ["row"], labels: [[0.1, "<b>"]] };
     const spec = tensorFigure({
       data: Float32Array.from([0, 1, 0.5, -1]),
       shape: [2, 2],
@@ -158,6 +158,7 @@ describe("tensors", () => {
       "#ffffff",
     ]);
     expect((spec.layout.yaxis as { ticktext: string[] }).ticktext).toEqual(["0.1", "&lt;b&gt;"]);
+    expect((spec.layout.xaxis as { ticktext: string[] }).ticktext).toEqual(["0", "1"]);
     expect(JSON.stringify(spec.layout.annotations)).toContain("row ↓");
     expect(title(spec)).toBe("t");
   });

@@ -1,0 +1,37 @@
+// The README's example, run as it is written, in plain Node; and what the README points to is there.
+
+import { execFile } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { expect, test } from "vitest";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const readme = readFileSync(join(root, "README.md"), "utf8");
+
+test("the example runs in plain Node", { timeout: 60_000 }, async () => {
+  const example = /```ts\n(.*?)```/s.exec(readme)![1]!;
+  // Inside this package, where `lensor` is its own name.
+  mkdirSync(join(root, "test/output"), { recursive: true });
+  const folder = mkdtempSync(join(root, "test/output/readme-"));
+  try {
+    const file = join(folder, "my.ts");
+    writeFileSync(file, example);
+    const args = ["--import", "lensor/register", file];
+    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: root });
+    expect(stdout).toMatch(/\w+/);
+    expect(stdout).toMatch(/perplexity \d+\.\d+/);
+    const sums = /rows add up to Float32Array\(11\) \[([^\]]*)\]/.exec(stdout)![1]!.split(",").map(Number);
+    for (const sum of sums) expect(Math.abs(sum - 1)).toBeLessThan(1e-5);
+    expect(stdout).toMatch(/softmax \[\s*\[ 0\.26\d+, 0\.73\d+ \]/);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test("its links lead somewhere, and its picture is small", () => {
+  const links = [...readme.matchAll(/\]\(([^)#:]+)\)/g)].map(([, path]) => path!);
+  expect(links.filter((path) => !existsSync(join(root, path)))).toEqual([]);
+  expect(statSync(join(root, "notebooks/images/tour.png")).size).toBeLessThanOrEqual(300_000);
+});
