@@ -107,6 +107,8 @@ export interface Addon {
   /** In bytes: what tensors, caches and weights hold, and what is kept for reuse. */
   memory(): { live: number; kept: number };
   setInterruptFlag(flag: Int32Array): void;
+  /** Of the pass through a model that is under way, in tokens times layers; zeros when there is none. */
+  progress(): { done: number; total: number };
 
   /** Copies the bytes of a typed array into a new buffer, at once. */
   upload(data: ArrayBufferView): NativeBuffer;

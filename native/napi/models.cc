@@ -297,6 +297,11 @@ napi_value attention_map(napi_env env, napi_callback_info info) {
   return result;
 }
 
+napi_value read_progress(napi_env env, napi_callback_info) {
+  return make_object(env, {{"done", make_number(env, static_cast<double>(progress().done))},
+                           {"total", make_number(env, static_cast<double>(progress().total))}});
+}
+
 } // namespace
 
 void add_models(napi_env env, napi_value exports) {
@@ -311,6 +316,7 @@ void add_models(napi_env env, napi_value exports) {
   add(env, exports, "score", entry<score>);
   add(env, exports, "decode", entry<decode>);
   add(env, exports, "lens", entry<lens>);
+  add(env, exports, "progress", entry<read_progress>);
   add(env, exports, "attentionMap", entry<attention_map>);
 }
 
