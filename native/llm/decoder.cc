@@ -41,8 +41,10 @@ struct Decoder::Chunk {
                               rows * spec.feed_forward,
                               rows * half,
                               rows * half,
-                              (rows * widest + 1) / 2,
+                              (rows * widest + 3) / 4,
                               rows * (widest / 16 + 1),
+                              rows * (widest / 32 + 1),
+                              (rows * widest + 1) / 2,
                               rows * (widest / 32 + 1)};
     int64_t total = 0;
     for (int64_t count : floats) total += (count + 15) / 16 * 16;
@@ -56,14 +58,19 @@ struct Decoder::Chunk {
       return here;
     };
     for (float** part : parts) *part = next();
-    rounded = next();
-    scale = next();
+    // Both forms at once: matrices that read the same activations may be of different types.
+    q8 = reinterpret_cast<int8_t*>(next());
+    scale8 = next();
     total8 = next();
+    q16 = reinterpret_cast<int16_t*>(next());
+    scale16 = next();
   }
 
   int64_t rows, q_width, kv_width, widest;
   Block memory;
-  float *stream, *norm, *q, *k, *v, *mix, *gate, *up, *cos, *sin, *rounded, *scale, *total8;
+  float *stream, *norm, *q, *k, *v, *mix, *gate, *up, *cos, *sin, *scale8, *total8, *scale16;
+  int8_t* q8;
+  int16_t* q16;
 };
 
 lensor_status Decoder::linear(Chunk& c, const float* x, int64_t cols,
@@ -76,9 +83,9 @@ lensor_status Decoder::linear(Chunk& c, const float* x, int64_t cols,
     if (!fast_ || !is_quantized(dtype)) continue;
     rounded = true;
     if (dtype == LENSOR_Q8_0)
-      a.q16 = reinterpret_cast<int16_t*>(c.rounded), a.scale16 = c.scale;
+      a.q16 = c.q16, a.scale16 = c.scale16;
     else
-      a.q8 = reinterpret_cast<int8_t*>(c.rounded), a.scale8 = c.scale, a.total8 = c.total8;
+      a.q8 = c.q8, a.scale8 = c.scale8, a.total8 = c.total8;
   }
   if (rounded)
     if (const auto status = ops_->quantize(context_, &a)) return status;

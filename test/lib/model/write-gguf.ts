@@ -45,6 +45,8 @@ export interface TensorSpec {
   type: number;
   bytes: number;
   offset?: bigint;
+  /** What it holds: zeros where not given. */
+  data?: Uint8Array;
 }
 
 function text(value: string): Buffer {
@@ -116,7 +118,13 @@ export function writeGguf(
   }
   const head = Buffer.concat(parts);
   const pad = Buffer.alloc((alignment - (head.length % alignment)) % alignment);
-  return Buffer.concat([head, pad, Buffer.alloc(offset)]);
+  const data = Buffer.alloc(offset);
+  let at = 0;
+  for (const { bytes, data: own } of tensors) {
+    if (own) data.set(own, at);
+    at = Math.ceil((at + bytes) / alignment) * alignment;
+  }
+  return Buffer.concat([head, pad, data]);
 }
 
 const TOKENS = [..."abcdefghijklmnopqrstuvwxyz0123456789", "Ġ", "ab", "<s>", "</s>"];

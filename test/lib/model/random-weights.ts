@@ -1,0 +1,92 @@
+// Weights drawn from a seed, as GGUF's bytes and as the numbers that GGUF says these bytes are. Blocks are drawn as blocks,
+// so nothing is rounded here and no encoder can be wrong together with the decoder under test.
+// Formats: https://github.com/ggml-org/ggml/blob/master/src/ggml-common.h
+
+import type { GgufType } from "../../../lib/model/gguf.ts";
+
+export interface RandomTensor {
+  readonly type: GgufType;
+  readonly data: Uint8Array;
+  /** Row-major. */
+  readonly values: Float64Array;
+}
+
+/** A number in [0, 1) from each call: mulberry32. */
+export function generator(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** ggml's number, elements and bytes of a block. */
+export const BLOCKS: Record<GgufType, { code: number; elements: number; bytes: number }> = {
+  F32: { code: 0, elements: 1, bytes: 4 },
+  F16: { code: 1, elements: 1, bytes: 2 },
+  BF16: { code: 30, elements: 1, bytes: 2 },
+  Q4_0: { code: 2, elements: 32, bytes: 18 },
+  Q4_1: { code: 3, elements: 32, bytes: 20 },
+  Q8_0: { code: 8, elements: 32, bytes: 34 },
+};
+
+/** Bits of a positive half-precision number: cut to eleven digits, and no smaller than the least normal one. */
+function halfBits(value: number): number {
+  const normal = Math.max(value, 2 ** -14);
+  const exponent = Math.floor(Math.log2(normal));
+  return ((exponent + 15) << 10) | Math.floor((normal / 2 ** exponent - 1) * 1024);
+}
+const halfOf = (bits: number) =>
+  (bits & 0x8000 ? -1 : 1) * (1 + (bits & 1023) / 1024) * 2 ** (((bits >> 10) & 31) - 15);
+
+/** `count` weights of about the size `scale`, `count` a multiple of the type's block. */
+export function randomTensor(
+  type: GgufType,
+  count: number,
+  scale: number,
+  random: () => number,
+): RandomTensor {
+  const { elements, bytes } = BLOCKS[type];
+  const data = new Uint8Array((count / elements) * bytes);
+  const view = new DataView(data.buffer);
+  const values = new Float64Array(count);
+  const half = (at: number, value: number) => {
+    const bits = halfBits(Math.abs(value)) | (value < 0 ? 0x8000 : 0);
+    view.setUint16(at, bits, true);
+    return halfOf(bits);
+  };
+  const some = () => scale * (random() + random() + random() - 1.5) * 2 || scale;
+  const byte = () => Math.floor(random() * 256);
+  for (let i = 0, at = 0; i < count; i += elements, at += bytes) {
+    if (type === "F32") {
+      view.setFloat32(at, some(), true);
+      values[i] = view.getFloat32(at, true);
+    } else if (type === "F16") values[i] = half(at, some());
+    else if (type === "BF16") {
+      // The upper half of an f32.
+      const wide = new DataView(new ArrayBuffer(4));
+      wide.setFloat32(0, some(), true);
+      wide.setUint16(0, 0, true);
+      view.setUint16(at, wide.getUint16(2, true), true);
+      values[i] = wide.getFloat32(0, true);
+    } else if (type === "Q8_0") {
+      const d = half(at, (scale * (0.5 + random())) / 70);
+      for (let j = 0; j < 32; j++) {
+        view.setInt8(at + 2 + j, byte() - 128);
+        values[i + j] = d * view.getInt8(at + 2 + j);
+      }
+    } else {
+      const minimum = type === "Q4_1";
+      const d = half(at, (scale * (0.5 + random())) / 4);
+      const m = minimum ? half(at + 2, -8 * d * (0.8 + 0.4 * random())) : -8 * d;
+      for (let j = 0; j < 16; j++) {
+        const q = (data[at + (minimum ? 4 : 2) + j] = byte());
+        values[i + j] = d * (q & 15) + m;
+        values[i + j + 16] = d * (q >> 4) + m;
+      }
+    }
+  }
+  return { type, data, values };
+}
