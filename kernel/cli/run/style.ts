@@ -2,7 +2,9 @@
 
 export const STYLE = `
 :root { color-scheme: light dark; --ink: #1d2430; --soft: #5d6877; --line: #e3e7ec; --code: #f6f7f9; --paper: #fff;
-  --key: #8a2f6b; --string: #1b6e4b; --number: #9a5b00; --red: #b3261e; --accent: #0b5cad; }
+  --key: #8a2f6b; --string: #1b6e4b; --number: #9a5b00; --red: #b3261e; --accent: #0b5cad;
+  /* What cards are told of JupyterLab's theme, they find here too. */
+  --jp-content-font-color1: var(--ink); --jp-content-font-color2: var(--soft); }
 @media (prefers-color-scheme: dark) { :root { --ink: #e4e8ee; --soft: #98a3b3; --line: #2c333d; --code: #1b2027;
   --paper: #12161b; --key: #e39ac6; --string: #86d3ae; --number: #e8b765; --red: #ff8a80; --accent: #7db8f5; } }
 * { box-sizing: border-box; }
