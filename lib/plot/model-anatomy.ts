@@ -72,7 +72,11 @@ export function modelAnatomy(input: ModelAnatomyInput): PlotlySpec {
   const list = anatomyParts(tensors);
   const bytes = list.reduce((sum, part) => sum + part.bytes, 0);
   const parameters = list.reduce((sum, part) => sum + part.parameters, 0);
-  const dtypes = [...new Set(list.flatMap((part) => part.dtypes.map(([dtype]) => dtype)))];
+  const stored = new Map<string, number>();
+  for (const [dtype, size] of list.flatMap((part) => part.dtypes))
+    stored.set(dtype, (stored.get(dtype) ?? 0) + size);
+  // The largest first, as on the model's card: there and here a type has the same colour.
+  const dtypes = [...stored.keys()].sort((a, b) => stored.get(b)! - stored.get(a)!);
   const megabytes = (value: number) => Number((value / 1e6).toPrecision(4));
   const widest = Math.max(...list.map((part) => part.bytes), 1) / 1e6;
   const data = dtypes.map((dtype, i) => ({
