@@ -1,4 +1,4 @@
-// Promises of cost that hold on any machine: memory, and a start time with room to spare. Speed is `lensor bench`'s.
+// Promises of memory, which hold on any machine. Speed is `lensor bench`'s: a timed test fails on a busy one.
 
 import { availableParallelism } from "node:os";
 import { describe, expect, it } from "vitest";
@@ -7,13 +7,9 @@ import { measureKernel } from "./kernel-process.ts";
 import { ask } from "./side.ts";
 
 describe.skipIf(process.platform !== "linux")("the kernel", () => {
-  it("answers within 0.8 s of its start and rests under 180 MB, host and child", {
-    timeout: 60_000,
-  }, async () => {
-    // The best of two: the other tests share the processors.
-    const [first, second] = [await measureKernel(1), await measureKernel(1)];
-    expect(Math.min(first.cell, second.cell)).toBeLessThan(800);
-    expect(Math.min(first.rss, second.rss)).toBeLessThan(180e6);
+  it("rests under 180 MB, host and child", { timeout: 60_000 }, async () => {
+    const { rss } = await measureKernel(1);
+    expect(rss).toBeLessThan(180e6);
   });
 });
 

@@ -139,23 +139,4 @@ describe.skipIf(!available)("a Jupyter server (needs jupyter_server in .venv)", 
     expect(ran.result).toBe("'undefined'");
     expect(ran.reply).toMatchObject({ status: "ok", execution_count: 1 });
   }, 20_000);
-
-  test("starts and answers in under 0.8 s, and idles in under 180 MB", async () => {
-    // The best of a few: other tests may have the machine's cores.
-    let best = Number.POSITIVE_INFINITY;
-    for (let i = 0; i < 6 && best >= 800; i++) {
-      const started = performance.now();
-      const other = await manager.startNew({ name: "lensor" });
-      await other.requestExecute({ code: "1" }).done;
-      best = Math.min(best, performance.now() - started);
-      await other.shutdown();
-    }
-    expect(best).toBeLessThan(800);
-    const memory = await run(`
-      const { readFileSync } = await import("node:fs");
-      const rss = (pid: number) => Number(/VmRSS:\\s+(\\d+)/.exec(readFileSync(\`/proc/\${pid}/status\`, "utf8"))![1]) / 1024;
-      [rss(process.pid), rss(process.ppid)].map(Math.round)`);
-    const [child, host] = JSON.parse(String(memory.result)) as [number, number];
-    expect(child + host).toBeLessThan(180);
-  }, 30_000);
 });

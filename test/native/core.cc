@@ -5,6 +5,7 @@
 #include "../../native/llm/sample.h"
 #include "check.h"
 #include <future>
+#include <limits>
 
 using namespace lensor;
 using namespace lensor::test;
@@ -100,6 +101,38 @@ TEST("an interrupt fails what is in the queue, and the engine goes on when it is
   e.pool().watch(nullptr);
 }
 
+TEST("an interrupt that a kernel has seen is not taken back from under it") {
+  auto& e = executor(ops);
+  static std::atomic<int32_t> flag{0};
+  e.pool().watch(&flag);
+  auto x = floats(1), y = floats(1);
+  const auto looks = [](lensor_context* c) { return c->interrupted(c) ? LENSOR_INTERRUPTED : LENSOR_OK; };
+  const auto run = [looks](lensor_context* c) {
+    flag = 1;
+    const auto first = looks(c);
+    flag = 0;
+    return first == LENSOR_INTERRUPTED ? looks(c) : LENSOR_BAD_INDEX;
+  };
+  e.push({"partly", {}, {x}, run, nullptr});
+  e.push({"next", {}, {y}, looks, nullptr});
+  const auto failure = finish(e, x);
+  CHECK(failure && failure->interrupted);
+  CHECK(!finish(e, y));
+  e.pool().watch(nullptr);
+}
+
+TEST("a task without results does not wait for room") {
+  auto& e = executor(ops);
+  auto large = std::make_shared<Buffer>(size_t{3} << 29);
+  std::promise<void> go;
+  const auto wait = [&](lensor_context*) { return go.get_future().wait(), LENSOR_INTERRUPTED; };
+  e.push({"large", {}, {large}, wait, nullptr});
+  std::promise<bool> failed;
+  e.push({"read", {large}, {}, nullptr, [&](const auto& failure) { failed.set_value(failure != nullptr); }});
+  go.set_value(); // not reached if the read had waited
+  CHECK(failed.get_future().get());
+}
+
 TEST("forks of a cache share full pages and write into their own") {
   const CacheShape shape{2, 1, 16, LENSOR_F32};
   Cache a(shape);
@@ -145,4 +178,8 @@ TEST("a sampler draws by its options, and the same at the same position") {
   fined.repetition_penalty = 2;
   fined.seen = {1, 1, 3};
   CHECK_EQ(draw(fined), 2);
+  std::vector<float> none(5, std::numeric_limits<float>::quiet_NaN());
+  nucleus.top_k = 2;
+  const int32_t id = sample(none.data(), none.size(), nucleus, 0);
+  CHECK(id >= 0 && id < 5);
 }

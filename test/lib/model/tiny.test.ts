@@ -1,14 +1,12 @@
 // Whole models other than the embedded one, made on the fly with random weights, of every weight type and of sizes that no
 // kernel's block divides. Oracle: reference-forward.ts in float64; tolerance 1e-4 of the largest logit.
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { hub, type Model } from "../../../lib/index.ts";
 import type { GgufType } from "../../../lib/model/gguf.ts";
 import { END, randomModel, type TinyModel, type TinySpec } from "./random-model.ts";
 import { type Pass, referenceForward } from "./reference-forward.ts";
+import { saved } from "./temporary.ts";
 
 const MIXED: Record<string, GgufType> = {
   ...({ token_embd: "Q8_0", attn_q: "Q4_0", attn_k: "F16", attn_v: "Q8_0", attn_output: "Q4_1" } as const),
@@ -43,20 +41,8 @@ const variants: Record<string, TinySpec> = {
   },
 };
 
-let folder: string;
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), "lensor-tiny-"));
-});
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
 /** 70 tokens, so that the last lie on the cache's second page. */
 const TEXT = "then the cat and the dog sat on an 18th-century naïve little mat, and the 🌸 and so on and on";
-
-async function load(name: string, tiny: TinyModel): Promise<Model> {
-  const path = join(folder, `${name.replaceAll(/\W+/g, "-")}.gguf`);
-  writeFileSync(path, tiny.bytes);
-  return await hub.load(path);
-}
 
 async function logitsOf(model: Model, ids: number[], cut: number[], compute: "exact" | "fast") {
   const cache = (await model.prefill(ids.slice(0, 1), { compute })).rewind(0);
@@ -97,7 +83,7 @@ for (const [name, spec] of Object.entries(variants))
     let exact: Float32Array;
     beforeAll(async () => {
       tiny = randomModel({ seed: name.length, ...spec });
-      model = await load(name, tiny);
+      model = await hub.load(saved(tiny.bytes));
       ids = model.tokenizer.encode(TEXT).ids;
       oracle = referenceForward(tiny, ids);
       const { logits } = await model.forward(ids);

@@ -1,0 +1,70 @@
+// A cache as a value (api.md, "Caches"): whatever way it was come by, what follows is what follows a fresh reading, token by
+// token and bit by bit, also where a page of 64 keys ends. On random models, where every token matters.
+
+import { beforeAll, describe, expect, it } from "vitest";
+import type { Cache, Model } from "../../../lib/index.ts";
+import { loadRandom } from "../model/temporary.ts";
+
+let model: Model;
+beforeAll(async () => {
+  model = await loadRandom();
+});
+
+const ids = Array.from({ length: 140 }, (_, i) => (i * 37 + 11) % 256);
+const bits = async (cache: Cache) => {
+  const { logits } = await model.forward([3], { cache: cache.fork() });
+  return Buffer.from(((await logits.data()) as Float32Array).buffer).toString("hex");
+};
+
+for (const compute of ["exact", "fast"] as const)
+  for (const length of [1, 2, 63, 64, 65, 127, 128, 129])
+    it(`rewound to ${length} tokens, forked and appended to, it continues as if read at once: ${compute}`, async () => {
+      const options = { temperature: 0, maxTokens: 70 };
+      const next = ids.slice(0, length + 2);
+      const fresh = await model.generate(next, { ...options, compute });
+      const long = await model.prefill(ids, { compute });
+      const before = await bits(long);
+      const rewound = long.rewind(length);
+      const fork = rewound.fork();
+      await fork.append(next.slice(length, length + 1));
+      const appended = await model.generate(next.slice(length + 1), { ...options, cache: fork });
+      const pair = [1, 2].map(() => model.generate(next.slice(length), { ...options, cache: rewound }));
+      for (const { tokens } of [appended, ...(await Promise.all(pair))]) expect(tokens).toEqual(fresh.tokens);
+      expect([long.length, rewound.length, fork.length]).toEqual([140, length, length + 1]);
+      await rewound.append(ids.slice(length));
+      expect(await bits(rewound)).toBe(before);
+      expect(await bits(long)).toBe(before);
+    });
+
+describe("a cache", () => {
+  it("says what a fork occupies at once, though the queue comes to it later", async () => {
+    const cache = await model.prefill(ids);
+    const busy = model.forward(ids);
+    const fork = cache.fork();
+    expect([fork.bytes, cache.rewind(65).bytes, cache.rewind(64).bytes, cache.rewind(0).bytes]).toEqual([
+      cache.bytes,
+      (cache.bytes / 3) * 2,
+      cache.bytes / 3,
+      0,
+    ]);
+    await (await busy).logits.data();
+    expect((await fork.append([1])).bytes).toBe(cache.bytes);
+  });
+
+  it("notes more ids than a call has room for arguments", async () => {
+    const cache = await model.prefill([1]);
+    cache.push(new Array<number>(300_000).fill(2));
+    expect(cache.length).toBe(300_001);
+  });
+
+  it("that is exactly full is continued by one token and refuses another", async () => {
+    const full = await model.prefill(Array.from({ length: model.context - 1 }, (_, i) => i % 256));
+    const reply = await model.generate([7], { cache: full, temperature: 0, maxTokens: 9 });
+    expect([reply.tokens.length, reply.finish]).toEqual([1, "length"]);
+    await full.append([7]);
+    await expect(full.append([7])).rejects.toThrow(/context.*256/s);
+    await expect(model.generate([7], { cache: full })).rejects.toThrow(
+      /257 tokens, 256 of them in the cache/,
+    );
+  });
+});
