@@ -91,7 +91,8 @@ export class Cache {
       const pass = native().read(buffer, new Float64Array([DTYPES.f32, 0, 1, 0, 1]));
       await whileReading(this.model.name, ids.length, pass);
     } catch (error) {
-      (this.ids as number[]).length = before;
+      // Of two calls that fail together the first may have taken back more.
+      (this.ids as number[]).length = Math.min(before, this.length);
       throw error;
     } finally {
       native().release(buffer);
@@ -101,7 +102,8 @@ export class Cache {
 
   /** @internal Notes ids that were read by native code. */
   push(ids: Iterable<number>): void {
-    (this.ids as number[]).push(...ids);
+    // One at a time: as arguments of one call, a long text would not fit the stack.
+    for (const id of ids) (this.ids as number[]).push(id);
   }
 
   /** @internal */

@@ -54,10 +54,10 @@ Executor::Executor(int threads, const lensor_ops* ops)
   thread_.detach(); // lives as long as the process
 }
 
-bool Executor::push(Task task) {
+bool Executor::push(Task&& task) {
   size_t bytes = bytes_of(task);
   std::unique_lock lock(mutex_);
-  while (queued_bytes_ > 0 && queued_bytes_ + bytes > kQueueMost) {
+  while (bytes > 0 && queued_bytes_ > 0 && queued_bytes_ + bytes > kQueueMost) {
     room_.wait_for(lock, std::chrono::milliseconds(10));
     if (pool_.interrupted()) return false;
   }
@@ -99,6 +99,7 @@ void Executor::run(Task& task) {
   const bool inherited = failure != nullptr;
   if (!failure) {
     try {
+      pool_.begin_task();
       lensor_status status = pool_.interrupted() ? LENSOR_INTERRUPTED : LENSOR_OK;
       if (status == LENSOR_OK) {
         for (const auto& output : task.outputs)

@@ -30,9 +30,9 @@ public:
   const lensor_ops* ops() const { return ops_; }
   Pool& pool() { return pool_; }
 
-  // Enqueues. While the results in the queue fill its bound, waits for room; false when that wait was
-  // interrupted.
-  bool push(Task task);
+  // Enqueues. A task with results waits for room while those in the queue fill its bound; false, and the task
+  // as it was, when that wait was interrupted.
+  bool push(Task&& task);
   // Failures that no read has reported, oldest first; forgets them.
   std::vector<std::string> take_failures();
   // Says why a task must fail; for tasks that find out while they run.

@@ -23,7 +23,11 @@ inline void rest() {
 Pool::Pool(int threads) {
   context_.self = this;
   context_.threads = threads < 1 ? 1 : threads;
-  context_.interrupted = [](lensor_context* c) -> int { return static_cast<Pool*>(c->self)->interrupted(); };
+  context_.interrupted = [](lensor_context* c) -> int {
+    Pool* pool = static_cast<Pool*>(c->self);
+    if (pool->interrupted()) pool->seen_.store(true, std::memory_order_relaxed);
+    return pool->seen_.load(std::memory_order_relaxed);
+  };
   context_.parallel = [](lensor_context* c, int64_t items, int64_t grain, lensor_body body, void* arg) {
     static_cast<Pool*>(c->self)->parallel(items, grain, body, arg);
   };

@@ -19,10 +19,15 @@ public:
   int threads() const { return context_.threads; }
   // [0] is not zero while the person wants the work to stop; null: nobody can.
   void watch(const std::atomic<int32_t>* flag) { flag_.store(flag); }
+  // Forgets a flag whose memory ends, if it is the one that is watched.
+  void unwatch(const std::atomic<int32_t>* flag) { flag_.compare_exchange_strong(flag, nullptr); }
   bool interrupted() const {
     const auto* flag = flag_.load();
     return flag && flag->load(std::memory_order_relaxed) != 0;
   }
+  // A task begins. Once one of its kernels has seen an interrupt and left work out, every later look during
+  // the task sees it too, even where the flag has been taken back since: what is incomplete must not pass.
+  void begin_task() { seen_.store(false, std::memory_order_relaxed); }
 
 private:
   void parallel(int64_t items, int64_t grain, lensor_body body, void* arg);
@@ -31,6 +36,7 @@ private:
 
   lensor_context context_;
   std::atomic<const std::atomic<int32_t>*> flag_{nullptr};
+  std::atomic<bool> seen_{false};
   std::vector<std::thread> workers_;
 
   // The region under way. Written only while the region is closed and no worker is inside.

@@ -35,6 +35,8 @@ public:
   // then.
   void reserve(int64_t to);
   void set_length(int64_t length); // at most what was reserved; pages past it are let go
+  // It is to share that many: what it will occupy is told at once, though its pages come with the queue.
+  void expect(int64_t length);
   // The first `length` tokens of another cache of the same shape.
   void share(const Cache& other, int64_t length);
 

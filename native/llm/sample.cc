@@ -45,6 +45,8 @@ int32_t sample(float* logits, int64_t vocabulary, const SamplerSpec& spec, uint6
   std::vector<Candidate> list;
   for (int64_t i = 0; i < vocabulary; i++)
     if (logits[i] >= least) list.push_back({static_cast<int32_t>(i), logits[i], 0});
+  // Where the logits are no numbers nothing compares: there is no best, and none to draw from.
+  if (list.empty()) return best;
   const auto before = [](const Candidate& a, const Candidate& b) {
     return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
   };

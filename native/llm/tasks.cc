@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <stdexcept>
 
 namespace lensor {
 
@@ -74,6 +75,11 @@ lensor_status decode(lensor_context* context, const lensor_ops* ops, const Model
       return status;
     }
     const float total = ops->log_sum_exp(row, vocabulary);
+    if (!std::isfinite(total)) {
+      cache.set_length(start);
+      throw std::runtime_error("the model's logits are not finite numbers: its weights are damaged, or too "
+                               "large for 32-bit floats");
+    }
     // The penalty changes logits in place; a log-probability is told of the model's own.
     std::vector<float> own(sampler.repetition_penalty == 1 ? 0 : vocabulary);
     if (!own.empty()) std::memcpy(own.data(), row, vocabulary * sizeof(float));

@@ -36,10 +36,10 @@ napi_value set_interrupt_flag(napi_env env, napi_callback_info i) {
   void* data;
   check(napi_get_typedarray_info(env, a.at[0], &type, &length, &data, nullptr, nullptr));
   if (type != napi_int32_array || length < 1) throw Invalid("an Int32Array was expected");
-  napi_ref reference; // kept for the life of the process, as the engine is
+  napi_ref reference; // kept for the life of the environment
   check(napi_create_reference(env, a.at[0], 1, &reference));
   static_assert(sizeof(std::atomic<int32_t>) == sizeof(int32_t));
-  engine().pool().watch(static_cast<const std::atomic<int32_t>*>(data));
+  watch_flag(env, static_cast<const std::atomic<int32_t>*>(data));
   return nullptr;
 }
 

@@ -44,7 +44,8 @@ namespace {
 // Outlives its environment: the executor may still hold it when the environment is gone.
 struct Environment {
   std::mutex mutex;
-  napi_threadsafe_function queue = nullptr; // null once the environment ends
+  napi_threadsafe_function queue = nullptr;   // null once the environment ends
+  const std::atomic<int32_t>* flag = nullptr; // that the engine watches for it
   int waiting = 0;
 };
 
@@ -102,10 +103,24 @@ void open_environment(napi_env env) {
       [](void* data) {
         auto environment = *static_cast<std::shared_ptr<Environment>*>(data);
         std::lock_guard lock(environment->mutex);
+        if (environment->flag) engine().pool().unwatch(environment->flag);
         napi_release_threadsafe_function(environment->queue, napi_tsfn_abort);
         environment->queue = nullptr;
       },
       held));
+}
+
+void watch_flag(napi_env env, const std::atomic<int32_t>* flag) {
+  const auto environment = *environment_of(env);
+  std::lock_guard lock(environment->mutex);
+  environment->flag = flag;
+  engine().pool().watch(flag);
+}
+
+lensor_status while_open(const std::shared_ptr<Settler>& settler,
+                         const std::function<lensor_status()>& work) {
+  std::lock_guard lock(settler->environment->mutex);
+  return settler->environment->queue ? work() : LENSOR_INTERRUPTED;
 }
 
 std::shared_ptr<Settler> make_promise(napi_env env, napi_value* promise) {
@@ -150,9 +165,8 @@ std::function<void(const std::shared_ptr<Failure>&)> settles(std::shared_ptr<Set
 }
 
 void enqueue(Task task) {
-  const std::string name = task.name;
-  if (!engine().push(std::move(task)))
-    throw std::runtime_error(name + ": interrupted while it waited for room in the queue");
+  if (engine().push(std::move(task))) return;
+  throw std::runtime_error(task.name + ": interrupted while it waited for room in the queue");
 }
 
 // ---------------------------------------------------------------- arguments

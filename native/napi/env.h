@@ -31,6 +31,11 @@ void resolve(const std::shared_ptr<Settler>& settler, Value value);
 // `reference`, where given, is no longer needed then.
 void reject(const std::shared_ptr<Settler>& settler, std::string message, napi_ref reference = nullptr);
 void open_environment(napi_env env);
+// Runs `work`, which writes into JavaScript's memory, unless that has gone with its environment; the
+// environment does not end while it runs.
+lensor_status while_open(const std::shared_ptr<Settler>&, const std::function<lensor_status()>& work);
+// [0] of what this environment shares: not zero while the person wants native work to stop.
+void watch_flag(napi_env env, const std::atomic<int32_t>* flag);
 
 // A task whose end settles a promise. Marks a failure as told.
 std::function<void(const std::shared_ptr<Failure>&)> settles(std::shared_ptr<Settler> settler, Value value);

@@ -3,6 +3,7 @@
 #include "../llm/tasks.h"
 #include "env.h"
 #include "view.h"
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -56,7 +57,8 @@ napi_value load_model(napi_env env, napi_callback_info info) {
     return LENSOR_OK;
   };
   const auto value = [loaded](napi_env env) {
-    return wrap<Model>(env, std::move(*loaded), static_cast<int64_t>((*loaded)->bytes));
+    const auto bytes = static_cast<int64_t>((*loaded)->bytes);
+    return wrap<Model>(env, std::move(*loaded), bytes);
   };
   enqueue({"load", {}, {}, run, settles(settler, value)});
   return promise;
@@ -83,6 +85,7 @@ napi_value fork_cache(napi_env env, napi_callback_info info) {
   const auto from = unwrap<Cache>(env, a.at[0]);
   const int64_t length = a.whole(1, 0, int64_t{1} << 32);
   auto to = std::make_shared<Cache>(from->shape());
+  to->expect(length);
   const auto run = [=](lensor_context*) {
     if (length > from->length())
       throw std::runtime_error("the cache is shorter than that: an earlier step failed");
@@ -123,9 +126,10 @@ struct Pass {
   int64_t count() const { return static_cast<int64_t>(ids.size()); }
   void check_place() const {
     if (cache->length() != at)
-      throw std::runtime_error("the cache holds " + std::to_string(cache->length()) + " tokens where " +
-                               std::to_string(at) +
-                               " were expected: an earlier step failed or was interrupted");
+      throw std::runtime_error(
+          "the cache holds " + std::to_string(cache->length()) + " tokens where " + std::to_string(at) +
+          " were expected: an earlier step failed or was interrupted. Go on from rewind(" +
+          std::to_string(std::min(at, cache->length())) + ").");
   }
 };
 

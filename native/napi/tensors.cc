@@ -194,7 +194,7 @@ napi_value read(napi_env env, napi_callback_info info) {
   const auto run = [=](lensor_context* context) mutable {
     if (count_of(out) == 0) return LENSOR_OK;
     point(views, {input});
-    return engine().ops()->copy(context, &views[0], &out);
+    return while_open(settler, [&] { return engine().ops()->copy(context, &views[0], &out); });
   };
   const auto value = [reference](napi_env env) {
     napi_value array;
