@@ -75,7 +75,7 @@ export function settingsOf(call: string, options: GenerateOptions): Settings {
     topK: number("topK", 0, { least: 0, most: 2 ** 31 - 1, whole: true }),
     topP: number("topP", 1, { least: 0, most: 1, above: true }),
     minP: number("minP", 0, { least: 0, most: 1 }),
-    repetitionPenalty: number("repetitionPenalty", 1, { least: 0, most: 1e6, above: true }),
+    repetitionPenalty: number("repetitionPenalty", 1, { least: 1e-6, most: 1e6 }),
     stop: stopsOf(call, options.stop),
     seed: number("seed", drawSeed(), { least: 0, most: Number.MAX_SAFE_INTEGER, whole: true }),
   };

@@ -112,6 +112,11 @@ function checkVariant({ path, metadata }: GgufFile, config: ModelConfig): void {
   if (!is("llama.attention.value_length", config.headWidth))
     refuse("llama.attention.value_length", `${config.headWidth}, the key's width`);
   if (!is("llama.rope.scaling.type", "none")) refuse("llama.rope.scaling.type", `"none"`);
+  // A factor without a type scales linearly, as llama.cpp reads it; so does the older key.
+  if (metadata.get("llama.rope.scaling.type") !== "none") {
+    if (!is("llama.rope.scaling.factor", 0, 1)) refuse("llama.rope.scaling.factor", "no scaling of RoPE");
+    if (!is("llama.rope.scale_linear", 0, 1)) refuse("llama.rope.scale_linear", "no scaling of RoPE");
+  }
   if (!is("llama.expert_count", 0)) refuse("llama.expert_count", "no experts");
 }
 

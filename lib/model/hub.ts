@@ -31,12 +31,16 @@ async function load(name: string, options: LoadOptions = {}): Promise<Model> {
   const file = await readGguf(located.path);
   const config = configFromGguf(file);
   const tokenizer = Tokenizer.fromGguf(file);
-  if (tokenizer.size > config.vocabulary)
-    throw new LensorError(`${file.path}: the tokenizer has more tokens than the model`, {
-      expected: `at most ${config.vocabulary}`,
-      got: String(tokenizer.size),
-      fix: "The file is damaged: fetch it again.",
-    });
+  // Fewer would not do either: the model could draw a token that no text stands for.
+  if (tokenizer.size !== config.vocabulary)
+    throw new LensorError(
+      `${file.path}: the tokenizer has ${tokenizer.size > config.vocabulary ? "more" : "fewer"} tokens than the model`,
+      {
+        expected: String(config.vocabulary),
+        got: String(tokenizer.size),
+        fix: "The file is damaged: fetch it again.",
+      },
+    );
   const tensors = file.tensors.map(specOf);
   const loaded = await native()
     .loadModel(file.path, file.size, specOfModel(config), tensors)
