@@ -66,10 +66,6 @@ void Cache::set_length(int64_t length) {
   relist();
 }
 
-void Cache::expect(int64_t length) {
-  bytes_ = (length + LENSOR_PAGE - 1) / LENSOR_PAGE * heads_.size() * shape_.page_bytes();
-}
-
 void Cache::share(const Cache& other, int64_t length) {
   heads_ = other.heads_;
   set_length(length);

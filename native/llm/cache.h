@@ -31,12 +31,17 @@ public:
   // What the pages occupy, those that forks share included.
   size_t bytes() const { return bytes_.load(); }
 
+  // What that many tokens occupy.
+  size_t bytes_of(int64_t length) const {
+    return (length + LENSOR_PAGE - 1) / LENSOR_PAGE * heads_.size() * shape_.page_bytes();
+  }
+
   // Makes room for tokens [length, to), this cache's own to write. Throws std::bad_alloc and changes nothing
   // then.
   void reserve(int64_t to);
   void set_length(int64_t length); // at most what was reserved; pages past it are let go
   // It is to share that many: what it will occupy is told at once, though its pages come with the queue.
-  void expect(int64_t length);
+  void expect(int64_t length) { bytes_ = bytes_of(length); }
   // The first `length` tokens of another cache of the same shape.
   void share(const Cache& other, int64_t length);
 

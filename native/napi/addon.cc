@@ -57,6 +57,7 @@ NAPI_MODULE_INIT() {
     add(env, exports, "setInterruptFlag", entry<set_interrupt_flag>);
     add_tensors(env, exports);
     add_models(env, exports);
+    add_inspect(env, exports);
   } catch (const std::exception& error) {
     napi_throw_error(env, nullptr, error.what());
   }

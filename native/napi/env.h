@@ -88,6 +88,14 @@ template <typename T> void let_go(node_api_basic_env env, Handle<T>* handle) {
   napi_adjust_external_memory(env, -handle->bytes, &total);
 }
 
+// V8 is told that a handle's object holds as much now.
+template <typename T> void tell(napi_env env, Handle<T>* handle, size_t bytes) {
+  int64_t total;
+  const auto now = static_cast<int64_t>(bytes);
+  check(napi_adjust_external_memory(env, now - handle->bytes, &total));
+  handle->bytes = now;
+}
+
 template <typename T> napi_value wrap(napi_env env, std::shared_ptr<T> value, int64_t bytes) {
   napi_value object;
   check(napi_create_object(env, &object));
@@ -134,5 +142,6 @@ void add(napi_env env, napi_value exports, const char* name, napi_callback funct
 
 void add_tensors(napi_env env, napi_value exports);
 void add_models(napi_env env, napi_value exports);
+void add_inspect(napi_env env, napi_value exports);
 
 } // namespace lensor

@@ -68,7 +68,7 @@ CacheShape shape_of(const Model& model, int32_t dtype) {
   return {model.spec.layers, model.spec.kv_heads, model.spec.head_width, dtype};
 }
 
-// Bytes are not told to V8 when a cache is made, since it holds none: it tells them of itself.
+// V8 is told of a cache's bytes as passes are asked for: what it will hold after them (see Pass).
 napi_value wrap_cache(napi_env env, std::shared_ptr<Cache> cache) {
   return wrap<Cache>(env, std::move(cache), 0);
 }
@@ -93,7 +93,9 @@ napi_value fork_cache(napi_env env, napi_callback_info info) {
     return LENSOR_OK;
   };
   enqueue({"fork", {}, {}, run, nullptr});
-  return wrap_cache(env, to);
+  napi_value result = wrap_cache(env, to);
+  tell(env, handle_of<Cache>(env, result), to->bytes());
+  return result;
 }
 
 napi_value cache_bytes(napi_env env, napi_callback_info info) {
@@ -124,6 +126,11 @@ struct Pass {
       if (id < 0 || id >= model->spec.vocabulary) throw Invalid("an id is no token of the model");
   }
   int64_t count() const { return static_cast<int64_t>(ids.size()); }
+  // Where the cache stands, and how many tokens it will hold.
+  void place(Arguments& a, int64_t from, int64_t to) {
+    at = from;
+    tell(a.env, handle_of<Cache>(a.env, a.at[1]), cache->bytes_of(to));
+  }
   void check_place() const {
     if (cache->length() != at)
       throw std::runtime_error(
@@ -133,18 +140,12 @@ struct Pass {
   }
 };
 
-BufferRef floats(int64_t count) {
-  return std::make_shared<Buffer>(static_cast<size_t>(count) * sizeof(float));
-}
-napi_value handle(napi_env env, const BufferRef& buffer) {
-  return wrap<Buffer>(env, buffer, static_cast<int64_t>(buffer->bytes));
-}
-
 napi_value forward(napi_env env, napi_callback_info info) {
   Arguments a(env, info, 6);
   Pass pass(a);
-  pass.at = a.whole(3, 0, int64_t{1} << 32);
+  const int64_t at = a.whole(3, 0, int64_t{1} << 32);
   const bool fast = a.flag(4), wants = a.flag(5);
+  pass.place(a, at, at + pass.count());
   // Without logits the empty buffer still tells when, and whether, it was done.
   BufferRef out = floats(wants ? pass.count() * pass.model->spec.vocabulary : 0);
   napi_value result = handle(env, out);
@@ -207,7 +208,7 @@ napi_value typed_array(napi_env env, const std::vector<T>& values, napi_typedarr
 napi_value decode(napi_env env, napi_callback_info info) {
   Arguments a(env, info, 7);
   Pass pass(a);
-  pass.at = a.whole(3, 0, int64_t{1} << 32);
+  const int64_t at = a.whole(3, 0, int64_t{1} << 32);
   const bool fast = a.flag(4);
   const napi_value options = a.at[5];
   const auto number = [&](const char* name) { return number_of(env, property(env, options, name)); };
@@ -227,6 +228,7 @@ napi_value decode(napi_env env, napi_callback_info info) {
   if (!(sampler.temperature >= 0) || !(sampler.repetition_penalty > 0))
     throw Invalid("an impossible sampler");
   const int64_t most = a.whole(6, 1, 1 << 20);
+  pass.place(a, at, at + pass.count() + most - 1);
 
   napi_value promise;
   auto settler = make_promise(env, &promise);
@@ -242,63 +244,6 @@ napi_value decode(napi_env env, napi_callback_info info) {
   };
   enqueue({"generate", {}, {}, run, settles(settler, value)});
   return promise;
-}
-
-napi_value lens(napi_env env, napi_callback_info info) {
-  Arguments a(env, info, 4);
-  const auto model = unwrap<Model>(env, a.at[0]);
-  const BufferRef input = unwrap<Buffer>(env, a.at[1]);
-  std::vector<lensor_view> views = read_views(a.doubles(2), {input});
-  const int64_t k = a.whole(3, 1, model->spec.vocabulary);
-  lensor_view stream = views.at(0);
-  if (stream.rank != 2 || stream.dtype != LENSOR_F32 || !is_contiguous(stream) ||
-      stream.shape[1] != model->spec.width)
-    throw Invalid("rows of the model's stream were expected");
-  const int64_t rows = stream.shape[0];
-  BufferRef probabilities = floats(rows * k), ids = std::make_shared<Buffer>(rows * k * sizeof(int64_t));
-  napi_value pair;
-  check(napi_create_array_with_length(env, 2, &pair));
-  check(napi_set_element(env, pair, 0, handle(env, probabilities)));
-  check(napi_set_element(env, pair, 1, handle(env, ids)));
-  const auto run = [=](lensor_context* context) mutable {
-    point_at(stream, *input);
-    return lensor::lens(context, engine().ops(), *model, static_cast<const float*>(stream.data), rows, k,
-                        probabilities->memory.as<float>(), ids->memory.as<int64_t>());
-  };
-  enqueue({"logitLens", {input}, {probabilities, ids}, run, nullptr});
-  return pair;
-}
-
-napi_value attention_map(napi_env env, napi_callback_info info) {
-  Arguments a(env, info, 5);
-  const BufferRef queries = unwrap<Buffer>(env, a.at[0]), keys = unwrap<Buffer>(env, a.at[2]);
-  lensor_view q = read_views(a.doubles(1), {queries}).at(0), k = read_views(a.doubles(3), {keys}).at(0);
-  const bool mass = a.flag(4);
-  for (const lensor_view* v : {&q, &k})
-    if (v->rank != 3 || v->dtype != LENSOR_F32 || !is_contiguous(*v) || v->shape[1] != q.shape[1] ||
-        v->shape[2] != q.shape[2])
-      throw Invalid("queries and keys of one shape were expected");
-  const int64_t heads = q.shape[0], kv_heads = k.shape[0], T = q.shape[1], d = q.shape[2];
-  if (heads < 1 || kv_heads < 1 || heads % kv_heads || T < 1)
-    throw Invalid("heads that share keys evenly were expected");
-  BufferRef out = floats(mass ? heads * T : heads * T * T);
-  napi_value result = handle(env, out);
-  const auto run = [=](lensor_context* context) mutable {
-    point_at(q, *queries), point_at(k, *keys);
-    float* to = out->memory.as<float>();
-    const lensor_attention_map map{static_cast<int32_t>(heads),
-                                   static_cast<int32_t>(kv_heads),
-                                   static_cast<int32_t>(d),
-                                   T,
-                                   static_cast<const float*>(q.data),
-                                   static_cast<const float*>(k.data),
-                                   1.0f / std::sqrt(static_cast<float>(d)),
-                                   mass ? nullptr : to,
-                                   mass ? to : nullptr};
-    return engine().ops()->attention_map(context, &map);
-  };
-  enqueue({mass ? "keyMass" : "attention", {queries, keys}, {out}, run, nullptr});
-  return result;
 }
 
 napi_value read_progress(napi_env env, napi_callback_info) {
@@ -319,9 +264,7 @@ void add_models(napi_env env, napi_value exports) {
   add(env, exports, "trace", entry<trace>);
   add(env, exports, "score", entry<score>);
   add(env, exports, "decode", entry<decode>);
-  add(env, exports, "lens", entry<lens>);
   add(env, exports, "progress", entry<read_progress>);
-  add(env, exports, "attentionMap", entry<attention_map>);
 }
 
 } // namespace lensor

@@ -101,4 +101,11 @@ void point_at(lensor_view& view, const Buffer& buffer) {
   view.data = buffer.memory.as<char>() + reinterpret_cast<uintptr_t>(view.data);
 }
 
+BufferRef floats(int64_t count) {
+  return std::make_shared<Buffer>(static_cast<size_t>(count) * sizeof(float));
+}
+napi_value handle(napi_env env, const BufferRef& buffer) {
+  return wrap<Buffer>(env, buffer, static_cast<int64_t>(buffer->bytes));
+}
+
 } // namespace lensor

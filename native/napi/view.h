@@ -15,4 +15,8 @@ lensor_view contiguous_view(int32_t dtype, const std::vector<int64_t>& shape);
 std::vector<lensor_view> read_views(const std::vector<double>& packed, const std::vector<BufferRef>& buffers);
 void point_at(lensor_view& view, const Buffer& buffer);
 
+// A result to be: that many f32, and what JavaScript holds of it.
+BufferRef floats(int64_t count);
+napi_value handle(napi_env env, const BufferRef& buffer);
+
 } // namespace lensor

@@ -3,6 +3,7 @@
 
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Cache, Model } from "../../../lib/index.ts";
+import { native } from "../../../lib/native.ts";
 import { loadRandom } from "../model/temporary.ts";
 
 let model: Model;
@@ -49,6 +50,19 @@ describe("a cache", () => {
     ]);
     await (await busy).logits.data();
     expect((await fork.append([1])).bytes).toBe(cache.bytes);
+  });
+
+  it("that is forgotten is collected: V8 knows what it holds", { timeout: 60_000 }, async () => {
+    const wide = await loadRandom({ heads: 16, kvHeads: 16, headWidth: 128, context: 1024 });
+    const text = Array.from({ length: 1000 }, (_, i) => i % 256);
+    let most = 0;
+    let made = 0;
+    for (let i = 0; i < 30; i++) {
+      made += (await wide.prefill(text, { compute: "exact" })).bytes;
+      most = Math.max(most, native().memory().live);
+    }
+    expect(made).toBeGreaterThan(1e9);
+    expect(most).toBeLessThan(made / 2);
   });
 
   it("notes more ids than a call has room for arguments", async () => {
