@@ -87,8 +87,10 @@ napi_value fork_cache(napi_env env, napi_callback_info info) {
   auto to = std::make_shared<Cache>(from->shape());
   to->expect(length);
   const auto run = [=](lensor_context*) {
-    if (length > from->length())
+    if (length > from->length()) {
+      to->expect(0);
       throw std::runtime_error("the cache is shorter than that: an earlier step failed");
+    }
     to->share(*from, length);
     return LENSOR_OK;
   };
