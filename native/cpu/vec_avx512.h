@@ -1,0 +1,80 @@
+// Sixteen lanes as one zmm: AVX-512 F, BW, VL, DQ and VNNI. Included by vec.h alone.
+#pragma once
+
+namespace lensor::LENSOR_ISA {
+
+struct f32v {
+  __m512 v;
+};
+struct i32v {
+  __m512i v;
+};
+LENSOR_INLINE f32v load(const float* p) { return {_mm512_loadu_ps(p)}; }
+LENSOR_INLINE void store(float* p, f32v a) { _mm512_storeu_ps(p, a.v); }
+LENSOR_INLINE f32v set1(float x) { return {_mm512_set1_ps(x)}; }
+LENSOR_INLINE f32v zero() { return {_mm512_setzero_ps()}; }
+LENSOR_INLINE f32v add(f32v a, f32v b) { return {_mm512_add_ps(a.v, b.v)}; }
+LENSOR_INLINE f32v sub(f32v a, f32v b) { return {_mm512_sub_ps(a.v, b.v)}; }
+LENSOR_INLINE f32v mul(f32v a, f32v b) { return {_mm512_mul_ps(a.v, b.v)}; }
+LENSOR_INLINE f32v div(f32v a, f32v b) { return {_mm512_div_ps(a.v, b.v)}; }
+LENSOR_INLINE f32v vmax(f32v a, f32v b) { return {_mm512_max_ps(a.v, b.v)}; }
+LENSOR_INLINE f32v vmin(f32v a, f32v b) { return {_mm512_min_ps(a.v, b.v)}; }
+LENSOR_INLINE f32v fma(f32v a, f32v b, f32v c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+LENSOR_INLINE f32v nearest(f32v a) {
+  return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
+}
+LENSOR_INLINE f32v load_f16(const uint16_t* p) {
+  return {_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i*)p))};
+}
+LENSOR_INLINE void store_f16(uint16_t* p, f32v a) {
+  _mm256_storeu_si256((__m256i*)p, _mm512_cvtps_ph(a.v, _MM_FROUND_TO_NEAREST_INT));
+}
+LENSOR_INLINE f32v load_bf16(const uint16_t* p) {
+  return {_mm512_castsi512_ps(
+      _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i*)p)), 16))};
+}
+LENSOR_INLINE i32v loadi(const void* p) { return {_mm512_loadu_si512(p)}; }
+LENSOR_INLINE void storei(void* p, i32v a) { _mm512_storeu_si512(p, a.v); }
+LENSOR_INLINE i32v set1i(int32_t x) { return {_mm512_set1_epi32(x)}; }
+LENSOR_INLINE i32v zeroi() { return {_mm512_setzero_si512()}; }
+LENSOR_INLINE i32v addi(i32v a, i32v b) { return {_mm512_add_epi32(a.v, b.v)}; }
+LENSOR_INLINE i32v subi(i32v a, i32v b) { return {_mm512_sub_epi32(a.v, b.v)}; }
+LENSOR_INLINE i32v andi(i32v a, i32v b) { return {_mm512_and_si512(a.v, b.v)}; }
+LENSOR_INLINE i32v xori(i32v a, i32v b) { return {_mm512_xor_si512(a.v, b.v)}; }
+template <int n> LENSOR_INLINE i32v shr(i32v a) { return {_mm512_srli_epi32(a.v, n)}; }
+LENSOR_INLINE f32v to_f32(i32v a) { return {_mm512_cvtepi32_ps(a.v)}; }
+LENSOR_INLINE i32v to_i32(f32v a) { return {_mm512_cvtps_epi32(a.v)}; }
+LENSOR_INLINE f32v pow2(i32v e) {
+  return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(e.v, _mm512_set1_epi32(127)), 23))};
+}
+// The three sets multiply small integers in ways of their own; the sums are the same (see "Products of small
+// integers").
+LENSOR_INLINE i32v dot4(i32v acc, i32v w, i32v x) { return {_mm512_dpbusd_epi32(acc.v, w.v, x.v)}; }
+LENSOR_INLINE i32v sum4(i32v acc) { return acc; }
+LENSOR_INLINE i32v even16(i32v w) { return {_mm512_srai_epi16(_mm512_slli_epi16(w.v, 8), 8)}; }
+LENSOR_INLINE i32v odd16(i32v w) { return {_mm512_srai_epi16(w.v, 8)}; }
+LENSOR_INLINE i32v dot16(i32v acc, i32v w, i32v x) { return {_mm512_dpwssd_epi32(acc.v, w.v, x.v)}; }
+LENSOR_INLINE float lane_sum(f32v a) {
+  __m256 h = _mm256_add_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));
+  __m128 q = _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
+  q = _mm_add_ps(q, _mm_movehl_ps(q, q));
+  return _mm_cvtss_f32(_mm_add_ss(q, _mm_shuffle_ps(q, q, 1)));
+}
+LENSOR_INLINE float lane_max(f32v a) { return _mm512_reduce_max_ps(a.v); }
+LENSOR_INLINE f32v vsqrt(f32v a) { return {_mm512_sqrt_ps(a.v)}; }
+LENSOR_INLINE i32v bits(f32v a) { return {_mm512_castps_si512(a.v)}; }
+LENSOR_INLINE f32v from_bits(i32v a) { return {_mm512_castsi512_ps(a.v)}; }
+// a > b ? yes : no, and a is NaN ? yes : no, lane by lane.
+LENSOR_INLINE f32v where_gt(f32v a, f32v b, f32v yes, f32v no) {
+  return {_mm512_mask_mov_ps(no.v, _mm512_cmp_ps_mask(a.v, b.v, _CMP_GT_OQ), yes.v)};
+}
+LENSOR_INLINE f32v where_nan(f32v a, f32v yes, f32v no) {
+  return {_mm512_mask_mov_ps(no.v, _mm512_cmp_ps_mask(a.v, a.v, _CMP_UNORD_Q), yes.v)};
+}
+// The low halves of 16 lanes.
+LENSOR_INLINE void store_low(uint16_t* p, i32v a) {
+  _mm256_storeu_si256((__m256i*)p, _mm512_cvtepi32_epi16(a.v));
+}
+LENSOR_INLINE void prefetch(const void* p) { _mm_prefetch((const char*)p, _MM_HINT_T0); }
+
+} // namespace lensor::LENSOR_ISA
