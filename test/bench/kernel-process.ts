@@ -5,7 +5,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHmac, randomUUID } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -21,30 +20,21 @@ export interface Figures {
   pss: number;
 }
 
-/** Ports that were free a moment ago, as jupyter_client picks them. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
-  await Promise.all(servers.map((s) => new Promise((resolve) => s.once("listening", resolve))));
-  const ports = servers.map((s) => (s.address() as { port: number }).port);
-  await Promise.all(servers.map((s) => new Promise((resolve) => s.close(resolve))));
-  return ports;
-}
-
 /** @param rest Seconds of idleness before memory is read. */
 export async function measureKernel(rest = 2): Promise<Figures> {
   if (process.platform !== "linux") throw new Error("The kernel's memory is read from /proc: Linux only.");
   const folder = mkdtempSync(join(tmpdir(), "lensor-bench-"));
-  const [shell, iopub, stdin, control, heartbeat] = await freePorts(5);
   const key = randomUUID();
   const file = join(folder, "connection.json");
   const connection = {
-    transport: "tcp",
-    ip: "127.0.0.1",
-    shell_port: shell,
-    iopub_port: iopub,
-    stdin_port: stdin,
-    control_port: control,
-    hb_port: heartbeat,
+    // Local socket files: a port that was free a moment ago may be somebody else's by now.
+    transport: "ipc",
+    ip: join(folder, "socket"),
+    shell_port: 1,
+    iopub_port: 2,
+    stdin_port: 3,
+    control_port: 4,
+    hb_port: 5,
     signature_scheme: "hmac-sha256",
     key,
   };
@@ -55,21 +45,21 @@ export async function measureKernel(rest = 2): Promise<Figures> {
     cwd: folder,
   });
   const sockets: Dealer[] = [];
-  const open = (port: number | undefined): Dealer => {
+  const open = (port: number): Dealer => {
     const socket = new Dealer({ linger: 0, reconnectInterval: 5, receiveTimeout: 30_000 });
-    socket.connect(`tcp://127.0.0.1:${port}`);
+    socket.connect(`ipc://${connection.ip}-${port}`);
     sockets.push(socket);
     return socket;
   };
   try {
-    const requests = open(shell);
+    const requests = open(connection.shell_port);
     await request(requests, key, "kernel_info_request", {});
     const info = performance.now() - start;
     await request(requests, key, "execute_request", { code: "1 + 1", silent: false, store_history: true });
     const cell = performance.now() - start;
     await sleep(rest * 1000);
     const weight = weigh(kernel);
-    await request(open(control), key, "shutdown_request", { restart: false });
+    await request(open(connection.control_port), key, "shutdown_request", { restart: false });
     return { info, cell, ...weight };
   } finally {
     for (const socket of sockets) socket.close();

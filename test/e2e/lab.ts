@@ -9,7 +9,7 @@ import { type Browser, chromium, type Page } from "playwright-core";
 import { findChromium } from "../../kernel/cli/setup/chromium.mjs";
 import { jupyterArguments, jupyterEnvironment } from "../../kernel/cli/setup/jupyter.mjs";
 import { paths, root } from "../../kernel/cli/setup/paths.mjs";
-import { freePort } from "../kernel/jupyter.ts";
+import { serverUrl } from "../kernel/jupyter.ts";
 
 export const output = join(root, "test/output");
 export const browserPath: string | undefined = process.env.LENSOR_CHROMIUM || findChromium();
@@ -31,13 +31,10 @@ export async function openLab(notebook: string): Promise<Lab> {
   mkdirSync(work);
   mkdirSync(output, { recursive: true });
   copyFileSync(notebook, join(work, basename(notebook)));
-  const port = await freePort();
   const server = spawn(
     paths.python,
     [
       ...jupyterArguments({ folder: work, browser: false }),
-      `--ServerApp.port=${port}`,
-      "--ServerApp.port_retries=0",
       // Gives the page `jupyterapp`, whose commands the tests call.
       "--LabApp.expose_app_in_browser=True",
       "--IdentityProvider.token=e2e",
@@ -56,10 +53,7 @@ export async function openLab(notebook: string): Promise<Lab> {
     rmSync(folder, { recursive: true, force: true });
   };
   try {
-    for (const end = Date.now() + 40_000; ; await new Promise((resolve) => setTimeout(resolve, 100))) {
-      if ((await fetch(`http://127.0.0.1:${port}/api?token=e2e`).catch(() => undefined))?.ok) break;
-      if (server.exitCode !== null || Date.now() > end) throw new Error(`JupyterLab did not start:\n${log}`);
-    }
+    const url = await serverUrl(server, join(folder, "state/runtime"), "e2e", () => log);
     browser = await chromium.launch({ executablePath: browserPath!, args: flags });
     const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
     const foreign: string[] = [];
@@ -67,7 +61,7 @@ export async function openLab(notebook: string): Promise<Lab> {
       const { protocol, hostname } = new URL(request.url());
       if (/^(https?|wss?):$/.test(protocol) && hostname !== "127.0.0.1") foreign.push(request.url());
     });
-    await page.goto(`http://127.0.0.1:${port}/lab/tree/${encodeURIComponent(basename(notebook))}?token=e2e`);
+    await page.goto(`${url}lab/tree/${encodeURIComponent(basename(notebook))}?token=e2e`);
     await page.waitForSelector(".jp-Notebook .jp-CodeCell", { timeout: 60_000 });
     return { page, foreign, stop };
   } catch (error) {

@@ -1,8 +1,7 @@
 // A Jupyter of the test's own: the project's virtual environment with this checkout's kernel as its only kernelspec.
 
-import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { installKernelspec } from "../../kernel/cli/install.ts";
@@ -38,14 +37,12 @@ export interface Server {
 
 export async function startServer(): Promise<Server> {
   const { folder, env, remove } = jupyterFolder();
-  const port = await freePort();
   const token = "test-token";
   const args = [
     "-m",
     "jupyter_server",
     "--no-browser",
     "--allow-root",
-    `--port=${port}`,
     `--ServerApp.root_dir=${folder}`,
     `--IdentityProvider.token=${token}`,
   ];
@@ -54,13 +51,7 @@ export async function startServer(): Promise<Server> {
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     log += text;
   });
-  const url = `http://127.0.0.1:${port}/`;
-  for (const end = Date.now() + 30_000; ; await new Promise((resolve) => setTimeout(resolve, 100))) {
-    const answer = await fetch(`${url}api/status?token=${token}`).catch(() => undefined);
-    if (answer?.ok) break;
-    if (child.exitCode !== null || Date.now() > end)
-      throw new Error(`The Jupyter server did not start:\n${log}`);
-  }
+  const url = await serverUrl(child, join(folder, "runtime"), token, () => log);
   return {
     url,
     token,
@@ -74,10 +65,27 @@ export async function startServer(): Promise<Server> {
   };
 }
 
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+/** Where a server that takes the first port it finds free has come to listen, once it answers. */
+export async function serverUrl(
+  server: ChildProcess,
+  runtime: string,
+  token: string,
+  log: () => string,
+): Promise<string> {
+  const file = join(runtime, `jpserver-${server.pid}.json`);
+  for (const end = Date.now() + 40_000; ; await new Promise((resolve) => setTimeout(resolve, 100))) {
+    const url = existsSync(file) && listeningAt(readFileSync(file, "utf8"));
+    if (url && (await fetch(`${url}api?token=${token}`).catch(() => undefined))?.ok) return url;
+    if (server.exitCode !== null || Date.now() > end)
+      throw new Error(`The Jupyter server did not start:\n${log()}`);
+  }
+}
+
+/** Nothing while the file is still being written. */
+function listeningAt(text: string): string | undefined {
+  try {
+    return `http://127.0.0.1:${(JSON.parse(text) as { port: number }).port}/`;
+  } catch {
+    return undefined;
+  }
 }

@@ -1,6 +1,8 @@
 // A whole kernel over real sockets, with a session of the test's own: order, status, aborts, comms, input, shutdown.
 
-import { createServer } from "node:net";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { Dealer, Request, Subscriber } from "zeromq";
 import { CHANNELS, parseConnection } from "../../../kernel/protocol/connection.ts";
@@ -56,21 +58,16 @@ const wire = new Wire("key");
 let sockets: Sockets;
 let session: ScriptedSession;
 let kernel: Kernel;
+let folder: string;
 let file: Record<string, unknown>;
 let clients: { shell: Dealer; control: Dealer; stdin: Dealer; iopub: Subscriber };
 let published: Message[];
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 beforeEach(async () => {
-  file = { ip: "127.0.0.1", transport: "tcp", key: "key" };
-  for (const channel of CHANNELS) file[`${channel}_port`] = await freePort();
+  // Local socket files: a port that was free a moment ago may be somebody else's by now.
+  folder = mkdtempSync(join(tmpdir(), "lensor-kernel-"));
+  file = { ip: join(folder, "socket"), transport: "ipc", key: "key" };
+  for (const [i, channel] of CHANNELS.entries()) file[`${channel}_port`] = i + 1;
   const connection = parseConnection(file);
   session = new ScriptedSession();
   sockets = await openSockets(connection);
@@ -100,6 +97,7 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const client of Object.values(clients)) client.close();
   await sockets.close();
+  rmSync(folder, { recursive: true, force: true });
 });
 
 async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
