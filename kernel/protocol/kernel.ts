@@ -5,7 +5,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { History } from "./history.ts";
 import { toCodePoints, toUnits } from "./offsets.ts";
-import type { Failure, Frontend, Output, Session } from "./session.ts";
+import type { CommMessage, Failure, Frontend, Output, Session } from "./session.ts";
 import type { RequestChannel, Sockets } from "./sockets.ts";
 import { type Json, type Message, PROTOCOL_VERSION } from "./wire.ts";
 
@@ -25,6 +25,8 @@ export class Kernel {
   readonly #queue: Queued[] = [];
   readonly #questions = new Map<string, (text: string) => void>();
   #running: Queued | undefined;
+  /** What came last: the parent of messages that no single request has caused. */
+  #latest: Message | undefined;
   #count = 0;
   #ended!: (restart: boolean) => void;
   /** Resolves when a shutdown was asked for and answered. */
@@ -36,6 +38,10 @@ export class Kernel {
     this.ended = new Promise((resolve) => {
       this.#ended = resolve;
     });
+    session.comms.send = ({ type, id, target, data, metadata, buffers }) => {
+      const content = { comm_id: id, data, ...(type === "open" ? { target_name: target } : {}) };
+      sockets.publish(this.#running?.message ?? this.#latest, `comm_${type}`, content, metadata, buffers);
+    };
     sockets.listen("shell", (message) => this.#receive("shell", message));
     sockets.listen("control", (message) => this.#receive("control", message));
     sockets.listen("stdin", (message) => this.#answer(message));
@@ -43,6 +49,7 @@ export class Kernel {
   }
 
   #receive(channel: RequestChannel, message: Message): void {
+    this.#latest = message;
     if (message.header.msg_type === "execute_request") {
       this.#queue.push({ channel, message });
       void this.#work();
@@ -55,7 +62,8 @@ export class Kernel {
     const respond = responses[type];
     this.#status("busy", message);
     try {
-      if (type.startsWith("comm_") && type !== "comm_info_request") this.#refuseComm(message);
+      const comm = commMessage(message);
+      if (comm) this.#session.comms.receive(comm);
       else if (type === "shutdown_request") return await this.#shutdown(channel, message);
       else if (type === "interrupt_request") {
         this.#session.interrupt();
@@ -191,13 +199,6 @@ export class Kernel {
     this.#questions.delete(session);
   }
 
-  /** No comm targets are registered: an opened comm is closed at once, so that the front end knows. */
-  #refuseComm(message: Message): void {
-    if (message.header.msg_type === "comm_close") return;
-    const { comm_id } = message.content;
-    this.#sockets.publish(message, "comm_close", { comm_id, data: {} });
-  }
-
   async #shutdown(channel: RequestChannel, message: Message): Promise<void> {
     const restart = message.content.restart === true;
     const content = { status: "ok", restart };
@@ -216,6 +217,24 @@ export class Kernel {
 
 function strings(value: unknown): string[] | undefined {
   return Array.isArray(value) && value.every((item) => typeof item === "string") ? value : undefined;
+}
+
+const COMM_TYPES = { comm_open: "open", comm_msg: "msg", comm_close: "close" } as const;
+
+/** What a message says of a comm; undefined where it is none, or says nothing that can be read. */
+function commMessage({ header, content, metadata, buffers }: Message): CommMessage | undefined {
+  const type = COMM_TYPES[header.msg_type as keyof typeof COMM_TYPES];
+  const { comm_id: id, target_name: target, data } = content;
+  if (!type || typeof id !== "string" || (type === "open" && typeof target !== "string")) return undefined;
+  const record = typeof data === "object" && data !== null && !Array.isArray(data) ? (data as Json) : {};
+  return {
+    type,
+    id,
+    ...(type === "open" ? { target: target as string } : {}),
+    data: record,
+    metadata,
+    buffers,
+  };
 }
 
 type Response = (content: Json, session: Session, history: History) => Json | Promise<Json>;
@@ -256,5 +275,7 @@ const responses: Readonly<Record<string, Response>> = {
       history: content.output === true ? entries.map(([s, n, code]) => [s, n, [code, null]]) : entries,
     };
   },
-  comm_info_request: () => ({ comms: {} }),
+  comm_info_request: ({ target_name }, { comms }) => ({
+    comms: comms.info(typeof target_name === "string" ? target_name : undefined),
+  }),
 };

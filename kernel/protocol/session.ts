@@ -34,6 +34,25 @@ export interface Frontend {
   input(prompt: string, password: boolean): Promise<string>;
 }
 
+/** An open, a message or a close of a comm, in either direction. */
+export interface CommMessage {
+  readonly type: "open" | "msg" | "close";
+  readonly id: string;
+  /** Of an open: what the comm is for. */
+  readonly target?: string;
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly buffers: readonly Buffer[];
+}
+
+/** The comms of a session. They work while a cell computes. */
+export interface CommPort {
+  receive(message: CommMessage): void;
+  /** Where messages to the front ends go; the kernel sets it. */
+  send: (message: CommMessage) => void;
+  info(target?: string): Record<string, { target_name: string }>;
+}
+
 export interface LanguageInfo {
   readonly implementation: string;
   readonly implementationVersion: string;
@@ -44,6 +63,7 @@ export interface LanguageInfo {
 
 export interface Session {
   readonly info: LanguageInfo;
+  readonly comms: CommPort;
   /** Runs code; requests are handed over one at a time. Resolves when it has ended, however it ended. */
   execute(request: ExecuteRequest, frontend: Frontend): Promise<Failure | undefined>;
   complete(

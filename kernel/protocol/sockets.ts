@@ -12,7 +12,13 @@ export interface Sockets {
   listen(channel: RequestChannel, receive: (message: Message) => void): void;
   /** Sends to the one who asked; returns the header, to match an answer by. */
   reply(channel: RequestChannel, to: Message, type: string, content: Json, metadata?: Json): Header;
-  publish(parent: Message | undefined, type: string, content: Json, metadata?: Json): void;
+  publish(
+    parent: Message | undefined,
+    type: string,
+    content: Json,
+    metadata?: Json,
+    buffers?: readonly Buffer[],
+  ): void;
   /** Sends what is queued, then closes. */
   close(): Promise<void>;
 }
@@ -62,8 +68,12 @@ export async function openSockets(connection: Connection): Promise<Sockets> {
       senders.get(routers[channel])!.send(wire.encode(reply));
       return reply.header;
     },
-    publish(parent, type, content, metadata = {}) {
-      const published = { ...message(parent, type, content, metadata), identities: [Buffer.from(type)] };
+    publish(parent, type, content, metadata = {}, buffers = []) {
+      const published = {
+        ...message(parent, type, content, metadata),
+        identities: [Buffer.from(type)],
+        buffers,
+      };
       senders.get(iopub)!.send(wire.encode(published));
     },
     async close() {

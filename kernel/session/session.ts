@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { LanguageInfo, Session } from "../protocol/session.ts";
+import { Comms } from "./comms.ts";
 import { type SessionOptions, SessionProcess } from "./process.ts";
 import { packageRoot } from "./root.ts";
 
@@ -19,6 +20,7 @@ export function openSession(options: SessionOptions = {}): Session & { readonly 
   return {
     process: child,
     info: languageInfo(),
+    comms: new Comms(),
     execute: (request, frontend) => child.execute(request, frontend),
     async complete(code, cursor) {
       const answer = (await child.ask("complete", code, cursor, PATIENCE_MS)) as Completion | undefined;

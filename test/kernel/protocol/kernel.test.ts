@@ -10,10 +10,12 @@ import { Kernel } from "../../../kernel/protocol/kernel.ts";
 import type { ExecuteRequest, Failure, Frontend, Session } from "../../../kernel/protocol/session.ts";
 import { openSockets, type Sockets } from "../../../kernel/protocol/sockets.ts";
 import { type Json, type Message, Wire } from "../../../kernel/protocol/wire.ts";
+import { Comms } from "../../../kernel/session/comms.ts";
 
 /** A session that is told what to do by its code: `fail`, `ask`, `show`, `wait` until released. */
 class ScriptedSession implements Session {
   readonly info = { implementation: "t", implementationVersion: "0", banner: "b", language: { name: "t" } };
+  readonly comms = new Comms();
   readonly requests: ExecuteRequest[] = [];
   interrupts = 0;
   closed = false;
