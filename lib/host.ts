@@ -1,6 +1,7 @@
 // The part of the kernel's session that the library uses, found at run time: the kernel imports no library and the library
 // no kernel. In plain Node there is none, and nothing here depends on one.
 
+import type { InputDefinition, InputHandle } from "./input/definition.ts";
 import type { MimeBundle } from "./plot/figure.ts";
 
 export interface Host {
@@ -12,6 +13,8 @@ export interface Host {
   onCellEnd(drain: () => Promise<void>): void;
   /** Of the cell whose code is running: aborted when it is interrupted or run again. */
   signal?(): AbortSignal;
+  /** Opens an input's widget, or takes up the one that the cell's last run made of the same definition. */
+  input?(definition: InputDefinition, owner: object): InputHandle;
 }
 
 export function currentHost(): Host | undefined {

@@ -31,6 +31,12 @@ export function syntaxErrors(source: string): CellSyntaxError[] {
   return parseSync("cell.ts", source, { lang: "ts", sourceType: "module" }).errors.map(toError);
 }
 
+/** The comments of a TypeScript text, without their marks. */
+export function commentsOf(source: string): string[] {
+  const { comments } = parseSync("cell.ts", source, { lang: "ts", sourceType: "module" });
+  return comments.map(({ value }) => value);
+}
+
 /**
  * Strips types and lowers what Node 20 lacks: `using`, accessors, decorators, enums, namespaces.
  * @param keepImports Whether imports that no value mentions stay: a later cell may use them, a file's own text may not.

@@ -31,6 +31,8 @@ export interface Reference {
 export interface Scopes {
   readonly definitions: readonly Definition[];
   readonly free: readonly Reference[];
+  /** Uses of the cell's own top-level names, wherever in it they stand. */
+  readonly own: readonly Identifier[];
   /** Names imported by this cell that its own code reads. */
   readonly used: ReadonlySet<string>;
 }
@@ -46,6 +48,7 @@ export function analyse(program: Node): Scopes {
   const definitions = topLevel(body);
   const root: Scope = { names: new Set(definitions.map((d) => d.name)), parent: undefined };
   const free: Reference[] = [];
+  const own: Identifier[] = [];
   const used = new Set<string>();
 
   const refer = (
@@ -56,7 +59,10 @@ export function analyse(program: Node): Scopes {
   ): undefined => {
     for (let s: Scope | undefined = scope; s; s = s.parent)
       if (s.names.has(node.name)) {
-        if (s === root) used.add(node.name);
+        if (s === root) {
+          used.add(node.name);
+          own.push(node);
+        }
         return;
       }
     free.push({ node, position, assigned });
@@ -213,7 +219,7 @@ export function analyse(program: Node): Scopes {
   };
 
   each(body, root);
-  return { definitions, free, used };
+  return { definitions, free, own, used };
 }
 
 /** What the top level of a cell defines, `var` inside blocks included, in order of first appearance. */

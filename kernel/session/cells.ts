@@ -11,6 +11,7 @@ import { failureOf, placeOfValue, refusedAt, rememberCell, syntaxFailure } from 
 import { beginRun, dropStale, endRun, isPending } from "./flag.ts";
 import { helpers } from "./helpers.ts";
 import { drainCell } from "./host.ts";
+import { inputs } from "./inputs.ts";
 import { type Command, emit, type Failure } from "./link.ts";
 import type { Modules } from "./modules.ts";
 import { type Binding, isUnnamed, Namespace } from "./namespace.ts";
@@ -32,6 +33,7 @@ export class Cells {
 
   constructor(modules: Modules) {
     this.#modules = modules;
+    inputs.bindings = (cell) => this.namespace.of(cell);
   }
 
   interrupt(id: number): void {
@@ -43,6 +45,7 @@ export class Cells {
   async run(command: RunCommand): Promise<void> {
     const failure = await this.#attempt(command);
     endRun(flag, command.run);
+    inputs.endRun(command.cell, command.run, !failure);
     this.#current = undefined;
     flush();
     emit(failure ? { event: "done", run: command.run, failure } : { event: "done", run: command.run });
@@ -157,6 +160,7 @@ export class Cells {
     this.#runs.get(cell)?.invalidate();
     this.#runs.delete(cell);
     this.#prepared.delete(cell);
+    inputs.remove(cell);
     this.namespace.remove(cell);
   }
 

@@ -7,6 +7,7 @@ import { Worker } from "node:worker_threads";
 import { hideBookkeeping } from "./bookkeeping.ts";
 import { failureOf, mapStacks } from "./errors.ts";
 import { answerInput, installGlobals } from "./host.ts";
+import { inputs } from "./inputs.ts";
 import { COMMANDS, type Command, emit, lines } from "./link.ts";
 import { Modules } from "./modules.ts";
 import { currentRun, flag, Interrupt, trackIntervals } from "./run.ts";
@@ -48,6 +49,7 @@ worker.on("message", async (run: number) => (await cells).interrupt(run));
 
 async function answer(command: Exclude<Command, { op: "run" }>): Promise<void> {
   if (command.op === "input") return answerInput(command);
+  if (command.op === "widget") return inputs.take(command);
   const [{ namespace }, language] = await Promise.all([cells, import("./names.ts")]);
   const body = language[command.op](namespace, modules, command.code, command.cursor);
   emit({ event: "reply", id: command.id, body });

@@ -2,7 +2,9 @@
 // Relies on the run whose code is calling. The kernel imports no library: libraries look here, and find nothing in plain Node.
 
 import { randomUUID } from "node:crypto";
+import type { Definition } from "./accept.ts";
 import { bundleOf, canDisplay, checkBundle } from "./display.ts";
+import { type InputHandle, inputs as widgets } from "./inputs.ts";
 import { type Command, emit, type MimeBundle } from "./link.ts";
 import { currentRun, flag } from "./run.ts";
 import { flush } from "./streams.ts";
@@ -18,6 +20,11 @@ export interface Host {
   signal(): AbortSignal;
   /** Registers a function that is awaited at the end of every cell; what it throws is the cell's error. */
   onCellEnd(drain: () => Promise<void>): void;
+  /**
+   * Opens an input, or takes up the one that the cell's last run made of the same definition.
+   * @param owner The object that a cell's names hold.
+   */
+  input(definition: Definition, owner: object): InputHandle;
 }
 
 const drains: (() => Promise<void>)[] = [];
@@ -42,6 +49,7 @@ export const host: Host = {
   onCellEnd(drain) {
     drains.push(drain);
   },
+  input: (definition, owner) => widgets.open(definition, owner),
 };
 
 /** Waits for what this cell still has to show, and for what libraries have to finish or report for it. */

@@ -4,6 +4,7 @@
 
 import { writeSync } from "node:fs";
 import { StringDecoder } from "node:string_decoder";
+import type { WidgetCommand, WidgetEvent } from "./widgets.ts";
 
 export type MimeBundle = Record<string, unknown>;
 
@@ -23,7 +24,8 @@ export type Command =
     }
   | { readonly op: "complete"; readonly id: number; readonly code: string; readonly cursor: number }
   | { readonly op: "inspect"; readonly id: number; readonly code: string; readonly cursor: number }
-  | { readonly op: "input"; readonly id: number; readonly text: string; readonly refused?: string };
+  | { readonly op: "input"; readonly id: number; readonly text: string; readonly refused?: string }
+  | WidgetCommand;
 
 export type Control = { readonly op: "interrupt"; readonly run: number };
 
@@ -52,6 +54,9 @@ export type Event =
   | { readonly event: "done"; readonly run: number; readonly failure?: Failure }
   | { readonly event: "names"; readonly names: readonly NameFacts[] }
   | { readonly event: "reply"; readonly id: number; readonly body: unknown }
+  | WidgetEvent
+  /** An input's value has changed: which cell made it, and which of the cell's names hold it; none where that is not known. */
+  | { readonly event: "changed"; readonly cell: string; readonly names: readonly string[] }
   | { readonly event: "exit"; readonly code: number };
 
 /** What the host remembers of a name, to answer while the child is busy. */

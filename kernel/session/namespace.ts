@@ -46,6 +46,11 @@ export class Namespace {
     this.#cells.set(cell, new Map());
   }
 
+  /** The names that a cell defines. */
+  of(cell: string): Iterable<[string, Binding]> {
+    return this.#cells.get(cell) ?? [];
+  }
+
   define(cell: string, accessors: Accessors): void {
     const bindings = this.#cells.get(cell);
     if (!bindings) return;
@@ -74,6 +79,16 @@ export class Namespace {
     const found = new Map<string, Binding>();
     for (const other of [...below, ...above])
       for (const [name, binding] of this.#cells.get(other) ?? []) found.set(name, binding);
+    return found;
+  }
+
+  /** What some names mean, where it is known which cells define them; a cell that has not run defines none. */
+  pick(meanings: Readonly<Record<string, string>>): Map<string, Binding> {
+    const found = new Map<string, Binding>();
+    for (const [name, cell] of Object.entries(meanings)) {
+      const binding = this.#cells.get(cell)?.get(name);
+      if (binding) found.set(name, binding);
+    }
     return found;
   }
 

@@ -5,6 +5,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import type { ExecuteRequest, Failure, Frontend, Output } from "../protocol/session.ts";
+import { Comms } from "./comms.ts";
 import {
   COMMANDS,
   CONTROLS,
@@ -18,6 +19,7 @@ import {
 } from "./link.ts";
 import { unnamedCell } from "./namespace.ts";
 import { packageRoot } from "./root.ts";
+import { Widgets } from "./widgets.ts";
 
 export interface SessionOptions {
   /** The notebook's folder. */
@@ -25,6 +27,8 @@ export interface SessionOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** How long an interrupted cell may take to stop before its process is ended. */
   readonly graceMs?: number;
+  /** Where inputs meet their front ends. */
+  readonly comms?: Comms;
 }
 
 type Running = {
@@ -41,7 +45,10 @@ const DYING = /^(<--- Last few GCs|FATAL ERROR:|----- Native stack trace)/m;
 export class SessionProcess {
   /** What the child last said of its names, for answers while it is busy. */
   names: readonly NameFacts[] = [];
+  /** An input that a cell made has another value: told with the cell's names that hold it, none where that is not known. */
+  onChanged: (cell: string, names: readonly string[]) => void = () => {};
   readonly #options: SessionOptions;
+  readonly #widgets: Widgets;
   readonly #frontends = new Map<number, Frontend>();
   readonly #replies = new Map<number, (body: unknown) => void>();
   #child: ChildProcess | undefined;
@@ -58,6 +65,7 @@ export class SessionProcess {
 
   constructor(options: SessionOptions = {}) {
     this.#options = options;
+    this.#widgets = new Widgets(options.comms ?? new Comms(), (command) => this.#child && this.#send(command));
     this.#start();
   }
 
@@ -214,6 +222,15 @@ export class SessionProcess {
       case "reply":
         this.#replies.get(event.id)?.(event.body);
         return;
+      case "widget-open":
+      case "widget-value":
+      case "widget-took":
+      case "widget-close":
+        this.#widgets.receive(event);
+        return;
+      case "changed":
+        this.onChanged(event.cell, event.names);
+        return;
       case "exit":
         this.#exitCode = event.code;
         return;
@@ -254,6 +271,7 @@ export class SessionProcess {
     signalGroup(child, "SIGKILL");
     this.#child = undefined;
     this.names = [];
+    this.#widgets.closeAll();
     for (const finish of [...this.#replies.values()]) finish(undefined);
     if (this.#closing) return;
     const message = `The session was lost: ${cause}. Its variables are gone; a fresh session is ready: run the cells again.`;

@@ -15,12 +15,13 @@ type Completion = Awaited<ReturnType<Session["complete"]>>;
 type Inspection = Awaited<ReturnType<Session["inspect"]>>;
 
 export function openSession(options: SessionOptions = {}): Session & { readonly process: SessionProcess } {
-  const child = new SessionProcess(options);
+  const comms = new Comms();
+  const child = new SessionProcess({ ...options, comms });
   const language = async () => (await import("./remembered.ts")).remembered(child.names);
   return {
     process: child,
     info: languageInfo(),
-    comms: new Comms(),
+    comms,
     execute: (request, frontend) => child.execute(request, frontend),
     async complete(code, cursor) {
       const answer = (await child.ask("complete", code, cursor, PATIENCE_MS)) as Completion | undefined;

@@ -1,0 +1,141 @@
+// The dataflow of one notebook: its cells as they are written, what has run, and what follows from both.
+// Relies on being told of every edit, run and moved input. Pure state: runs nothing, sends nothing, has no clock.
+
+import { type CellFacts, factsOf } from "./facts.ts";
+import { buildGraph, type CellText, type Graph, type Node, resourceKey } from "./graph.ts";
+import { History } from "./history.ts";
+import type { View } from "./plan.ts";
+import { type Outcome, type RunRecord, type Status, statusOf } from "./status.ts";
+
+/** What a run needs to know of its cell's free names: the cells that define them. */
+export type Meanings = Readonly<Record<string, string>>;
+
+interface Running {
+  readonly cell: string;
+  readonly run: number;
+  readonly changes: readonly string[];
+}
+
+export class Dataflow {
+  #cells: CellText[] = [];
+  #texts = new Map<string, CellText>();
+  #records = new Map<string, RunRecord>();
+  readonly #history = new History();
+  readonly #seconds = new Map<string, number>();
+  #graph: Graph | undefined;
+  #status: Status | undefined;
+  #running: Running | undefined;
+
+  get graph(): Graph {
+    this.#graph ??= buildGraph(this.#cells, this.#history.changedNames());
+    return this.#graph;
+  }
+
+  get status(): Status {
+    this.#status ??= statusOf(this.graph, this.#records, this.#history);
+    return this.#status;
+  }
+
+  view(pending: ReadonlySet<string> = new Set()): View {
+    const [records, history, seconds] = [this.#records, this.#history, this.#seconds];
+    return { graph: this.graph, status: this.status, records, history, seconds, pending };
+  }
+
+  record(cell: string): RunRecord | undefined {
+    return this.#records.get(cell);
+  }
+
+  seconds(cell: string): number | undefined {
+    return this.#seconds.get(cell);
+  }
+
+  /**
+   * The cells in document order, and the texts that changed; a cell whose text never came is empty.
+   * @returns the cells that are gone.
+   */
+  setDocument(order: readonly string[], sources: Readonly<Record<string, string>>): string[] {
+    const texts = new Map<string, CellText>();
+    for (const id of order) {
+      const known = this.#texts.get(id);
+      const source = Object.hasOwn(sources, id) ? sources[id]! : (known?.source ?? "");
+      texts.set(id, known?.source === source ? known : { id, source, facts: factsOf(source) });
+    }
+    const gone = [...this.#texts.keys()].filter((id) => !texts.has(id));
+    for (const id of gone) this.#forget(id);
+    this.#texts = texts;
+    this.#cells = [...texts.values()];
+    this.#changed();
+    return gone;
+  }
+
+  has(cell: string): boolean {
+    return this.#texts.has(cell);
+  }
+
+  /** A run of a cell begins, with a text that may be newer than the document's. Returns what its free names mean. */
+  begin(cell: string, source: string, run: number, count: number): Meanings {
+    if (this.#texts.get(cell)?.source !== source) this.#edit(cell, source, factsOf(source));
+    const node = this.graph.byId.get(cell)!;
+    const names = new Map<string, string>();
+    const states = new Map<string, number>();
+    for (const [name, resource] of node.names) {
+      names.set(name, resource.key);
+      states.set(resource.key, this.#history.origin(resource.key));
+    }
+    for (const { key } of node.sees) states.set(key, this.#history.state(key));
+    this.#history.begin(cell, node.defines.keys(), run);
+    // Until it has ended it counts as interrupted: nothing rests on a run that may yet fail.
+    this.#records.set(cell, { run, source, count, names, states, outcome: "interrupted" });
+    this.#running = { cell, run, changes: [...node.changes].map(({ key }) => key) };
+    this.#changed();
+    return Object.fromEntries([...node.names].map(([name, { owner }]) => [name, owner.id]));
+  }
+
+  end(outcome: Outcome, seconds: number): void {
+    const running = this.#running;
+    this.#running = undefined;
+    if (!running) return;
+    for (const key of running.changes) this.#history.change(key, running.run);
+    const record = this.#records.get(running.cell);
+    if (record?.run === running.run) this.#records.set(running.cell, { ...record, outcome });
+    if (outcome === "ok" && this.#texts.has(running.cell)) this.#seconds.set(running.cell, seconds);
+    this.#changed();
+  }
+
+  /** An input in a cell has another value; without names, any of the cell's may hold it. Returns its cell. */
+  move(cell: string, names: readonly string[]): Node | undefined {
+    for (const name of names.length ? names : this.#history.names(cell))
+      this.#history.move(resourceKey(cell, name));
+    this.#status = undefined;
+    return this.graph.byId.get(cell);
+  }
+
+  /** All values are gone. Returns the cells that had run, in order: running them brings the values back. */
+  lost(): string[] {
+    const ran = this.#cells.filter(({ id }) => this.#records.has(id)).map(({ id }) => id);
+    for (const id of ran) this.#history.forget(id);
+    this.#records = new Map();
+    this.#running = undefined;
+    this.#changed();
+    return ran;
+  }
+
+  #edit(cell: string, source: string, facts: CellFacts): void {
+    const text = { id: cell, source, facts };
+    if (!this.#texts.has(cell)) this.#cells.push(text);
+    else this.#cells = this.#cells.map((other) => (other.id === cell ? text : other));
+    this.#texts.set(cell, text);
+    this.#changed();
+  }
+
+  #forget(cell: string): void {
+    this.#records.delete(cell);
+    this.#seconds.delete(cell);
+    this.#history.forget(cell);
+  }
+
+  #changed(): void {
+    this.#graph = undefined;
+    this.#status = undefined;
+  }
+}

@@ -1,0 +1,201 @@
+// Cells in document order -> who uses whose names. A name means its nearest definition above; what changes a value in
+// place stands between that definition and the cells below. Pure; never looks at what has been run.
+
+import type { CellFacts } from "./facts.ts";
+
+export interface CellText {
+  readonly id: string;
+  readonly source: string;
+  readonly facts: CellFacts;
+}
+
+/** What one cell holds under one name. */
+export interface Resource {
+  /** Tells it from any other, in this graph and the next. */
+  readonly key: string;
+  readonly name: string;
+  readonly owner: Node;
+  /** Values that this one's may be, or share parts with. */
+  readonly aliases: Set<Resource>;
+  /** What calling it may read and change. */
+  readonly reads: Set<Resource>;
+  readonly writes: Set<Resource>;
+}
+
+/** A cell in its place. */
+export interface Node extends CellText {
+  readonly index: number;
+  readonly defines: ReadonlyMap<string, Resource>;
+  /** The meaning of each free name; names that no cell above defines are left out. */
+  readonly names: ReadonlyMap<string, Resource>;
+  /** Values that running the cell sees, in the state that the cells above have left them. */
+  readonly sees: ReadonlySet<Resource>;
+  /** Values that running the cell changes in place, all of them seen as well. */
+  readonly changes: ReadonlySet<Resource>;
+  /** The cells it rests on directly, and by which names: those that define what it uses, or were the last to change it. */
+  readonly parents: ReadonlyMap<Node, ReadonlySet<string>>;
+  /** Names that only cells further down define. */
+  readonly early: readonly string[];
+}
+
+export interface Graph {
+  readonly nodes: readonly Node[];
+  readonly byId: ReadonlyMap<string, Node>;
+}
+
+export const resourceKey = (cell: string, name: string): string => `${name}\n${cell}`;
+
+/** @param changed Names of values that have been changed in place, though no text may say so any more. */
+export function buildGraph(cells: readonly CellText[], changed: Iterable<string> = []): Graph {
+  const nodes: Placed[] = [];
+  const above = new Map<string, Resource>();
+  const lastChange = new Map<Resource, Node>();
+  const changing = changingNames(cells, changed);
+  for (const [index, cell] of cells.entries()) {
+    const node = place(cell, index, above, lastChange, changing);
+    nodes.push(node);
+    for (const [name, resource] of node.defines) above.set(name, resource);
+    for (const resource of node.changes) lastChange.set(resource, node);
+  }
+  markEarly(nodes);
+  return { nodes, byId: new Map(nodes.map((node) => [node.id, node])) };
+}
+
+/**
+ * Names whose values anything changes in place, and names that may stand for such a value. Notebooks that change nothing in
+ * place need not follow what is shared with what: this is then empty.
+ */
+function changingNames(cells: readonly CellText[], changed: Iterable<string>): Set<string> {
+  const names = new Set(changed);
+  const aliases: [string, ReadonlySet<string>][] = [];
+  for (const { facts } of cells) {
+    for (const name of facts.uses.writes) names.add(name);
+    for (const [name, latent] of facts.latent) {
+      for (const written of latent.writes) names.add(written);
+      if (latent.aliases.size) aliases.push([name, latent.aliases]);
+    }
+  }
+  if (names.size === 0) return names;
+  for (let before = -1; before !== names.size; ) {
+    before = names.size;
+    for (const [name, others] of aliases) if (names.has(name)) for (const other of others) names.add(other);
+  }
+  return names;
+}
+
+interface Placed extends Node {
+  readonly early: string[];
+}
+
+function place(
+  cell: CellText,
+  index: number,
+  above: ReadonlyMap<string, Resource>,
+  lastChange: ReadonlyMap<Resource, Node>,
+  changing: ReadonlySet<string>,
+): Placed {
+  const { facts } = cell;
+  const defines = new Map<string, Resource>();
+  const names = new Map<string, Resource>();
+  const sees = new Set<Resource>();
+  const changes = new Set<Resource>();
+  const parents = new Map<Node, Set<string>>();
+  const node: Placed = { ...cell, index, defines, names, sees, changes, parents, early: [] };
+
+  const own = [...facts.defines, ...[...facts.assigns].filter((name) => above.has(name))];
+  for (const name of own) defines.set(name, emptyResource(node, name));
+  for (const name of facts.free) {
+    const resource = above.get(name);
+    if (resource) names.set(name, resource);
+  }
+  const meaning = (name: string): Resource | undefined => defines.get(name) ?? names.get(name);
+  if (changing.size) attachLatent(facts, meaning);
+
+  const see = (resource: Resource): void => {
+    if (resource.owner !== node) sees.add(resource);
+  };
+  for (const name of facts.assigns) {
+    const start = names.get(name);
+    if (start) see(start);
+  }
+  for (const name of facts.uses.reads) {
+    const resource = meaning(name);
+    if (!resource) continue;
+    see(resource);
+    if (changing.size === 0) continue;
+    const { touched, written } = reach(resource);
+    for (const other of touched) if (changing.has(other.name)) see(other);
+    for (const other of written) if (other.owner !== node) changes.add(other);
+  }
+  for (const name of facts.uses.writes) {
+    const resource = meaning(name) ?? above.get(name);
+    if (!resource) continue;
+    for (const other of sharers(resource)) if (other.owner !== node) changes.add(other);
+  }
+  for (const resource of changes) sees.add(resource);
+
+  const rest = (parent: Node, name: string): void => {
+    const known = parents.get(parent);
+    if (known) known.add(name);
+    else parents.set(parent, new Set([name]));
+  };
+  for (const resource of names.values()) rest(resource.owner, resource.name);
+  for (const resource of sees) {
+    rest(resource.owner, resource.name);
+    const change = lastChange.get(resource);
+    if (change) rest(change, resource.name);
+  }
+  return node;
+}
+
+function emptyResource(owner: Node, name: string): Resource {
+  const key = resourceKey(owner.id, name);
+  return { key, name, owner, aliases: new Set(), reads: new Set(), writes: new Set() };
+}
+
+/** Names that the cell defines or changes come to do, from here on, what the cell's functions in them do. */
+function attachLatent(facts: CellFacts, meaning: (name: string) => Resource | undefined): void {
+  for (const [name, latent] of facts.latent) {
+    const resource = meaning(name);
+    if (!resource) continue;
+    for (const kind of ["aliases", "reads", "writes"] as const)
+      for (const other of latent[kind]) {
+        const meant = meaning(other);
+        if (meant && meant !== resource) resource[kind].add(meant);
+      }
+  }
+}
+
+/** What touching a value may read and change: its own parts, what its functions use, and so on. */
+function reach(from: Resource): { touched: Set<Resource>; written: Set<Resource> } {
+  const touched = new Set<Resource>();
+  const written = new Set<Resource>();
+  const waiting = [from];
+  for (let resource = waiting.pop(); resource; resource = waiting.pop()) {
+    if (touched.has(resource)) continue;
+    touched.add(resource);
+    waiting.push(...resource.aliases, ...resource.reads);
+    for (const target of resource.writes) for (const other of sharers(target)) written.add(other);
+  }
+  return { touched, written };
+}
+
+/** A value and all that may be part of it or contain it. */
+function sharers(from: Resource): Set<Resource> {
+  const found = new Set<Resource>();
+  const waiting = [from];
+  for (let resource = waiting.pop(); resource; resource = waiting.pop()) {
+    if (found.has(resource)) continue;
+    found.add(resource);
+    waiting.push(...resource.aliases);
+  }
+  return found;
+}
+
+function markEarly(nodes: readonly Placed[]): void {
+  const below = new Set<string>();
+  for (const node of nodes.toReversed()) {
+    for (const name of node.facts.free) if (below.has(name) && !node.names.has(name)) node.early.push(name);
+    for (const name of node.facts.defines) below.add(name);
+  }
+}

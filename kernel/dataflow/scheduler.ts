@@ -1,0 +1,146 @@
+// When which cell runs. A person's cells come with the stale cells they rest on; when nothing is left of those, the cells
+// that depend on what has run or moved follow one at a time, by the mode and by what they cost.
+// Relies on the dataflow for what is stale. Pure: says what to run, never runs it.
+
+import type { Mode } from "../labextension/src/messages.ts";
+import type { Dataflow } from "./dataflow.ts";
+import type { Node } from "./graph.ts";
+import { dependents, inOrder, planFor, predicted, secondsOf } from "./plan.ts";
+import type { Outcome } from "./status.ts";
+
+/** Dependents that take longer than this together do not follow by themselves. */
+export const BUDGET_SECONDS = 5;
+/** How often a cell may follow before a person does something: cells that move each other's inputs must come to rest. */
+const MOST_TURNS = 4;
+
+export class Scheduler {
+  readonly flow: Dataflow;
+  mode: Mode = "auto";
+  /** Asked for and not executed yet, in order, each as often as it was asked for. */
+  #asked: string[] = [];
+  /** Executed since dependents were last looked for. */
+  #done = new Set<string>();
+  /** What follows, in no order. */
+  readonly #following = new Set<string>();
+  readonly #turns = new Map<string, number>();
+
+  constructor(flow: Dataflow) {
+    this.flow = flow;
+  }
+
+  /** Cells that a person wants run now. Returns them with those that must run before, in order. */
+  ask(cells: readonly string[]): string[] {
+    this.#turns.clear();
+    const nodes = this.#nodes(cells);
+    const planned = this.mode === "off" ? inOrder(nodes) : this.#withWhatTheyNeed(nodes);
+    const ids = planned.map(({ id }) => id);
+    this.#asked.push(...ids);
+    return ids;
+  }
+
+  /** The cells that are marked: run before in this session, and not what a run from the top would show. */
+  stale(): string[] {
+    const { graph, status } = this.flow;
+    const marked = graph.nodes.filter(({ index }) => {
+      const reason = status.reasons[index];
+      return reason && reason.kind !== "new";
+    });
+    return marked.filter(({ facts }) => !facts.frozen).map(({ id }) => id);
+  }
+
+  /** An input in a cell has been moved. Its dependents follow whatever they cost, in any mode but `off`. */
+  moved(cell: string, names: readonly string[], byPerson: boolean): void {
+    const node = this.flow.move(cell, names);
+    if (!node || this.mode === "off") return;
+    if (byPerson) this.#turns.clear();
+    for (const { id } of dependents(new Set([node]), this.flow.view())) this.#following.add(id);
+  }
+
+  /** A cell has been executed, asked for or not. */
+  executed(cell: string, outcome: Outcome): void {
+    const at = this.#asked.indexOf(cell);
+    if (at >= 0) this.#asked.splice(at, 1);
+    this.#following.delete(cell);
+    this.#done.add(cell);
+    // Whoever stops a cell wants rest, not the next one.
+    if (outcome === "interrupted") this.#dropFollowing();
+  }
+
+  /** Asked cells that will not come: the front end is gone, or they were aborted. */
+  dropAsked(cells?: readonly string[]): void {
+    if (cells) this.#asked = this.#asked.filter((cell) => !cells.includes(cell));
+    else this.#asked = [];
+  }
+
+  dropFollowing(cell: string): void {
+    this.#following.delete(cell);
+  }
+
+  /** The cell to execute next by itself; undefined while asked ones are to come, and when nothing follows. */
+  next(): string | undefined {
+    if (this.#asked.length) return undefined;
+    this.#lookForDependents();
+    const [first] = this.#followers();
+    if (!first) return undefined;
+    const turns = (this.#turns.get(first.id) ?? 0) + 1;
+    this.#turns.set(first.id, turns);
+    if (turns <= MOST_TURNS) return first.id;
+    this.#following.clear();
+    return undefined;
+  }
+
+  /** What is going to run, in order. */
+  plan(): string[] {
+    if (this.#asked.length === 0 && this.#following.size === 0) return [];
+    const asked = new Set(this.#asked);
+    return [...this.#asked, ...this.#followers().flatMap(({ id }) => (asked.has(id) ? [] : [id]))];
+  }
+
+  #withWhatTheyNeed(asked: Set<Node>): Node[] {
+    const view = this.flow.view(new Set(this.#asked));
+    const needed = planFor(asked, view, BUDGET_SECONDS);
+    if (this.mode !== "auto") return needed;
+    // A dependent above the last asked cell runs in its place, or a value made anew would have to be made again for it.
+    const followers = predicted(new Set(needed), view);
+    if (secondsOf(followers, view.seconds) > BUDGET_SECONDS) return needed;
+    const whole = planFor(new Set([...needed, ...followers]), view, BUDGET_SECONDS);
+    const last = Math.max(...[...asked].map(({ index }) => index));
+    return whole.filter(({ index }) => index <= last);
+  }
+
+  #lookForDependents(): void {
+    if (this.#done.size === 0) return;
+    const view = this.flow.view();
+    const found = this.mode === "off" ? [] : dependents(this.#nodes(this.#done), view);
+    this.#done.clear();
+    const cheap = this.mode === "auto" && secondsOf(found, view.seconds) <= BUDGET_SECONDS;
+    for (const { id, facts } of found) if (cheap || facts.auto) this.#following.add(id);
+  }
+
+  #followers(): Node[] {
+    if (this.#following.size === 0) return [];
+    const { reasons } = this.flow.status;
+    const nodes = this.#nodes(this.#following);
+    for (const node of nodes) {
+      if (reasons[node.index]) continue;
+      nodes.delete(node);
+      this.#following.delete(node.id);
+    }
+    return planFor(nodes, this.flow.view(), BUDGET_SECONDS);
+  }
+
+  #dropFollowing(): void {
+    this.#following.clear();
+    this.#done.clear();
+  }
+
+  #nodes(cells: Iterable<string>): Set<Node> {
+    const { byId } = this.flow.graph;
+    const nodes = new Set<Node>();
+    for (const cell of cells) {
+      const node = byId.get(cell);
+      if (node) nodes.add(node);
+    }
+    return nodes;
+  }
+}

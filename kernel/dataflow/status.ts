@@ -1,0 +1,93 @@
+// Which cells show what a run from the top would show, and why the others do not. One pass down the notebook: a cell is
+// fresh when it ran as it is written, on values in the state that the cells above, all fresh, would have left them.
+// Pure; relies on the graph and on the records of past runs.
+
+import type { Graph, Node, Resource } from "./graph.ts";
+import { follow, type History, UNKNOWN } from "./history.ts";
+
+export type Outcome = "ok" | "error" | "interrupted";
+
+/** What is known of a cell's last run. */
+export interface RunRecord {
+  readonly run: number;
+  readonly source: string;
+  /** The count its front end shows, `[3]`. */
+  readonly count: number;
+  /** By free name: the key of what it meant. */
+  readonly names: ReadonlyMap<string, string>;
+  /** By key: the state in which the run found each value. */
+  readonly states: ReadonlyMap<string, number>;
+  readonly outcome: Outcome;
+}
+
+/** Why a cell does not show what a run from the top would show. */
+export type Reason =
+  | { readonly kind: "new" | "edited" | "interrupted" }
+  /** It failed, on the very values it would find again. */
+  | { readonly kind: "failed" }
+  /** A cell that it rests on is not fresh. */
+  | { readonly kind: "waits"; readonly on: Node; readonly name: string }
+  /** The value is in another state than the run found it in: made anew, moved, or changed in place. */
+  | { readonly kind: "changed"; readonly name: string; readonly by: Node }
+  /** The name means another cell's value now, or none. */
+  | { readonly kind: "meaning"; readonly name: string; readonly by: Node | undefined };
+
+export interface Status {
+  /** By place in the notebook; undefined for a fresh cell. */
+  readonly reasons: readonly (Reason | undefined)[];
+  /** By place: the state in which a run from the top would find each value the cell sees. */
+  readonly expected: readonly ReadonlyMap<Resource, number>[];
+}
+
+export function statusOf(graph: Graph, records: ReadonlyMap<string, RunRecord>, history: History): Status {
+  const reasons: (Reason | undefined)[] = [];
+  const expected: Map<Resource, number>[] = [];
+  /** As the cells so far would have left the values, were they run now from the top. */
+  const states = new Map<Resource, number>();
+  const stateOf = (resource: Resource): number => states.get(resource) ?? history.origin(resource.key);
+  for (const node of graph.nodes) {
+    const found = new Map<Resource, number>();
+    for (const resource of node.sees) found.set(resource, stateOf(resource));
+    expected.push(found);
+    const record = records.get(node.id);
+    reasons.push(reasonFor(node, record, found, reasons, history));
+    for (const resource of node.changes)
+      states.set(resource, record ? follow(stateOf(resource), record.run) : UNKNOWN);
+  }
+  return { reasons, expected };
+}
+
+function reasonFor(
+  node: Node,
+  record: RunRecord | undefined,
+  expected: ReadonlyMap<Resource, number>,
+  reasons: readonly (Reason | undefined)[],
+  history: History,
+): Reason | undefined {
+  if (!record) return { kind: "new" };
+  if (record.source !== node.source) return { kind: "edited" };
+  if (record.outcome === "interrupted") return { kind: "interrupted" };
+  for (const name of node.facts.free)
+    if (record.names.get(name) !== node.names.get(name)?.key)
+      return { kind: "meaning", name, by: node.names.get(name)?.owner };
+  for (const [parent, names] of node.parents)
+    if (reasons[parent.index]) return { kind: "waits", on: parent, name: first(names) };
+  for (const [resource, state] of expected) {
+    // What the run reached through others without anything having changed it, is as those others hold it.
+    const seen = record.states.get(resource.key) ?? history.origin(resource.key);
+    if (seen !== state) return { kind: "changed", name: resource.name, by: lastChanger(node, resource) };
+  }
+  // What only its functions use, they hold as the run found it: that value must still be there.
+  for (const resource of node.names.values())
+    if (!expected.has(resource) && record.states.get(resource.key) !== history.origin(resource.key))
+      return { kind: "changed", name: resource.name, by: resource.owner };
+  return record.outcome === "error" ? { kind: "failed" } : undefined;
+}
+
+const first = (names: ReadonlySet<string>): string => [...names][0]!;
+
+/** The cell that was the last to make or change a value, of those above a cell. */
+function lastChanger(node: Node, resource: Resource): Node {
+  const changers = [...node.parents.keys()].filter((p) => p.changes.has(resource));
+  return changers.at(-1) ?? resource.owner;
+}
