@@ -25,6 +25,8 @@ export class Kernel {
   readonly #queue: Queued[] = [];
   readonly #questions = new Map<string, (text: string) => void>();
   #running: Queued | undefined;
+  /** A comm's message while it is being heard: what is said at once is the answer to it, and pages look for their own. */
+  #heard: Message | undefined;
   /** What came last: the parent of messages that no single request has caused. */
   #latest: Message | undefined;
   #count = 0;
@@ -40,7 +42,8 @@ export class Kernel {
     });
     session.comms.send = ({ type, id, target, data, metadata, buffers }) => {
       const content = { comm_id: id, data, ...(type === "open" ? { target_name: target } : {}) };
-      sockets.publish(this.#running?.message ?? this.#latest, `comm_${type}`, content, metadata, buffers);
+      const parent = this.#heard ?? this.#running?.message ?? this.#latest;
+      sockets.publish(parent, `comm_${type}`, content, metadata, buffers);
     };
     sockets.listen("shell", (message) => this.#receive("shell", message));
     sockets.listen("control", (message) => this.#receive("control", message));
@@ -63,7 +66,7 @@ export class Kernel {
     this.#status("busy", message);
     try {
       const comm = commMessage(message);
-      if (comm) this.#session.comms.receive(comm);
+      if (comm) this.#hear(comm, message);
       else if (type === "shutdown_request") return await this.#shutdown(channel, message);
       else if (type === "interrupt_request") {
         this.#session.interrupt();
@@ -81,6 +84,15 @@ export class Kernel {
     this.#status("idle", message);
     // Front ends show the last state they heard: the cell that is still running is the truth.
     if (this.#running) this.#status("busy", this.#running.message);
+  }
+
+  #hear(comm: CommMessage, message: Message): void {
+    this.#heard = message;
+    try {
+      this.#session.comms.receive(comm);
+    } finally {
+      this.#heard = undefined;
+    }
   }
 
   async #work(): Promise<void> {

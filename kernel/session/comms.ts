@@ -45,7 +45,7 @@ export class Comms {
   open(
     target: string,
     handler: CommHandler,
-    { id = randomUUID(), data = {}, metadata = {}, buffers = [] as Buffers } = {},
+    { id = randomUUID() as string, data = {}, metadata = {}, buffers = [] as Buffers } = {},
   ): Comm {
     this.#open.set(id, { target, handler });
     this.send({ type: "open", id, target, data, metadata, buffers });

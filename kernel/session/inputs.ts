@@ -59,7 +59,9 @@ export class Inputs {
   open(definition: Definition, owner: object): InputHandle {
     const text = JSON.stringify(definition);
     if (text.length > MOST_CHARACTERS)
-      throw new RangeError(`The input ${JSON.stringify(definition.label)} is too large: its options have to fit in 4 MB.`);
+      throw new RangeError(
+        `The input ${JSON.stringify(definition.label)} is too large: its options have to fit in 4 MB.`,
+      );
     const input = this.#find(definition, text);
     this.#owners.set(owner, input);
     return { id: input.id, get: () => input.value, set: (value) => this.#set(input, value) };
@@ -69,14 +71,13 @@ export class Inputs {
   take({ id, ...change }: WidgetCommand): void {
     const input = this.#byId.get(id);
     if (!input) return;
-    if (!("value" in change)) return this.#forget(input);
+    if (!("value" in change)) {
+      this.#forget(input);
+      return;
+    }
     const { rule } = input.definition;
     if (keeps(rule, change.value)) this.#change(input, withBytes(change));
-    emit(
-      rule.type === "files"
-        ? { event: "widget-took", id }
-        : { event: "widget-took", id, value: input.value },
-    );
+    emit({ event: "widget-took", id, ...(rule.type === "files" ? {} : { value: input.value }) });
   }
 
   /** A run is over. One that ended well has made what its cell has: other inputs of the cell are closed. */
@@ -122,7 +123,8 @@ export class Inputs {
 
   #set(input: Input, value: unknown): void {
     const { rule, label } = input.definition;
-    if (!keeps(rule, value)) throw new RangeError(`The input ${JSON.stringify(label)} cannot take this value.`);
+    if (!keeps(rule, value))
+      throw new RangeError(`The input ${JSON.stringify(label)} cannot take this value.`);
     if (this.#byId.get(input.id) !== input) input.value = value;
     else if (this.#change(input, value, true)) {
       const wait = input.told + PACE_MS - performance.now();
@@ -133,7 +135,8 @@ export class Inputs {
 
   /** Whether it was another value before. */
   #change(input: Input, value: unknown, later = false): boolean {
-    if (input.definition.rule.type !== "files" && JSON.stringify(input.value) === JSON.stringify(value)) return false;
+    if (input.definition.rule.type !== "files" && JSON.stringify(input.value) === JSON.stringify(value))
+      return false;
     input.value = value;
     if (!later) this.#changed(input);
     return true;
@@ -150,7 +153,8 @@ export class Inputs {
 
   #changed(input: Input): void {
     const names: string[] = [];
-    for (const [name, binding] of this.bindings(input.cell)) if (this.#holds(binding, input)) names.push(name);
+    for (const [name, binding] of this.bindings(input.cell))
+      if (this.#holds(binding, input)) names.push(name);
     emit({ event: "changed", cell: input.cell, names });
   }
 

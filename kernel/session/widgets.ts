@@ -73,15 +73,16 @@ export class Widgets {
   receive(event: WidgetEvent): void {
     switch (event.event) {
       case "widget-open":
-        return this.#open(event.id, event.definition);
+        this.#open(event.id, event.definition);
+        break;
       case "widget-close":
-        return event.ids.forEach((id) => {
-          this.#close(id);
-        });
+        for (const id of event.ids) this.#close(id);
+        break;
       case "widget-value":
-        return this.#set(event.id, event.value);
+        this.#set(event.id, event.value);
+        break;
       case "widget-took":
-        return this.#took(event.id, event.value);
+        this.#took(event.id, event.value);
     }
   }
 
@@ -115,7 +116,7 @@ export class Widgets {
     return reference(this.#model(widget, state).id);
   }
 
-  #model(widget: Widget, state: State, part?: Part, id: string = randomUUID()): Model {
+  #model(widget: Widget, state: State, part?: Part, id = randomUUID() as string): Model {
     const comm = this.#comms.open(
       TARGET,
       {
@@ -140,15 +141,21 @@ export class Widgets {
   }
 
   /** A front end speaks to one of a widget's models. */
-  #heard(widget: Widget, model: Model, part: Part | undefined, data: State, buffers: readonly Buffer[]): void {
+  #heard(
+    widget: Widget,
+    model: Model,
+    part: Part | undefined,
+    data: State,
+    buffers: readonly Buffer[],
+  ): void {
     const { method, content } = data;
     const clicks = widget.definition.rule.type === "clicks";
-    if (method === "update" && part) return this.#update(widget, model, part, data, buffers);
-    if (method === "custom" && clicks && isRecord(content) && content.event === "click") {
+    if (method === "update" && part) this.#update(widget, model, part, data, buffers);
+    else if (method !== "custom") sendState(model, part);
+    else if (clicks && isRecord(content) && content.event === "click") {
       widget.value = (widget.value as number) + 1;
-      return this.#deliver(widget, { value: widget.value });
+      this.#deliver(widget, { value: widget.value });
     }
-    if (method !== "custom") sendState(model, part);
   }
 
   #update(widget: Widget, model: Model, part: Part, data: State, buffers: readonly Buffer[]): void {
@@ -184,8 +191,7 @@ export class Widgets {
     for (const model of widget.models) {
       if (!Object.hasOwn(model.state, key)) continue;
       model.state = { ...model.state, [key]: value };
-      if (model !== from)
-        model.comm.send({ method: "update", state: { [key]: value }, buffer_paths: [] });
+      if (model !== from) model.comm.send({ method: "update", state: { [key]: value }, buffer_paths: [] });
     }
   }
 
@@ -212,7 +218,8 @@ export class Widgets {
     widget.waiting = undefined;
     if (waiting) this.#deliver(widget, waiting);
     // Code and page have set it at the same time: the child's order of the two is the true one.
-    else if (value !== undefined && JSON.stringify(value) !== JSON.stringify(widget.value)) this.#set(id, value);
+    else if (value !== undefined && JSON.stringify(value) !== JSON.stringify(widget.value))
+      this.#set(id, value);
   }
 
   /** Every model, for a page that has just been opened. */

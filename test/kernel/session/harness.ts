@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ExecuteRequest, Failure, Output } from "../../../kernel/protocol/session.ts";
-import { SessionProcess } from "../../../kernel/session/process.ts";
+import { type SessionOptions, SessionProcess } from "../../../kernel/session/process.ts";
 
 export interface Ran {
   readonly outputs: readonly Output[];
@@ -21,7 +21,7 @@ export class Harness {
   answer = "typed";
   #count = 0;
 
-  constructor(options: { graceMs?: number; env?: NodeJS.ProcessEnv } = {}) {
+  constructor(options: Omit<SessionOptions, "cwd"> = {}) {
     this.process = new SessionProcess({ cwd: this.folder, graceMs: 1500, ...options });
   }
 
