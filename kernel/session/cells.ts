@@ -2,6 +2,7 @@
 // Relies on compile/ for the code and on the run for interrupts. Never lets one cell's failure touch another's names.
 
 import { setTimeout as pause } from "node:timers/promises";
+import { isNativeError } from "node:util/types";
 import vm from "node:vm";
 import { compileCell } from "../compile/cell.ts";
 import { CellSyntaxError } from "../compile/parse.ts";
@@ -12,6 +13,7 @@ import { beginRun, dropStale, endRun, isPending } from "./flag.ts";
 import { helpers } from "./helpers.ts";
 import { drainCell } from "./host.ts";
 import { inputs } from "./inputs.ts";
+import { first } from "./intrinsics.ts";
 import { type Command, emit, type Failure } from "./link.ts";
 import type { Modules } from "./modules.ts";
 import { type Binding, isUnnamed, Namespace } from "./namespace.ts";
@@ -66,16 +68,14 @@ export class Cells {
     this.#current = run;
     if (beginRun(flag, run.id)) run.interrupt();
     try {
-      await within(run, () =>
-        Promise.race([this.#execute(prepared, command, run, visible), run.interrupted]),
-      );
+      await within(run, () => first([this.#execute(prepared, command, run, visible), run.interrupted]));
       return undefined;
     } catch (error) {
       // While an interrupt is pending, whatever failed (a killed child process, an aborted fetch) failed because of it.
       if (isPending(flag) || run.cancelled) {
         // The flag stays up while native work that polls it comes to its end; it must not miss the interrupt.
         await within(run, () =>
-          Promise.race([drainCell().catch(() => {}), pause(INTERRUPTED_DRAIN_MS, undefined, { ref: false })]),
+          first([drainCell().catch(() => {}), pause(INTERRUPTED_DRAIN_MS, undefined, { ref: false })]),
         );
         return failureOf(new Interrupt());
       }
@@ -149,10 +149,9 @@ export class Cells {
   /** A failed cell is waited for like any other; what else failed on the way is told, the first error stays the cell's. */
   async #drainAfterFailure(run: Run): Promise<void> {
     try {
-      await within(run, () => Promise.race([drainCell(), run.interrupted]));
+      await within(run, () => first([drainCell(), run.interrupted]));
     } catch (error) {
-      if (!(error instanceof Interrupt))
-        write("stderr", `${failureOf(error).traceback.join("\n")}\n`, run.id);
+      if (!Interrupt.is(error)) write("stderr", `${failureOf(error).traceback.join("\n")}\n`, run.id);
     }
   }
 
@@ -166,7 +165,10 @@ export class Cells {
 
   /** A name that only a cell further down defines gets a hint, since the message alone would puzzle. */
   #explain(error: unknown, cell: string): unknown {
-    const name = error instanceof ReferenceError && /^(\S+) is not defined$/.exec(error.message)?.[1];
+    const name =
+      isNativeError(error) &&
+      error instanceof ReferenceError &&
+      /^(\S+) is not defined$/.exec(error.message)?.[1];
     if (name && this.namespace.all().has(name) && !this.namespace.visible(cell).has(name))
       error.message += ` above this cell: a cell further down defines it. Move that cell up, or this one down.`;
     return error;
@@ -206,7 +208,7 @@ function prepare(command: RunCommand, visible: Map<string, Binding>): Prepared |
 }
 
 function rethrowInterrupt(error: unknown): void {
-  if (error instanceof Interrupt) throw error;
+  if (Interrupt.is(error)) throw error;
 }
 
 /** Shows a cell's value by the display rules; a value still at work is shown first, then waited for. */

@@ -8,7 +8,8 @@ import { hideBookkeeping } from "./bookkeeping.ts";
 import { failureOf, mapStacks } from "./errors.ts";
 import { answerInput, installGlobals } from "./host.ts";
 import { inputs } from "./inputs.ts";
-import { COMMANDS, type Command, emit, lines } from "./link.ts";
+import { every, leave, process } from "./intrinsics.ts";
+import { BROKEN, COMMANDS, type Command, emit, lines } from "./link.ts";
 import { Modules } from "./modules.ts";
 import { currentRun, flag, Interrupt, trackIntervals } from "./run.ts";
 import { hideGuards } from "./sources.ts";
@@ -22,20 +23,32 @@ trackIntervals();
 const modules = new Modules(process.cwd());
 installGlobals(modules.require);
 
-// An interrupt is a signal to what cells started in this process group; the cell itself hears of it by the flag.
-process.on("SIGINT", () => {});
-process.on("exit", (code) => {
+// An interrupt may be a signal to everyone in this process group; the cell itself hears of it by the flag.
+function ignore(): void {}
+
+function lastWords(code: number): void {
   flush();
   emit({ event: "exit", code });
-});
-process.on("uncaughtException", reportStray);
-process.on("unhandledRejection", reportStray);
+}
+
+/** Also before every cell: one that removes all listeners must not make the next one's mistakes deadly. */
+function listen(): void {
+  if (!process.listeners("SIGINT").includes(ignore)) process.on("SIGINT", ignore);
+  if (!process.listeners("exit").includes(lastWords)) process.on("exit", lastWords);
+  for (const event of ["uncaughtException", "unhandledRejection"])
+    if (!process.listeners(event as "exit").includes(reportStray)) process.on(event, reportStray);
+}
+listen();
 
 /** An error nobody awaits, from a timer or a forgotten promise: told in the cell that started it. */
 function reportStray(error: unknown): void {
-  if (error instanceof Interrupt) return;
-  const { traceback } = failureOf(error);
-  write("stderr", `Uncaught ${traceback.join("\n")}\n`, currentRun()?.id);
+  if (Interrupt.is(error)) return;
+  try {
+    const { traceback } = failureOf(error);
+    write("stderr", `Uncaught ${traceback.join("\n")}\n`, currentRun()?.id);
+  } catch {
+    leave(BROKEN);
+  }
 }
 
 const worker = new Worker(new URL("./control.js", import.meta.url), {
@@ -50,9 +63,21 @@ worker.on("message", async (run: number) => (await cells).interrupt(run));
 async function answer(command: Exclude<Command, { op: "run" }>): Promise<void> {
   if (command.op === "input") return answerInput(command);
   if (command.op === "widget") return inputs.take(command);
-  const [{ namespace }, language] = await Promise.all([cells, import("./names.ts")]);
+  const [{ namespace }, language] = await every([cells, import("./names.ts")]);
   const body = language[command.op](namespace, modules, command.code, command.cursor);
   emit({ event: "reply", id: command.id, body });
+}
+
+/** Runs what is commanded, one after another; an error that is not a cell's own is the end of this process. */
+async function work(before: Promise<unknown>, command: Extract<Command, { op: "run" }>): Promise<void> {
+  await before;
+  try {
+    listen();
+    await (await cells).run(command);
+    await remember();
+  } catch {
+    leave(BROKEN);
+  }
 }
 
 let queue: Promise<unknown> = cells;
@@ -61,14 +86,14 @@ commands.on(
   "data",
   lines<Command>((command) => {
     if (command.op !== "run") void answer(command);
-    else queue = queue.then(async () => (await cells).run(command)).then(remember);
+    else queue = work(queue, command);
   }),
 );
 commands.on("close", () => process.exit(0));
 
 /** After each cell, while nobody waits: what the host may say of names when this thread is busy. */
 async function remember(): Promise<void> {
-  const [{ namespace }, { newFacts }] = await Promise.all([cells, import("./names.ts")]);
+  const [{ namespace }, { newFacts }] = await every([cells, import("./names.ts")]);
   const names = newFacts(namespace);
   if (names) emit({ event: "names", names });
 }

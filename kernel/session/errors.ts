@@ -104,10 +104,16 @@ const faint = (text: string): string => `\u001b[2m${text}\u001b[0m`;
 
 /** What the protocol's `error` message carries: name, plain value, and a traceback with the cell's line and a caret. */
 export function failureOf(thrown: unknown): Failure {
-  if (thrown instanceof Interrupt)
+  if (Interrupt.is(thrown))
     return { ename: thrown.name, evalue: thrown.message, traceback: [red(`Interrupt: ${thrown.message}`)] };
-  const { ename, evalue } = nameAndValue(thrown);
-  return { ename, evalue, traceback: tracebackOf(thrown, 0).flatMap((part) => part.split("\n")) };
+  try {
+    const { ename, evalue } = nameAndValue(thrown);
+    return { ename, evalue, traceback: tracebackOf(thrown, 0).flatMap((part) => part.split("\n")) };
+  } catch {
+    // A proxy, or an error whose own getters throw.
+    const evalue = "a value was thrown that cannot be looked into";
+    return { ename: "Thrown", evalue, traceback: [`${red("Thrown")}: ${evalue}`] };
+  }
 }
 
 /** A mistake in a cell's text, before any of it ran. */

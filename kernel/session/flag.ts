@@ -6,6 +6,8 @@
 // Relies on Atomics being sequentially consistent: of two threads that each write a word and then read the other's, at
 // least one sees the other's write. Runs are numbered upward from 1.
 
+import { load, notify, store } from "./intrinsics.ts";
+
 const PENDING = 0;
 const RUNNING = 1;
 const ASKED = 2;
@@ -22,32 +24,32 @@ export function createFlag(): Flag {
  * thread: the flag stops that too. False when the run is over already.
  */
 export function askInterrupt(flag: Flag, run: number): boolean {
-  if (run <= Atomics.load(flag, ENDED)) return false;
-  Atomics.store(flag, ASKED, run);
-  Atomics.store(flag, PENDING, 1);
-  Atomics.notify(flag, PENDING);
+  if (run <= load(flag, ENDED)) return false;
+  store(flag, ASKED, run);
+  store(flag, PENDING, 1);
+  notify(flag, PENDING);
   return true;
 }
 
 /** Main thread: a run begins. True when its interrupt has come before it. */
 export function beginRun(flag: Flag, run: number): boolean {
-  Atomics.store(flag, RUNNING, run);
-  if (Atomics.load(flag, ASKED) !== run) Atomics.store(flag, PENDING, 0);
-  const asked = Atomics.load(flag, ASKED) === run;
-  if (asked) Atomics.store(flag, PENDING, 1);
+  store(flag, RUNNING, run);
+  if (load(flag, ASKED) !== run) store(flag, PENDING, 0);
+  const asked = load(flag, ASKED) === run;
+  if (asked) store(flag, PENDING, 1);
   return asked;
 }
 
 /** Main thread: a run has ended, however it did. */
 export function endRun(flag: Flag, run: number): void {
-  Atomics.store(flag, ENDED, run);
-  Atomics.store(flag, RUNNING, 0);
+  store(flag, ENDED, run);
+  store(flag, RUNNING, 0);
   dropStale(flag);
 }
 
 /** Main thread, between runs: an interrupt that came too late stops nothing. */
 export function dropStale(flag: Flag): void {
-  if (Atomics.load(flag, ASKED) <= Atomics.load(flag, ENDED)) Atomics.store(flag, PENDING, 0);
+  if (load(flag, ASKED) <= load(flag, ENDED)) store(flag, PENDING, 0);
 }
 
 export function isPending(flag: Flag): boolean {

@@ -5,6 +5,7 @@ import { randomUUID } from "node:crypto";
 import type { Definition } from "./accept.ts";
 import { bundleOf, canDisplay, checkBundle } from "./display.ts";
 import { type InputHandle, inputs as widgets } from "./inputs.ts";
+import { every } from "./intrinsics.ts";
 import { type Command, emit, type MimeBundle } from "./link.ts";
 import { currentRun, flag } from "./run.ts";
 import { flush } from "./streams.ts";
@@ -54,7 +55,7 @@ export const host: Host = {
 
 /** Waits for what this cell still has to show, and for what libraries have to finish or report for it. */
 export async function drainCell(): Promise<void> {
-  await Promise.all(currentRun()?.displays ?? []);
+  await every(currentRun()?.displays ?? []);
   for (const drain of drains) await drain();
 }
 

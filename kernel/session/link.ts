@@ -4,6 +4,7 @@
 
 import { writeSync } from "node:fs";
 import { StringDecoder } from "node:string_decoder";
+import { Buffer, parse, stringify, wait } from "./intrinsics.ts";
 import type { WidgetCommand, WidgetEvent } from "./widgets.ts";
 
 export type MimeBundle = Record<string, unknown>;
@@ -72,38 +73,81 @@ export const EVENTS = 3;
 export const COMMANDS = 4;
 export const CONTROLS = 5;
 
+/** The exit code of a child whose own code cannot go on, because a cell has changed what it is built from. */
+export const BROKEN = 86;
+
+const OPENING_BRACE = 0x7b;
+
 export function encode(message: Command | Control | Event): string {
-  return `${JSON.stringify(message)}\n`;
+  const text = stringify(message);
+  // A cell may have given all objects a `toJSON`: better no word than one that means something else.
+  if (text.charCodeAt(0) !== OPENING_BRACE) throw new TypeError("JSON.stringify no longer writes objects");
+  return `${text}\n`;
 }
 
-/** Feeds text in pieces and hands on each whole line, parsed. */
-export function lines<T>(receive: (message: T) => void): (chunk: Buffer) => void {
+/** What a person's browser can be sent in one piece; a longer display is refused where it is made. */
+const MAX_LENGTH = 64_000_000;
+
+/**
+ * Feeds text in pieces and hands on each whole line, parsed. A cell can write to the session's pipes itself: lines that
+ * are no JSON object, or that do not end, are passed over.
+ */
+export function lines<T extends object>(receive: (message: T) => void): (chunk: Buffer) => void {
   const decoder = new StringDecoder("utf8");
   let pending: string[] = [];
+  let length = 0;
+  const take = (part: string): void => {
+    length += part.length;
+    if (length <= 2 * MAX_LENGTH) pending.push(part);
+    else pending = [];
+  };
   return (chunk) => {
     const parts = decoder.write(chunk).split("\n");
-    pending.push(parts[0]!);
+    take(parts[0]!);
     for (let i = 1; i < parts.length; i++) {
-      const line = pending.join("");
-      pending = [parts[i]!];
-      if (line) receive(JSON.parse(line) as T);
+      const message = parseObject(pending.join(""));
+      pending = [];
+      length = 0;
+      take(parts[i]!);
+      if (message) receive(message as T);
     }
   };
 }
 
+function parseObject(line: string): object | undefined {
+  if (!line) return undefined;
+  try {
+    const value: unknown = parse(line);
+    return typeof value === "object" && value !== null ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 const pause = new Int32Array(new SharedArrayBuffer(4));
 
-/** @throws when a bundle holds what JSON cannot: that is the mistake of whoever made it. */
+/** @throws when a bundle is too long or holds what JSON cannot: that is the mistake of whoever made it. */
 function encodeEvent(event: Event): string {
+  let text: string;
   try {
-    return encode(event);
+    text = encode(event);
   } catch (error) {
     if (!("data" in event)) throw error;
-    const types = Object.keys(event.data).join(", ");
     throw new TypeError(
-      `A display (${types}) has to be JSON, and this one is not: ${(error as Error).message}`,
+      `A display (${typesOf(event)}) has to be JSON, and this one is not: ${(error as Error).message}`,
     );
   }
+  if (text.length > MAX_LENGTH && "data" in event)
+    throw new RangeError(
+      `A display (${typesOf(event)}) may have ${MAX_LENGTH / 1e6} MB, and this one has ${Math.ceil(text.length / 1e6)} MB. ` +
+        "Show a part of it, or write it to a file and show a link.",
+    );
+  // On a line of its own, also after something unfinished that the cell's own code wrote to this pipe.
+  return `\n${text}`;
+}
+
+function typesOf(event: { readonly data: object }): string {
+  return Object.keys(event.data).join(", ");
 }
 
 /** Writes an event from the child, waiting while the pipe is full. */
@@ -114,9 +158,9 @@ export function emit(event: Event): void {
       bytes = bytes.subarray(writeSync(EVENTS, bytes));
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code === "EPIPE") return;
-      if (code !== "EAGAIN") throw error;
-      Atomics.wait(pause, 0, 0, 1);
+      // Nobody can hear: the host is gone, or a cell has closed the pipe, which the host sees.
+      if (code !== "EAGAIN") return;
+      wait(pause, 0, 0, 1);
     }
   }
 }

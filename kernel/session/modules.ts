@@ -164,7 +164,7 @@ async function hook(): Promise<void> {
       if (isPending(flag) || currentRun()?.cancelled) throw new Interrupt();
     },
     caught(error: unknown) {
-      if (error instanceof Interrupt) throw error;
+      if (Interrupt.is(error)) throw error;
     },
   };
   (await import("./hooks.ts")).registerLoader({ guarded: true });

@@ -6,7 +6,9 @@ import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import type { ExecuteRequest, Failure, Frontend, Output } from "../protocol/session.ts";
 import { Comms } from "./comms.ts";
+import { type Moment, moment, signalGroup, signalStarted } from "./group.ts";
 import {
+  BROKEN,
   COMMANDS,
   CONTROLS,
   type Command,
@@ -18,6 +20,7 @@ import {
   type NameFacts,
 } from "./link.ts";
 import { unnamedCell } from "./namespace.ts";
+import { Outlets } from "./outlets.ts";
 import { packageRoot } from "./root.ts";
 import { Widgets } from "./widgets.ts";
 
@@ -33,12 +36,16 @@ export interface SessionOptions {
 
 type Running = {
   readonly run: number;
+  readonly began: Moment;
   readonly resolve: (failure: Failure | undefined) => void;
 };
 
 const GRACE_MS = 5000;
-/** Late output of older runs than this has nowhere to go. */
-const REMEMBERED_RUNS = 5000;
+/** When processes that the interrupted cell has started, and that ignore SIGINT, are told in stronger words. */
+const SIGTERM_MS = 500;
+const SIGKILL_MS = 1500;
+/** How long a child whose pipes have closed may take to end by itself. */
+const CLOSED_MS = 300;
 const LAST_WORDS = 8192;
 const DYING = /^(<--- Last few GCs|FATAL ERROR:|----- Native stack trace)/m;
 
@@ -49,7 +56,7 @@ export class SessionProcess {
   onChanged: (cell: string, names: readonly string[]) => void = () => {};
   readonly #options: SessionOptions;
   readonly #widgets: Widgets;
-  readonly #frontends = new Map<number, Frontend>();
+  readonly #outlets = new Outlets();
   readonly #replies = new Map<number, (body: unknown) => void>();
   #child: ChildProcess | undefined;
   #ready: Promise<void> = Promise.resolve();
@@ -60,12 +67,16 @@ export class SessionProcess {
   #exitCode: number | undefined;
   #grace: NodeJS.Timeout | undefined;
   #overdue = false;
+  #cutOff = false;
   #wasReady = false;
   #closing = false;
 
   constructor(options: SessionOptions = {}) {
     this.#options = options;
-    this.#widgets = new Widgets(options.comms ?? new Comms(), (command) => this.#child && this.#send(command));
+    this.#widgets = new Widgets(
+      options.comms ?? new Comms(),
+      (command) => this.#child && this.#send(command),
+    );
     this.#start();
   }
 
@@ -81,10 +92,10 @@ export class SessionProcess {
   async execute(request: ExecuteRequest, frontend: Frontend): Promise<Failure | undefined> {
     if (!this.#child) this.#start();
     const run = ++this.#lastRun;
-    this.#frontends.set(run, frontend);
-    this.#frontends.delete(run - REMEMBERED_RUNS);
+    this.#outlets.forget(request.deleted ?? []);
+    this.#outlets.open(run, request.cell, frontend);
     return new Promise((resolve) => {
-      this.#running = { run, resolve };
+      this.#running = { run, began: moment(), resolve };
       this.#send({
         op: "run",
         run,
@@ -122,11 +133,19 @@ export class SessionProcess {
     if (!running || !child) return;
     const control: Control = { op: "interrupt", run: running.run };
     pipe(child, CONTROLS).write(encode(control));
-    void this.#ready.then(() => signalGroup(child, "SIGINT"));
+    void this.#ready.then(() => this.#signalStartedBy(running, child));
     this.#grace ??= setTimeout(() => {
       this.#overdue = true;
-      signalGroup(child, "SIGKILL");
+      signalGroup(child.pid, "SIGKILL");
     }, this.#options.graceMs ?? GRACE_MS);
+  }
+
+  /** What the cell has started stops too, as after Ctrl-C in a terminal, or, when it does not listen, without being asked. */
+  #signalStartedBy({ began }: Running, { pid }: ChildProcess): void {
+    const span = [began, moment()] as const;
+    if (!signalStarted(pid, span, "SIGINT")) signalGroup(pid, "SIGINT");
+    setTimeout(() => signalStarted(pid, span, "SIGTERM"), SIGTERM_MS).unref();
+    setTimeout(() => signalStarted(pid, span, "SIGKILL"), SIGKILL_MS).unref();
   }
 
   async close(): Promise<void> {
@@ -134,12 +153,12 @@ export class SessionProcess {
     const child = this.#child;
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-    signalGroup(child, "SIGTERM");
-    const timer = setTimeout(() => signalGroup(child, "SIGKILL"), 500);
+    signalGroup(child.pid, "SIGTERM");
+    const timer = setTimeout(() => signalGroup(child.pid, "SIGKILL"), 500);
     await ended;
     clearTimeout(timer);
     // What the cells started, and what ignored the first signal, goes with the session.
-    signalGroup(child, "SIGKILL");
+    signalGroup(child.pid, "SIGKILL");
   }
 
   #start(): void {
@@ -155,6 +174,7 @@ export class SessionProcess {
     this.#exitCode = undefined;
     this.#lastWords = "";
     this.#overdue = false;
+    this.#cutOff = false;
     this.#wasReady = false;
     let ready!: () => void;
     this.#ready = new Promise((resolve) => {
@@ -177,6 +197,7 @@ export class SessionProcess {
         if (!DYING.test(this.#lastWords)) this.#show(this.#lastRun, { type: "stream", name, text });
       });
     for (const fd of [COMMANDS, CONTROLS]) pipe(child, fd).on("error", () => {});
+    for (const fd of [EVENTS, COMMANDS, CONTROLS]) pipe(child, fd).once("close", () => this.#closed(child));
     child.on("error", (error) => this.#ended(child, `it could not be started: ${error.message}`));
     child.on("exit", (code, signal) => {
       ready();
@@ -195,8 +216,17 @@ export class SessionProcess {
     pipe(this.#child!, COMMANDS).write(encode(command));
   }
 
+  /** A pipe's other end closes with the child, or because a cell has closed what it did not open: then it hears nothing more. */
+  #closed(child: ChildProcess): void {
+    setTimeout(() => {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      this.#cutOff = true;
+      signalGroup(child.pid, "SIGKILL");
+    }, CLOSED_MS);
+  }
+
   #show(run: number, output: Output): undefined {
-    this.#frontends.get(run)?.output(output);
+    this.#outlets.show(run, output);
   }
 
   #receive(event: Exclude<Event, { event: "ready" }>): undefined {
@@ -238,7 +268,7 @@ export class SessionProcess {
   }
 
   #askPerson({ run, id, prompt, password }: Extract<Event, { event: "input" }>): void {
-    const asked = this.#frontends.get(run)?.input(prompt, password);
+    const asked = this.#outlets.frontend(run)?.input(prompt, password);
     void asked?.then(
       (text) => this.#child && this.#send({ op: "input", id, text }),
       (error: Error) => this.#child && this.#send({ op: "input", id, text: "", refused: error.message }),
@@ -248,6 +278,7 @@ export class SessionProcess {
   #finish(run: number, failure: Failure | undefined): undefined {
     if (this.#running?.run !== run) return;
     const { resolve } = this.#running;
+    this.#outlets.settle(run);
     this.#running = undefined;
     clearTimeout(this.#grace);
     this.#grace = undefined;
@@ -259,6 +290,9 @@ export class SessionProcess {
       return `the cell did not stop within ${(this.#options.graceMs ?? GRACE_MS) / 1000} s of the interrupt, so its process was ended`;
     if (/heap out of memory|Reached heap limit/.test(this.#lastWords))
       return "JavaScript ran out of memory (its heap limit was reached)";
+    if (this.#cutOff) return "the code closed pipes that belong to the session (file descriptors 3 to 5)";
+    if (code === BROKEN)
+      return "the code changed built-ins of JavaScript that the session itself relies on, such as Array.prototype.map";
     if (this.#exitCode !== undefined) return `the code ended its process with exit code ${this.#exitCode}`;
     if (signal === "SIGKILL")
       return "its process was killed, most likely because the machine ran out of memory";
@@ -268,7 +302,7 @@ export class SessionProcess {
   /** The child is gone: the running cell fails with the reason, and a fresh child takes over. */
   #ended(child: ChildProcess, cause: string): void {
     if (this.#child !== child) return;
-    signalGroup(child, "SIGKILL");
+    signalGroup(child.pid, "SIGKILL");
     this.#child = undefined;
     this.names = [];
     this.#widgets.closeAll();
@@ -292,12 +326,4 @@ export class SessionProcess {
 /** One of the child's extra pipes, which Node's types do not count that far. */
 function pipe(child: ChildProcess, fd: number): Duplex {
   return (child.stdio as readonly unknown[])[fd] as Duplex;
-}
-
-function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
-  try {
-    if (child.pid) process.kill(-child.pid, signal);
-  } catch {
-    // Everyone in the group is gone already.
-  }
 }

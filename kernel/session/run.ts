@@ -4,10 +4,17 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { inspect } from "node:util";
 import { createFlag, isPending } from "./flag.ts";
+import { AbortController } from "./intrinsics.ts";
 
 /** Thrown into code that was stopped. Compiled cells let it through their own `catch`. */
 export class Interrupt extends Error {
   override readonly name = "Interrupt";
+  readonly #brand = true;
+
+  /** As `instanceof`, but without running a proxy's traps: what a cell throws may be anything. */
+  static is(thrown: unknown): thrown is Interrupt {
+    return typeof thrown === "object" && thrown !== null && #brand in thrown;
+  }
 
   constructor(message = "the cell was interrupted") {
     super(message);

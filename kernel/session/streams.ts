@@ -2,11 +2,13 @@
 // Relies on the current run's asynchronous context. Never holds text back longer than a twentieth of a second while
 // the event loop turns, and in a busy loop sends what has gathered as it goes.
 
+import { Buffer, clearTimeout, performance, setTimeout } from "./intrinsics.ts";
 import { emit, type StreamName } from "./link.ts";
 import { currentRun } from "./run.ts";
 
 const BATCH_MS = 40;
 const BATCH_LENGTH = 1 << 18;
+const PIECE = 1 << 18;
 
 let pending: { run: number; name: StreamName; parts: string[]; length: number } | undefined;
 let timer: NodeJS.Timeout | undefined;
@@ -24,17 +26,28 @@ export function flush(): void {
 }
 
 export function write(name: StreamName, text: string, run = currentRun()?.id ?? 0): void {
-  if (!text) return;
+  // Pieces that the host can take between two other things it does.
+  for (let at = 0; at < text.length; ) {
+    const end = text.length - at > PIECE ? pieceEnd(text, at + PIECE) : text.length;
+    add(name, at === 0 && end === text.length ? text : text.slice(at, end), run);
+    at = end;
+  }
+}
+
+/** A place near `end` that is not inside a surrogate pair. */
+function pieceEnd(text: string, end: number): number {
+  const unit = text.charCodeAt(end - 1);
+  return unit >= 0xd800 && unit < 0xdc00 ? end - 1 : end;
+}
+
+function add(name: StreamName, text: string, run: number): void {
   if (pending && (pending.run !== run || pending.name !== name)) flush();
   pending ??= { run, name, parts: [], length: 0 };
   pending.parts.push(text);
   pending.length += text.length;
   if (pending.length > BATCH_LENGTH || performance.now() - sent > BATCH_MS) flush();
-  else timer ??= originalSetTimeout(flush, BATCH_MS);
+  else timer ??= setTimeout(flush, BATCH_MS);
 }
-
-// The session's own timer must not depend on what a cell does to the global one.
-const originalSetTimeout = setTimeout;
 
 export function captureStreams(): void {
   for (const name of ["stdout", "stderr"] as const) {
