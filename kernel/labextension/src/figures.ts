@@ -1,5 +1,5 @@
-// The extension as JupyterLab loads it: a renderer for Plotly's MIME type, preferred over the static HTML beside it.
-// Relies on the renderer alone; registers nothing else.
+// Figures as JupyterLab loads them: a renderer for Plotly's MIME type, preferred over the static HTML beside it.
+// Relies on the renderer alone and works with every kernel; index.ts has what is for ours.
 
 import type { IRenderMime } from "@jupyterlab/rendermime-interfaces";
 import { FigureRenderer, mimeType } from "./renderer.ts";

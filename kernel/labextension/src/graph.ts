@@ -1,0 +1,193 @@
+// The panel with the notebook's dataflow: its code cells from top to bottom, arcs from each to those that use what it
+// defines. Relies on the kernel's `graph` messages. Titles and names come from the notebook and are set as text only.
+
+import { Widget } from "@lumino/widgets";
+import { arc, GUTTER, ROW, relatives } from "./arcs.ts";
+import { graphIcon } from "./icons.ts";
+import type { Change } from "./link.ts";
+import { describe, markNode } from "./marks.ts";
+import type { Edge } from "./messages.ts";
+import type { Shown, Side } from "./sides.ts";
+
+const SVG = "http://www.w3.org/2000/svg";
+
+interface Row {
+  readonly node: HTMLButtonElement;
+  readonly mark: HTMLElement;
+  readonly names: HTMLElement;
+}
+
+export class GraphPanel extends Widget implements Side {
+  onSeen = () => {};
+  readonly #goTo: (cell: string) => void;
+  readonly #hint = document.createElement("p");
+  readonly #body = document.createElement("div");
+  readonly #svg = document.createElementNS(SVG, "svg");
+  readonly #rows = new Map<string, Row>();
+  readonly #arcs = new Map<SVGPathElement, Edge>();
+  #shown: Shown | undefined;
+  #hovered: string | undefined;
+  #isOld = true;
+
+  constructor(goTo: (cell: string) => void) {
+    super();
+    this.#goTo = goTo;
+    this.id = "lensor-graph";
+    this.title.icon = graphIcon;
+    this.title.caption = "Dataflow graph";
+    this.addClass("lensor-side");
+    this.#hint.className = "lensor-hint";
+    this.#body.className = "lensor-graph";
+    this.#body.style.setProperty("--lensor-row", `${ROW}px`);
+    this.#body.style.setProperty("--lensor-gutter", `${GUTTER}px`);
+    this.#svg.setAttribute("aria-hidden", "true");
+    const heading = document.createElement("h2");
+    heading.textContent = "Dataflow";
+    this.node.append(heading, this.#hint, this.#body);
+    this.#body.addEventListener("keydown", (event) => this.#step(event));
+  }
+
+  showNotebook(shown: Shown | undefined): void {
+    this.#shown = shown;
+    this.#hovered = undefined;
+    this.#refresh();
+  }
+
+  changed(change: Change | "active"): void {
+    if (change === "graph" || change === "owner") this.#refresh();
+    else if (change === "marks") this.#paintMarks();
+    else if (change === "active") this.#paintRelatives();
+  }
+
+  protected override onAfterShow(): void {
+    if (this.#isOld) this.#rebuild();
+    this.onSeen();
+  }
+
+  protected override onAfterHide(): void {
+    this.onSeen();
+  }
+
+  protected override onAfterAttach(): void {
+    if (this.isVisible) this.onAfterShow();
+  }
+
+  protected override onAfterDetach(): void {
+    this.onSeen();
+  }
+
+  #refresh(): void {
+    this.#isOld = true;
+    if (this.isVisible) this.#rebuild();
+  }
+
+  #rebuild(): void {
+    this.#isOld = false;
+    const { cells, edges } = this.#shown?.link.graph ?? { cells: [], edges: [] };
+    this.#rows.clear();
+    this.#arcs.clear();
+    this.#hint.textContent =
+      cells.length > 0
+        ? "Each line runs from a cell down to one that uses what it defines."
+        : this.#shown?.link.owner === "ours"
+          ? "This notebook has no code cells yet."
+          : "Open a notebook with the lensor kernel to see which cells depend on which.";
+    const places = new Map(cells.map(({ id }, i) => [id, i]));
+    this.#svg.setAttribute("width", String(GUTTER));
+    this.#svg.setAttribute("height", String(cells.length * ROW));
+    this.#svg.replaceChildren();
+    for (const edge of edges) {
+      const from = places.get(edge.from);
+      const to = places.get(edge.to);
+      if (from === undefined || to === undefined || from === to) continue;
+      const path = document.createElementNS(SVG, "path");
+      path.setAttribute("d", arc(from, to));
+      this.#arcs.set(path, edge);
+      this.#svg.append(path);
+    }
+    for (const { id, title, count, defines } of cells) {
+      if (this.#rows.has(id)) continue;
+      this.#rows.set(id, this.#row(id, title, count, defines));
+    }
+    this.#body.replaceChildren(this.#svg, ...[...this.#rows.values()].map(({ node }) => node));
+    this.#paintMarks();
+    this.#paintRelatives();
+  }
+
+  #row(id: string, title: string, count: number | undefined, defines: readonly string[]): Row {
+    const node = document.createElement("button");
+    node.type = "button";
+    node.className = "lensor-graph-row";
+    const mark = markNode();
+    const prompt = textNode("lensor-graph-count", count === undefined ? "[ ]" : `[${count}]`);
+    const names = textNode("lensor-graph-names", "");
+    node.append(mark, prompt, textNode("lensor-graph-title", title || "(empty)"), names);
+    node.title = defines.length > 0 ? `${title}\ndefines ${defines.join(", ")}` : title;
+    node.addEventListener("click", () => this.#goTo(id));
+    const hover = (hovered: string | undefined) => () => {
+      this.#hovered = hovered;
+      this.#paintRelatives();
+    };
+    node.addEventListener("pointerenter", hover(id));
+    node.addEventListener("pointerleave", hover(undefined));
+    node.addEventListener("focus", hover(id));
+    node.addEventListener("blur", hover(undefined));
+    return { node, mark, names };
+  }
+
+  #paintMarks(): void {
+    if (this.#isOld) return;
+    const marks = this.#shown?.link.marks;
+    for (const [id, { mark }] of this.#rows)
+      describe(mark, marks?.get(id) ?? { state: "new", frozen: false, why: "" });
+  }
+
+  /** Shows what the cell under the pointer, or else the active one, rests on and what rests on it. */
+  #paintRelatives(): void {
+    if (this.#isOld) return;
+    const active = this.#shown?.panel.content.activeCell?.model.id;
+    const chosen = this.#hovered ?? active;
+    const edges = [...this.#arcs.values()];
+    const { above, below } =
+      chosen !== undefined && this.#rows.has(chosen)
+        ? relatives(edges, chosen)
+        : { above: new Set<string>(), below: new Set<string>() };
+    const near = new Map<string, Set<string>>();
+    for (const [path, { from, to, names }] of this.#arcs) {
+      const isAbove = to === chosen || above.has(to);
+      const isBelow = from === chosen || below.has(from);
+      path.classList.toggle("lensor-above", isAbove);
+      path.classList.toggle("lensor-below", isBelow);
+      path.classList.toggle("lensor-near", from === chosen || to === chosen);
+      const other = from === chosen ? to : to === chosen ? from : undefined;
+      if (other === undefined) continue;
+      const known = near.get(other) ?? new Set();
+      for (const name of names) known.add(name);
+      near.set(other, known);
+    }
+    for (const [id, { node, names }] of this.#rows) {
+      node.classList.toggle("lensor-chosen", id === chosen);
+      node.classList.toggle("lensor-active", id === active);
+      node.classList.toggle("lensor-above", above.has(id));
+      node.classList.toggle("lensor-below", below.has(id));
+      names.textContent = [...(near.get(id) ?? [])].join(", ");
+    }
+  }
+
+  /** The arrow keys go from cell to cell. */
+  #step(event: KeyboardEvent): void {
+    const down = event.key === "ArrowDown";
+    if (!down && event.key !== "ArrowUp") return;
+    const rows = [...this.#rows.values()].map(({ node }) => node);
+    const at = rows.indexOf(document.activeElement as HTMLButtonElement);
+    rows[at + (down ? 1 : -1)]?.focus();
+    event.preventDefault();
+  }
+}
+
+function textNode(name: string, text: string): HTMLElement {
+  const node = document.createElement("span");
+  node.className = name;
+  node.textContent = text;
+  return node;
+}
