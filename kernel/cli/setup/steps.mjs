@@ -152,7 +152,10 @@ export function native(sanitizer) {
 }
 
 const distStamp = join(paths.dist, ".lensor-stamp");
-const isSource = (/** @type {string} */ path) => path.endsWith(".ts") && !path.startsWith(paths.extension);
+/** The extension has its own step, but for the messages that the kernel knows too. */
+const messages = join(paths.extension, "src/messages.ts");
+const isSource = (/** @type {string} */ path) =>
+  path === messages || (path.endsWith(".ts") && !path.startsWith(paths.extension));
 function distHash() {
   const sources = filesUnder([join(root, "kernel"), join(root, "lib")], isSource);
   const settings = ["tsconfig.json", "tsconfig.build.json"].map((name) => join(root, name));
@@ -209,9 +212,13 @@ const extensionTarget = () =>
   join(paths.venv, "share/jupyter/labextensions", readJson(join(paths.extension, "package.json")).name);
 const extensionStamp = () => join(extensionTarget(), ".lensor-stamp");
 function extensionHash() {
-  const versions = ["@jupyter/builder", "@jupyterlab/core-meta", "plotly.js-dist", "typescript"].map(
-    (name) => readJson(moduleFile(`${name}/package.json`)).version,
-  );
+  const versions = [
+    "@jupyter/builder",
+    "@jupyterlab/core-meta",
+    "@jupyterlab/notebook",
+    "plotly.js-dist",
+    "typescript",
+  ].map((name) => readJson(moduleFile(`${name}/package.json`)).version);
   return hashOf(root, filesUnder([paths.extension]), versions);
 }
 
