@@ -12,7 +12,7 @@ export { ChatReply } from "./decode/chat.ts";
 export { type GenerateOptions, Reply } from "./decode/generate.ts";
 export { LensorError } from "./errors.ts";
 export { type Metric, perplexity } from "./evaluate/perplexity.ts";
-export { type Input, input, type ReadInput } from "./input/index.ts";
+export { type ChosenFile, type Input, input, type ReadInput } from "./input/index.ts";
 export { Cache } from "./kv/cache.ts";
 export type { Compute } from "./model/compute.ts";
 export type { ModelConfig } from "./model/config.ts";
