@@ -40,6 +40,11 @@ export function checkNumber(
   });
 }
 
+export function checkFlag(call: string, name: string, value: unknown): void {
+  if (typeof value === "boolean") return;
+  throw new LensorError(`${call}: ${name} is wrong`, { expected: "true or false", got: describe(value) });
+}
+
 export function checkChoice(call: string, name: string, value: unknown, choices: readonly string[]): void {
   if (choices.includes(value as string)) return;
   throw new LensorError(`${call}: ${name} is wrong`, {

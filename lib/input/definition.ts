@@ -84,6 +84,17 @@ export function style(name: string, own: Record<string, unknown> = {}): Record<s
   };
 }
 
+/** The style of text on a button: the page's own. */
+export const plainText = {
+  font_family: null,
+  font_size: null,
+  font_style: null,
+  font_variant: null,
+  font_weight: null,
+  text_color: null,
+  text_decoration: null,
+};
+
 /** Labels stand in a column of this width, so that inputs under each other line up; longer ones take what they need. */
 const LABEL_CHARACTERS = 11;
 

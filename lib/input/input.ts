@@ -86,3 +86,9 @@ export function checkLabel(call: string, label: unknown): asserts label is strin
     got: typeof label === "string" ? `one of ${label.length}` : typeof label,
   });
 }
+
+export function readOnly(label: string, why: string): never {
+  throw new LensorError(`input ${JSON.stringify(label)}: its value cannot be set`, {
+    fix: `It ${why}: only a person changes it.`,
+  });
+}

@@ -2,7 +2,7 @@
 // Relies on input.ts.
 
 import { LensorError } from "../errors.ts";
-import { checkNames, checkNumber, describe } from "../options.ts";
+import { checkFlag, checkNames, checkNumber, describe } from "../options.ts";
 import { control, labelled } from "./definition.ts";
 import { type Codec, checkLabel, Input } from "./input.ts";
 
@@ -39,6 +39,7 @@ export function number(label: string, options: NumberOptions = {}): Input<number
   const { min, max, step } = options;
   const given = [min, max, step, options.value].filter((n) => n !== undefined);
   const { whole = given.length > 0 && given.every(Number.isSafeInteger) } = options;
+  checkFlag(call, "whole", whole);
   if (min !== undefined) checkNumber(call, "min", min, { whole, ...finite });
   if (max !== undefined) checkNumber(call, "max", max, { whole, ...finite });
   if (min !== undefined && max !== undefined) checkRange(call, min, max);
@@ -64,18 +65,18 @@ export function number(label: string, options: NumberOptions = {}): Input<number
   const part = { model, style: labelled("Description", label), layout: {}, rules: {} };
   return new Input(
     { kind: "number", label, key: "value", value, rule, parts: [part] },
-    numberCodec("value", range),
+    numberCodec(label, range),
   );
 }
 
 const finite = { least: -Number.MAX_VALUE, most: Number.MAX_VALUE };
 
 /** The value is the state's own number. */
-export function numberCodec(name: string, { min, max, whole }: Omit<Range, "step">): Codec<number> {
+export function numberCodec(label: string, { min, max, whole }: Omit<Range, "step">): Codec<number> {
   return {
     decode: (state) => state as number,
     encode(value) {
-      checkNumber("input", name, value, { least: min, most: max, whole });
+      checkNumber(`input ${JSON.stringify(label)}`, "value", value, { least: min, most: max, whole });
       return value;
     },
     text: String,

@@ -2,7 +2,7 @@
 // step has. Relies on input.ts.
 
 import { LensorError } from "../errors.ts";
-import { checkChoice, checkNames, checkNumber } from "../options.ts";
+import { checkChoice, checkFlag, checkNames, checkNumber } from "../options.ts";
 import { control, type InputDefinition, labelled } from "./definition.ts";
 import { checkLabel, Input } from "./input.ts";
 import { checkRange, formatFor, niceStep, numberCodec, type Range } from "./number.ts";
@@ -40,7 +40,7 @@ export function slider(label: string, options: SliderOptions): Input<number> {
   checkCommon(call, live, orientation);
   return new Input(
     definition("slider", label, value, { type: "number", ...bounds(range) }, model),
-    numberCodec("value", range),
+    numberCodec(label, range),
   );
 }
 
@@ -120,8 +120,7 @@ function bounds({ min, max, whole }: Range): { min: number; max: number; whole: 
 }
 
 function checkCommon(call: string, live: unknown, orientation: unknown): void {
-  if (typeof live !== "boolean")
-    throw new LensorError(`${call}: live is wrong`, { expected: "true or false", got: String(live) });
+  checkFlag(call, "live", live);
   checkChoice(call, "orientation", orientation, ["horizontal", "vertical"]);
 }
 
