@@ -66,8 +66,10 @@ export class Cells {
     const run = new Run(command.run, command.cell, command.label);
     if (!isUnnamed(command.cell)) this.#runs.set(command.cell, run);
     this.#current = run;
-    if (beginRun(flag, run.id)) run.interrupt();
+    const stopped = beginRun(flag, run.id);
     try {
+      if (stopped) run.interrupt();
+      run.tick();
       await within(run, () => first([this.#execute(prepared, command, run, visible), run.interrupted]));
       return undefined;
     } catch (error) {

@@ -1,6 +1,6 @@
 // The child's process group: the child itself and what its cells have started. Relies on the child leading the group
-// (spawned detached), and on /proc for telling its members apart. Never signals what an earlier cell has started when
-// it can tell: a server that one cell runs outlives the interrupt of another.
+// (spawned detached), and on /proc for telling its members apart. Where it can tell, it never signals what an earlier
+// cell has started: a server that one cell runs outlives the interrupt of another.
 
 import { readdirSync, readFileSync } from "node:fs";
 
@@ -10,23 +10,54 @@ export type Moment = number | undefined;
 /** Ticks a second of /proc's clock: fixed at 100 in Linux's interface to programs. */
 const TICKS = 100;
 
+/**
+ * The words in which what a cell has started is told to stop, and when, as parts of the time that the cell itself has.
+ * The first is the signal of Ctrl-C, said again for what has only just been started.
+ */
+const RUNGS = [
+  [0, "SIGINT"],
+  [0.02, "SIGINT"],
+  [0.05, "SIGINT"],
+  [0.2, "SIGTERM"],
+  [0.6, "SIGKILL"],
+] as const;
+
+export interface Span {
+  readonly from: Moment;
+  /** While the cell still runs, absent: it may start more. */
+  readonly before?: Moment;
+}
+
 /** Signals everyone in the group, the child included. */
 export function signalGroup(leader: number | undefined, signal: NodeJS.Signals): void {
   if (leader !== undefined) send(-leader, signal);
 }
 
-/** Signals what was started between two moments, never the child. False where the system cannot say what that is. */
-export function signalStarted(
-  leader: number | undefined,
-  [from, to]: readonly [Moment, Moment],
-  signal: NodeJS.Signals,
-): boolean {
-  if (from === undefined || to === undefined) return false;
-  for (const id of processIds()) {
-    const state = id === leader ? undefined : stateOf(id);
-    if (state?.group === leader && state!.started >= from && state!.started <= to) send(id, signal);
+/** Stops what was started in a span that may still be growing, and what that has started in turn. */
+export function stopStarted(leader: number | undefined, span: Span, graceMs: number): void {
+  if (leader === undefined) return;
+  if (span.from === undefined) {
+    signalGroup(leader, "SIGINT");
+    return;
   }
-  return true;
+  const told = new Set<string>();
+  const tell = (signal: NodeJS.Signals): void => {
+    for (const id of startedIn(leader, span)) {
+      const word = `${signal} ${id}`;
+      if (!told.has(word)) send(id, signal);
+      told.add(word);
+    }
+  };
+  for (const [part, signal] of RUNGS)
+    if (part === 0) tell(signal);
+    else setTimeout(tell, part * graceMs, signal).unref();
+}
+
+function startedIn(leader: number, { from = 0, before = Number.POSITIVE_INFINITY }: Span): number[] {
+  return processIds().filter((id) => {
+    const state = id === leader ? undefined : stateOf(id);
+    return state?.group === leader && state.started >= from && state.started < before;
+  });
 }
 
 export function moment(): Moment {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import type { ExecuteRequest, Failure, Frontend, Output } from "../protocol/session.ts";
 import { Comms } from "./comms.ts";
-import { type Moment, moment, signalGroup, signalStarted } from "./group.ts";
+import { moment, type Span, signalGroup, stopStarted } from "./group.ts";
 import {
   BROKEN,
   COMMANDS,
@@ -36,14 +36,12 @@ export interface SessionOptions {
 
 type Running = {
   readonly run: number;
-  readonly began: Moment;
+  /** When this run has been able to start processes. */
+  readonly span: { -readonly [key in keyof Span]: Span[key] };
   readonly resolve: (failure: Failure | undefined) => void;
 };
 
 const GRACE_MS = 5000;
-/** When processes that the interrupted cell has started, and that ignore SIGINT, are told in stronger words. */
-const SIGTERM_MS = 500;
-const SIGKILL_MS = 1500;
 /** How long a child whose pipes have closed may take to end by itself. */
 const CLOSED_MS = 300;
 const LAST_WORDS = 8192;
@@ -95,7 +93,7 @@ export class SessionProcess {
     this.#outlets.forget(request.deleted ?? []);
     this.#outlets.open(run, request.cell, frontend);
     return new Promise((resolve) => {
-      this.#running = { run, began: moment(), resolve };
+      this.#running = { run, span: { from: moment() }, resolve };
       this.#send({
         op: "run",
         run,
@@ -133,19 +131,12 @@ export class SessionProcess {
     if (!running || !child) return;
     const control: Control = { op: "interrupt", run: running.run };
     pipe(child, CONTROLS).write(encode(control));
-    void this.#ready.then(() => this.#signalStartedBy(running, child));
+    const graceMs = this.#options.graceMs ?? GRACE_MS;
+    if (!this.#grace) void this.#ready.then(() => stopStarted(child.pid, running.span, graceMs));
     this.#grace ??= setTimeout(() => {
       this.#overdue = true;
       signalGroup(child.pid, "SIGKILL");
-    }, this.#options.graceMs ?? GRACE_MS);
-  }
-
-  /** What the cell has started stops too, as after Ctrl-C in a terminal, or, when it does not listen, without being asked. */
-  #signalStartedBy({ began }: Running, { pid }: ChildProcess): void {
-    const span = [began, moment()] as const;
-    if (!signalStarted(pid, span, "SIGINT")) signalGroup(pid, "SIGINT");
-    setTimeout(() => signalStarted(pid, span, "SIGTERM"), SIGTERM_MS).unref();
-    setTimeout(() => signalStarted(pid, span, "SIGKILL"), SIGKILL_MS).unref();
+    }, graceMs);
   }
 
   async close(): Promise<void> {
@@ -277,7 +268,8 @@ export class SessionProcess {
 
   #finish(run: number, failure: Failure | undefined): undefined {
     if (this.#running?.run !== run) return;
-    const { resolve } = this.#running;
+    const { resolve, span } = this.#running;
+    span.before = moment();
     this.#outlets.settle(run);
     this.#running = undefined;
     clearTimeout(this.#grace);

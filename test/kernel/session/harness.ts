@@ -1,6 +1,6 @@
 // Drives a session's child process as the kernel does, and collects what each cell says.
 
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ExecuteRequest, Failure, Output } from "../../../kernel/protocol/session.ts";
@@ -19,6 +19,8 @@ export class Harness {
   readonly folder = mkdtempSync(join(tmpdir(), "lensor-session-"));
   readonly process: SessionProcess;
   answer = "typed";
+  /** What the cell that was sent last has printed to stdout so far. */
+  printed = "";
   #count = 0;
 
   constructor(options: Omit<SessionOptions, "cwd"> = {}) {
@@ -27,9 +29,14 @@ export class Harness {
 
   async run(code: string, request: Partial<ExecuteRequest> = {}): Promise<Ran> {
     const outputs: Output[] = [];
+    this.printed = "";
+    const output = (said: Output): void => {
+      outputs.push(said);
+      if (said.type === "stream" && said.name === "stdout") this.printed += said.text;
+    };
     const failure = await this.process.execute(
       { code, silent: false, count: ++this.#count, ...request },
-      { output: (output) => outputs.push(output), input: async (prompt) => `${this.answer} ${prompt}` },
+      { output, input: async (prompt) => `${this.answer} ${prompt}` },
     );
     const stream = (name: string): string =>
       outputs.map((o) => (o.type === "stream" && o.name === name ? o.text : "")).join("");
@@ -60,6 +67,18 @@ export class Harness {
   async close(): Promise<void> {
     await this.process.close();
     rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** How often a test repeats what may depend on the moment: all of it with `npm run test:full`. */
+export const TIMES = process.env.LENSOR_FULL ? 100 : 5;
+
+/** A process's state letter; a killed orphan may stay a zombie (Z) until its new parent looks. */
+export function processState(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\) /, "")[0]!;
+  } catch {
+    return "gone";
   }
 }
 
