@@ -297,7 +297,8 @@ export class SessionProcess {
     signalGroup(child.pid, "SIGKILL");
     this.#child = undefined;
     this.names = [];
-    this.#widgets.closeAll();
+    // Of a kernel that ends, the page knows by itself that nothing in it lives on.
+    if (!this.#closing) this.#widgets.closeAll();
     for (const finish of [...this.#replies.values()]) finish(undefined);
     if (this.#closing) return;
     const message = `The session was lost: ${cause}. Its variables are gone; a fresh session is ready: run the cells again.`;

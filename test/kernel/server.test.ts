@@ -132,6 +132,47 @@ describe.skipIf(!available)("a Jupyter server (needs jupyter_server in .venv)", 
     expect((await run("1 + 1")).result).toBe("2");
   });
 
+  test("an input is a widget whose value travels both ways, also while a cell computes", async () => {
+    const opened: KernelMessage.ICommOpenMsg[] = [];
+    const comms = new Map<string, Kernel.IComm>();
+    const echoes: { parent: string; value: unknown }[] = [];
+    kernel.registerCommTarget("jupyter.widget", (comm, message) => {
+      opened.push(message);
+      comms.set(comm.commId, comm);
+      comm.onMsg = ({ parent_header, content }) => {
+        const { state } = content.data as { state: { value: unknown } };
+        echoes.push({ parent: (parent_header as { msg_id: string }).msg_id, value: state.value });
+      };
+    });
+    const ran = await run(
+      'import { input } from "lensor"; const ratio = input.slider("ratio", { min: 2, max: 100, value: 10 });',
+    );
+    expect(ran.reply.status).toBe("ok");
+    const view = ran.messages.find((m) => m.header.msg_type === "execute_result")?.content as {
+      data: Record<string, { model_id: string }>;
+    };
+    const id = view.data["application/vnd.jupyter.widget-view+json"]!.model_id;
+    expect(opened.at(-1)?.content).toMatchObject({ comm_id: id, data: { state: { value: 10 } } });
+
+    const busy = start(
+      "console.log('begun'); const end = performance.now() + 500; while (performance.now() < end);",
+    );
+    while (!busy.messages.some((m) => m.header.msg_type === "stream"))
+      await new Promise((r) => setTimeout(r, 10));
+    const sent = comms.get(id)!.send({ method: "update", state: { value: 42 }, buffer_paths: [] });
+    await sent.done;
+    while (echoes.length === 0) await new Promise((r) => setTimeout(r, 5));
+    // Pages wait for the echo of their own message, by its id.
+    expect(echoes).toEqual([{ parent: sent.msg.header.msg_id, value: 42 }]);
+    await busy.done;
+    expect((await run("ratio.value")).result).toBe("42");
+    await run("ratio.value = 7");
+    expect(echoes.at(-1)?.value).toBe(7);
+    expect((await kernel.requestCommInfo({ target_name: "jupyter.widget" })).content).toMatchObject({
+      comms: { [id]: { target_name: "jupyter.widget" } },
+    });
+  });
+
   test("restarts with no names left", async () => {
     await run("const before = 1;");
     await kernel.restart();
