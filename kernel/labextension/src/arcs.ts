@@ -4,17 +4,24 @@
 import type { Edge } from "./messages.ts";
 
 export const ROW = 26;
-export const GUTTER = 64;
+/** The gutter's side of the cells, and the most that an arc reaches into it. */
+const MARGIN = 8;
+const WIDEST = 58;
 const NEAREST = 9;
 
-/** An arc between the middles of two rows, as an SVG path. */
-export function arc(from: number, to: number): string {
+const reachOf = (from: number, to: number) =>
+  Math.min(WIDEST, NEAREST + 9 * Math.log2(Math.max(1, Math.abs(to - from))));
+
+/** How wide a gutter these arcs need; arcs are pairs of rows. */
+export const gutterFor = (arcs: readonly (readonly [number, number])[]): number =>
+  arcs.reduce((widest, [from, to]) => Math.max(widest, reachOf(from, to)), 0) + MARGIN;
+
+/** An arc between the middles of two rows, as an SVG path that starts and ends at the gutter's right edge. */
+export function arc(from: number, to: number, gutter: number): string {
   const y = (row: number) => row * ROW + ROW / 2;
-  const distance = Math.abs(to - from);
-  const width = Math.min(GUTTER - 6, NEAREST + 9 * Math.log2(distance));
   // A cubic reaches three quarters of the way to its control points.
-  const x = Math.round((GUTTER - width / 0.75) * 10) / 10;
-  return `M${GUTTER} ${y(from)}C${x} ${y(from)} ${x} ${y(to)} ${GUTTER} ${y(to)}`;
+  const x = Math.round((gutter - reachOf(from, to) / 0.75) * 10) / 10;
+  return `M${gutter} ${y(from)}C${x} ${y(from)} ${x} ${y(to)} ${gutter} ${y(to)}`;
 }
 
 export interface Relatives {

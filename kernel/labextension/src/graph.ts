@@ -2,7 +2,8 @@
 // defines. Relies on the kernel's `graph` messages. Titles and names come from the notebook and are set as text only.
 
 import { Widget } from "@lumino/widgets";
-import { arc, GUTTER, ROW, relatives } from "./arcs.ts";
+import { arc, gutterFor, ROW, relatives } from "./arcs.ts";
+import { Frame } from "./frame.ts";
 import { graphIcon } from "./icons.ts";
 import type { Change } from "./link.ts";
 import { describe, markNode } from "./marks.ts";
@@ -10,6 +11,8 @@ import type { Edge } from "./messages.ts";
 import type { Shown, Side } from "./sides.ts";
 
 const SVG = "http://www.w3.org/2000/svg";
+/** From this many lines on, those that matter now have to stand out. */
+const MANY = 60;
 
 interface Row {
   readonly node: HTMLButtonElement;
@@ -27,6 +30,8 @@ export class GraphPanel extends Widget implements Side {
   readonly #arcs = new Map<SVGPathElement, Edge>();
   #shown: Shown | undefined;
   #hovered: string | undefined;
+  readonly #marking = new Frame(() => this.#paintMarks());
+  readonly #rebuilding = new Frame(() => this.#rebuild());
   #isOld = true;
 
   constructor(goTo: (cell: string) => void) {
@@ -39,7 +44,6 @@ export class GraphPanel extends Widget implements Side {
     this.#hint.className = "lensor-hint";
     this.#body.className = "lensor-graph";
     this.#body.style.setProperty("--lensor-row", `${ROW}px`);
-    this.#body.style.setProperty("--lensor-gutter", `${GUTTER}px`);
     this.#svg.setAttribute("aria-hidden", "true");
     const heading = document.createElement("h2");
     heading.textContent = "Dataflow";
@@ -55,12 +59,12 @@ export class GraphPanel extends Widget implements Side {
 
   changed(change: Change | "active"): void {
     if (change === "graph" || change === "owner") this.#refresh();
-    else if (change === "marks") this.#paintMarks();
+    else if (change === "marks") this.#marking.soon();
     else if (change === "active") this.#paintRelatives();
   }
 
   protected override onAfterShow(): void {
-    if (this.#isOld) this.#rebuild();
+    if (this.#isOld) this.#rebuilding.soon();
     this.onSeen();
   }
 
@@ -78,10 +82,11 @@ export class GraphPanel extends Widget implements Side {
 
   #refresh(): void {
     this.#isOld = true;
-    if (this.isVisible) this.#rebuild();
+    this.#rebuilding.soon();
   }
 
   #rebuild(): void {
+    if (!this.isVisible) return;
     this.#isOld = false;
     const { cells, edges } = this.#shown?.link.graph ?? { cells: [], edges: [] };
     this.#rows.clear();
@@ -93,15 +98,24 @@ export class GraphPanel extends Widget implements Side {
           ? "This notebook has no code cells yet."
           : "Open a notebook with the lensor kernel to see which cells depend on which.";
     const places = new Map(cells.map(({ id }, i) => [id, i]));
-    this.#svg.setAttribute("width", String(GUTTER));
-    this.#svg.setAttribute("height", String(cells.length * ROW));
-    this.#svg.replaceChildren();
-    for (const edge of edges) {
+    const drawn = edges.flatMap((edge) => {
       const from = places.get(edge.from);
       const to = places.get(edge.to);
-      if (from === undefined || to === undefined || from === to) continue;
+      return from === undefined || to === undefined || from === to
+        ? []
+        : [{ edge, ends: [from, to] as const }];
+    });
+    const gutter = gutterFor(drawn.map(({ ends }) => ends));
+    this.#body.style.setProperty("--lensor-gutter", `${gutter}px`);
+    this.#body.classList.toggle("lensor-many", drawn.length > MANY);
+    const widest = cells.reduce((most, { count }) => Math.max(most, String(count ?? "").length), 1);
+    this.#body.style.setProperty("--lensor-count", `${widest + 2}ch`);
+    this.#svg.setAttribute("width", String(gutter));
+    this.#svg.setAttribute("height", String(cells.length * ROW));
+    this.#svg.replaceChildren();
+    for (const { edge, ends } of drawn) {
       const path = document.createElementNS(SVG, "path");
-      path.setAttribute("d", arc(from, to));
+      path.setAttribute("d", arc(...ends, gutter));
       this.#arcs.set(path, edge);
       this.#svg.append(path);
     }
@@ -153,18 +167,21 @@ export class GraphPanel extends Widget implements Side {
         ? relatives(edges, chosen)
         : { above: new Set<string>(), below: new Set<string>() };
     const near = new Map<string, Set<string>>();
+    const front: SVGPathElement[] = [];
     for (const [path, { from, to, names }] of this.#arcs) {
       const isAbove = to === chosen || above.has(to);
       const isBelow = from === chosen || below.has(from);
       path.classList.toggle("lensor-above", isAbove);
       path.classList.toggle("lensor-below", isBelow);
       path.classList.toggle("lensor-near", from === chosen || to === chosen);
+      if (isAbove || isBelow) front.push(path);
       const other = from === chosen ? to : to === chosen ? from : undefined;
       if (other === undefined) continue;
       const known = near.get(other) ?? new Set();
       for (const name of names) known.add(name);
       near.set(other, known);
     }
+    this.#svg.append(...front);
     for (const [id, { node, names }] of this.#rows) {
       node.classList.toggle("lensor-chosen", id === chosen);
       node.classList.toggle("lensor-active", id === active);

@@ -2,29 +2,26 @@
 // Relies on style/marks.css for the looks. A mark lies in the cell's own margin, so it never changes a cell's height.
 
 import type { NotebookPanel } from "@jupyterlab/notebook";
+import { Frame } from "./frame.ts";
 import type { Change, Link } from "./link.ts";
 import type { Mark } from "./messages.ts";
 import { markText } from "./words.ts";
 
 /** Draws a notebook's marks in one of its panels until that panel is closed. */
 export function showMarks(panel: NotebookPanel, link: Link): void {
-  let asked: number | undefined;
   // Cells of a long notebook are detached and attached again while one scrolls; their nodes keep their marks.
-  const paint = () => {
-    asked = undefined;
+  const painting = new Frame(() => {
     for (const { model, node } of panel.content.widgets)
       if (model.type === "code") putMark(node, link.marks.get(model.id));
-  };
-  const soon = () => {
-    asked ??= requestAnimationFrame(paint);
-  };
+  });
+  const soon = () => painting.soon();
   const onChange = (_: Link, change: Change) => {
     if (change === "marks") soon();
   };
   link.changed.connect(onChange);
   link.model.cells.changed.connect(soon);
   panel.disposed.connect(() => {
-    if (asked !== undefined) cancelAnimationFrame(asked);
+    painting.cancel();
     link.changed.disconnect(onChange);
   });
   soon();

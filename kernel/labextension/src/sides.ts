@@ -78,8 +78,11 @@ export class Sides {
     for (const side of this.#all) side.changed(change);
   }
 
+  /** One panel's opening hides the other: what counts is how things are when both have been told. */
   #watch(): void {
-    this.#shown?.link.watch({ graph: this.graph.isVisible, variables: this.variables.isVisible });
+    queueMicrotask(() => {
+      this.#shown?.link.watch({ graph: this.graph.isVisible, variables: this.variables.isVisible });
+    });
   }
 
   #goTo(id: string): void {

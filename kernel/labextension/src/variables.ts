@@ -2,6 +2,7 @@
 // Relies on the kernel's `variables` messages. Everything shown comes from the notebook and is set as text only.
 
 import { Widget } from "@lumino/widgets";
+import { Frame } from "./frame.ts";
 import { variablesIcon } from "./icons.ts";
 import type { Change } from "./link.ts";
 import type { Variable } from "./messages.ts";
@@ -18,6 +19,7 @@ export class VariablesPanel extends Widget implements Side {
   readonly #rows = document.createElement("tbody");
   readonly #table = document.createElement("table");
   #shown: Shown | undefined;
+  readonly #rebuilding = new Frame(() => this.#rebuild());
   #isOld = true;
 
   constructor(goTo: (cell: string) => void) {
@@ -56,7 +58,7 @@ export class VariablesPanel extends Widget implements Side {
   }
 
   protected override onAfterShow(): void {
-    if (this.#isOld) this.#rebuild();
+    if (this.#isOld) this.#rebuilding.soon();
     this.onSeen();
   }
 
@@ -74,10 +76,11 @@ export class VariablesPanel extends Widget implements Side {
 
   #refresh(): void {
     this.#isOld = true;
-    if (this.isVisible) this.#rebuild();
+    this.#rebuilding.soon();
   }
 
   #rebuild(): void {
+    if (!this.isVisible) return;
     this.#isOld = false;
     const all = this.#shown?.link.variables ?? [];
     const wanted = this.#filter.value.trim().toLowerCase();
@@ -110,7 +113,7 @@ export class VariablesPanel extends Widget implements Side {
     const parts: Record<string, string | HTMLElement> = {
       name,
       type,
-      shape: shape ? shape.join(" × ") || "scalar" : "",
+      shape: shape ? shape.join("×") || "scalar" : "",
       size: bytes === undefined ? "" : size(bytes),
       device: device ?? "",
       cell: go,

@@ -12,8 +12,9 @@ export function duration(seconds: number): string {
   return `${Math.round(seconds / 3600)} h`;
 }
 
+/** What is done before one notices needs no estimate. */
 const about = (seconds: number | undefined) =>
-  seconds === undefined ? "" : seconds < 0.095 ? ", at once" : `, about ${duration(seconds)}`;
+  seconds === undefined || seconds < 0.095 ? "" : `, about ${duration(seconds)}`;
 
 const cells = (count: number) => (count === 1 ? "1 cell" : `${count} cells`);
 
