@@ -37,6 +37,8 @@ export interface CellFacts {
   readonly free: ReadonlySet<string>;
   /** What running the cell does. */
   readonly uses: Uses;
+  /** Own names that the cell reads itself, other than to show them. */
+  readonly consumes: ReadonlySet<string>;
   /** By name: what its functions do when they are called, and what its value shares with others. */
   readonly latent: ReadonlyMap<string, Latent>;
   readonly frozen: boolean;
@@ -58,7 +60,7 @@ export function factsOf(source: string): CellFacts {
     if (!(error instanceof CellSyntaxError)) throw error;
     const none: ReadonlySet<string> = new Set();
     const uses = { reads: none, writes: none };
-    const facts = { defines: none, assigns: none, free: none, uses, latent: new Map() };
+    const facts = { defines: none, assigns: none, free: none, uses, consumes: none, latent: new Map() };
     return { ...facts, frozen: false, auto: false, broken: true };
   }
 }
@@ -97,6 +99,9 @@ class Walk {
   /** The references that are to the cell's top level or to other cells. */
   readonly #top: Set<Node>;
   readonly #reads = new Set<string>();
+  readonly #consumes = new Set<string>();
+  /** Uses that show a value and look no further. */
+  readonly #shown = new Set<Node>();
   readonly #writes = new Set<Root>();
   readonly #latent = new Map<string, { reads: Set<string>; writes: Set<Root>; aliases: Set<Root> }>();
   readonly #locals = new Map<string, Set<Root>>();
@@ -111,7 +116,10 @@ class Walk {
   }
 
   facts(): Omit<CellFacts, "frozen" | "auto" | "broken"> {
-    for (const statement of children(this.#program, "body")) this.#statement(statement);
+    const statements = children(this.#program, "body");
+    const last = statements.at(-1);
+    if (last?.type === "ExpressionStatement") this.#shown.add(unwrapped(child(last, "expression")!));
+    for (const statement of statements) this.#statement(statement);
     const latent = new Map<string, Latent>();
     for (const [name, { reads, writes, aliases }] of this.#latent) {
       const found = { reads, writes: this.#resolved(writes), aliases: this.#resolved(aliases) };
@@ -123,6 +131,7 @@ class Walk {
       assigns: this.#assigns,
       free: this.#free,
       uses: { reads: this.#reads, writes: this.#resolved(this.#writes) },
+      consumes: this.#consumes,
       latent,
     };
   }
@@ -255,6 +264,8 @@ class Walk {
     const atOnce = isIdentifier(method) && !callee.computed && CALLS_AT_ONCE.test(method.name);
     const receiver = callee.type === "MemberExpression" ? this.#roots(child(callee, "object")!) : [];
     this.#walk(callee, context);
+    if (isIdentifier(callee) && callee.name === "display")
+      for (const argument of children(node, "arguments")) this.#shown.add(unwrapped(argument));
     for (const argument of children(node, "arguments")) {
       if (!isFunction(argument)) {
         this.#walk(argument, context);
@@ -311,6 +322,8 @@ class Walk {
   #read(node: Identifier, context: Context): undefined {
     if (!this.#top.has(node)) return;
     if (context.immediate) this.#reads.add(node.name);
+    if (context.immediate && this.#defines.has(node.name) && !this.#shown.has(node))
+      this.#consumes.add(node.name);
     if (context.later) for (const owner of context.owners) this.#of(owner).reads.add(node.name);
   }
 

@@ -3,7 +3,7 @@
 
 import type { Graph, Node, Resource } from "./graph.ts";
 import type { History } from "./history.ts";
-import type { RunRecord, Status } from "./status.ts";
+import { holdsBack, type Reason, type RunRecord, type Status } from "./status.ts";
 
 export interface View {
   readonly graph: Graph;
@@ -49,17 +49,17 @@ function required(asked: ReadonlySet<Node>, view: View, resets: boolean): Set<No
     for (let i = nodes.length - 1; i >= 0; i--) {
       const node = nodes[i]!;
       if (!must.has(node)) continue;
-      for (const parent of node.parents.keys())
-        if (dirty.has(parent) && !parent.facts.frozen) must.add(parent);
+      for (const [parent, names] of node.parents)
+        if (dirty.has(parent, names) && !parent.facts.frozen) must.add(parent);
     }
   }
   return must;
 }
 
 /** Walks down: what is not fresh, or will not be once these cells have run. Adds to them the makers of spoilt values. */
-function unsettled(must: Set<Node>, view: View, resets: boolean): Set<Node> {
+function unsettled(must: Set<Node>, view: View, resets: boolean): Dirty {
   const { graph, status, history, pending } = view;
-  const dirty = new Set<Node>();
+  const dirty = new Dirty();
   /** Values that a cell on the way down makes or changes before the cells below it run. */
   const renewed = new Set<Resource>();
   for (const node of graph.nodes) {
@@ -72,11 +72,25 @@ function unsettled(must: Set<Node>, view: View, resets: boolean): Set<Node> {
     }
     if (must.has(node) || waiting)
       for (const resource of [...node.defines.values(), ...node.changes]) renewed.add(resource);
-    const stale = status.reasons[node.index] !== undefined && !waiting;
-    const affected = stale || [...node.parents.keys()].some((parent) => dirty.has(parent));
-    if (must.has(node) || affected) dirty.add(node);
+    const reason = waiting ? undefined : status.reasons[node.index];
+    const affected = must.has(node) || [...node.parents].some(([parent, names]) => dirty.has(parent, names));
+    if (affected || reason) dirty.add(node, affected ? undefined : reason);
   }
   return dirty;
+}
+
+/** Cells whose names cannot be relied on, but for inputs that have only been moved. */
+class Dirty {
+  readonly #why = new Map<Node, Reason | undefined>();
+
+  add(node: Node, reason: Reason | undefined): void {
+    this.#why.set(node, reason);
+  }
+
+  has(node: Node, names: ReadonlySet<string>): boolean {
+    const reason = this.#why.get(node);
+    return reason ? holdsBack(reason, names) : this.#why.has(node);
+  }
 }
 
 /**
@@ -86,23 +100,28 @@ function unsettled(must: Set<Node>, view: View, resets: boolean): Set<Node> {
 export function dependents(changed: ReadonlySet<Node>, view: View): Node[] {
   const { status, records } = view;
   const runOf = (node: Node): number => records.get(node.id)?.run ?? 0;
-  return below(changed, view, (node, parents, following) => {
+  return below(changed, view, (node, following) => {
     const reason = status.reasons[node.index];
-    if (!reason || reason.kind === "failed") return false;
-    if (parents.some((parent) => status.reasons[parent.index] && !following.has(parent))) return false;
+    // An input that is moved in the cell that reads it would lose the hand that moves it, were the cell run again.
+    if (!reason || reason.kind === "failed" || reason.kind === "moved") return false;
+    for (const [parent, names] of node.parents)
+      if (holdsBack(status.reasons[parent.index], names) && !following.has(parent)) return false;
     // A cell that has run itself follows another only if that one has run since.
     if (!changed.has(node)) return true;
+    const parents = [...node.parents.keys()];
     return parents.some((p) => following.has(p) || (changed.has(p) && runOf(p) > runOf(node)));
   });
 }
 
 /** The cells that will follow once these have run, as far as can be told before. */
 export function predicted(planned: ReadonlySet<Node>, view: View): Node[] {
-  return below(planned, view, (node, parents, following) => {
+  const comes = (parent: Node, following: ReadonlySet<Node>): boolean =>
+    planned.has(parent) || following.has(parent) || view.pending.has(parent.id);
+  return below(planned, view, (node, following) => {
     if (planned.has(node)) return false;
-    const comes = (parent: Node) =>
-      planned.has(parent) || following.has(parent) || view.pending.has(parent.id);
-    return !parents.some((parent) => view.status.reasons[parent.index] && !comes(parent));
+    for (const [parent, names] of node.parents)
+      if (holdsBack(view.status.reasons[parent.index], names) && !comes(parent, following)) return false;
+    return true;
   });
 }
 
@@ -110,16 +129,15 @@ export function predicted(planned: ReadonlySet<Node>, view: View): Node[] {
 function below(
   from: ReadonlySet<Node>,
   { graph, records }: View,
-  admits: (node: Node, parents: readonly Node[], following: ReadonlySet<Node>) => boolean,
+  admits: (node: Node, following: ReadonlySet<Node>) => boolean,
 ): Node[] {
   const reached = new Set<Node>(from);
   const following = new Set<Node>();
   for (const node of graph.nodes) {
-    const parents = [...node.parents.keys()];
-    if (!parents.some((parent) => reached.has(parent))) continue;
+    if (![...node.parents.keys()].some((parent) => reached.has(parent))) continue;
     reached.add(node);
     const ran = records.get(node.id)?.source === node.source;
-    if (ran && !node.facts.frozen && admits(node, parents, following)) following.add(node);
+    if (ran && !node.facts.frozen && admits(node, following)) following.add(node);
   }
   return [...following];
 }

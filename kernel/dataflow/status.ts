@@ -3,7 +3,7 @@
 // Pure; relies on the graph and on the records of past runs.
 
 import type { Graph, Node, Resource } from "./graph.ts";
-import { follow, type History, UNKNOWN } from "./history.ts";
+import { follow, type History, made, UNKNOWN } from "./history.ts";
 
 export type Outcome = "ok" | "error" | "interrupted";
 
@@ -25,6 +25,8 @@ export type Reason =
   | { readonly kind: "new" | "edited" | "interrupted" }
   /** It failed, on the very values it would find again. */
   | { readonly kind: "failed" }
+  /** It reads inputs of its own, under these names, that have been moved since. Their values are right all the same. */
+  | { readonly kind: "moved"; readonly names: ReadonlySet<string> }
   /** A cell that it rests on is not fresh. */
   | { readonly kind: "waits"; readonly on: Node; readonly name: string }
   /** The value is in another state than the run found it in: made anew, moved, or changed in place. */
@@ -71,7 +73,7 @@ function reasonFor(
     if (record.names.get(name) !== node.names.get(name)?.key)
       return { kind: "meaning", name, by: node.names.get(name)?.owner };
   for (const [parent, names] of node.parents)
-    if (reasons[parent.index]) return { kind: "waits", on: parent, name: first(names) };
+    if (holdsBack(reasons[parent.index], names)) return { kind: "waits", on: parent, name: first(names) };
   for (const [resource, state] of expected) {
     // What the run reached through others without anything having changed it, is as those others hold it.
     const seen = record.states.get(resource.key) ?? history.origin(resource.key);
@@ -81,7 +83,18 @@ function reasonFor(
   for (const resource of node.names.values())
     if (!expected.has(resource) && record.states.get(resource.key) !== history.origin(resource.key))
       return { kind: "changed", name: resource.name, by: resource.owner };
+  const moved = [...node.facts.consumes].filter((name) => {
+    const own = node.defines.get(name);
+    return own && history.origin(own.key) !== made(record.run, 0);
+  });
+  if (moved.length) return { kind: "moved", names: new Set(moved) };
   return record.outcome === "error" ? { kind: "failed" } : undefined;
+}
+
+/** Whether a cell in such a state keeps others waiting that use these names of it. */
+export function holdsBack(reason: Reason | undefined, names: ReadonlySet<string>): boolean {
+  if (reason?.kind !== "moved") return reason !== undefined;
+  return [...names].some((name) => !reason.names.has(name));
 }
 
 const first = (names: ReadonlySet<string>): string => [...names][0]!;
