@@ -23,7 +23,7 @@ export function colour(label: string, options: ColourOptions = {}): Input<string
   const { value = "#0072b2" } = options;
   checkColour(call, value);
   const model = control("ColorPicker", label, { concise: false, value });
-  const part = { model, style: labelled("Description", label), layout: {}, rules: {} };
+  const part = { ...labelled(model, "Description"), rules: {} };
   return new Input<string>(
     { kind: "colour", label, key: "value", value, rule: { type: "colour" }, parts: [part] },
     {

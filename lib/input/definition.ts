@@ -98,11 +98,17 @@ export const plainText = {
 /** Labels stand in a column of this width, so that inputs under each other line up; longer ones take what they need. */
 const LABEL_CHARACTERS = 11;
 
-/** The style of a control whose label stands before it. */
+/** A control whose label stands before it: `kind` is the name of its style. */
 export function labelled(
-  name: string,
-  label: string,
+  model: Record<string, unknown>,
+  kind: string,
   own: Record<string, unknown> = {},
-): Record<string, unknown> {
-  return style(name, { description_width: label.length > LABEL_CHARACTERS ? "initial" : "", ...own });
+): Pick<InputPart, "model" | "style" | "layout"> {
+  const more = Math.max(0, String(model.description).length - LABEL_CHARACTERS);
+  return {
+    model,
+    style: style(kind, { description_width: more > 0 ? "initial" : "", ...own }),
+    // What the label needs is not taken from the control beside it.
+    layout: more > 0 ? { width: `calc(var(--jp-widgets-inline-width) + ${more}ch)`, max_width: "100%" } : {},
+  };
 }

@@ -62,7 +62,7 @@ export function number(label: string, options: NumberOptions = {}): Input<number
     `${type}Text`,
   );
   const rule = { type: "number" as const, ...(bounded ? { min: range.min, max: range.max } : {}), whole };
-  const part = { model, style: labelled("Description", label), layout: {}, rules: {} };
+  const part = { ...labelled(model, "Description"), rules: {} };
   return new Input(
     { kind: "number", label, key: "value", value, rule, parts: [part] },
     numberCodec(label, range),

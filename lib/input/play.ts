@@ -41,9 +41,7 @@ export function play(label: string, options: PlayOptions): Input<number> {
   checkFlag(call, "repeat", repeat);
   const range = { min, max, step, whole: true };
   const slider = {
-    model: sliderModel("Slider", label, range, { value }),
-    style: labelled("Slider", label, { handle_color: null }),
-    layout: {},
+    ...labelled(sliderModel("Slider", label, range, { value }), "Slider", { handle_color: null }),
     rules: {},
   };
   const counter = {

@@ -129,6 +129,6 @@ function definition(
   rule: InputDefinition["rule"],
   model: Record<string, unknown>,
 ): InputDefinition {
-  const part = { model, style: labelled("Description", label), layout: {}, rules: {} };
+  const part = { ...labelled(model, "Description"), rules: {} };
   return { kind, label, key: "index", value, rule, parts: [part] };
 }

@@ -131,6 +131,12 @@ function definition(
   rule: InputDefinition["rule"],
   model: Record<string, unknown>,
 ): InputDefinition {
-  const style = labelled("Slider", label, { handle_color: null });
-  return { kind, label, key: "value", value, rule, parts: [{ model, style, layout: {}, rules: {} }] };
+  return {
+    kind,
+    label,
+    key: "value",
+    value,
+    rule,
+    parts: [{ ...labelled(model, "Slider", { handle_color: null }), rules: {} }],
+  };
 }

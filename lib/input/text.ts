@@ -36,7 +36,7 @@ export function text(label: string, options: TextOptions = {}): Input<string> {
   const own = { continuous_update: live, placeholder, value };
   const model =
     lines === 1 ? control("Text", label, own) : control("Textarea", label, { ...own, rows: lines });
-  const style = labelled("Text", label, { background: null, font_size: null, text_color: null });
+  const style = { background: null, font_size: null, text_color: null };
   return new Input<string>(
     {
       kind: "text",
@@ -44,7 +44,7 @@ export function text(label: string, options: TextOptions = {}): Input<string> {
       key: "value",
       value,
       rule: { type: "text", most: MOST_CHARACTERS },
-      parts: [{ model, style, layout: {}, rules: {} }],
+      parts: [{ ...labelled(model, "Text", style), rules: {} }],
     },
     {
       decode: (state) => state as string,

@@ -54,7 +54,11 @@ describe.skipIf(!hasModule("ipywidgets"))("widgets (need ipywidgets in .venv)", 
     const layout = Object.fromEntries(
       Object.entries(find(model?.layout)).filter(([key]) => !key.startsWith("_view")),
     );
-    const ours = { ...model, style: find(model?.style), layout: { ...layout, width: undefined } };
+    const ours = {
+      ...model,
+      style: find(model?.style),
+      layout: { ...layout, width: undefined, max_width: undefined },
+    };
     expect(ours).toEqual({ ...theirs[name], style: expect.objectContaining(theirs[name]!.style as State) });
   });
 });
