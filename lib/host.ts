@@ -1,6 +1,7 @@
 // The part of the kernel's session that the library uses, found at run time: the kernel imports no library and the library
 // no kernel. In plain Node there is none, and nothing here depends on one.
 
+import { LensorError } from "./errors.ts";
 import type { InputDefinition, InputHandle } from "./input/definition.ts";
 import type { MimeBundle } from "./plot/figure.ts";
 
@@ -15,6 +16,11 @@ export interface Host {
   signal?(): AbortSignal;
   /** Opens an input's widget, or takes up the one that the cell's last run made of the same definition. */
   input?(definition: InputDefinition, owner: object): InputHandle;
+}
+
+/** For long loops of the library's own, which no compiled guard watches: call it now and then. */
+export function stopIfInterrupted(): void {
+  if (currentHost()?.interruptFlag[0]) throw new LensorError("The cell was interrupted");
 }
 
 export function currentHost(): Host | undefined {

@@ -2,6 +2,10 @@
 // 2011, Philox 4x32-10), so that the same seed gives the same numbers on every machine.
 
 import { LensorError } from "../errors.ts";
+import { stopIfInterrupted } from "../host.ts";
+
+/** Numbers drawn between two looks at the interrupt flag: some milliseconds. */
+const STRETCH = 1 << 16;
 
 /** A seed for whoever gave none. */
 export function drawSeed(): number {
@@ -23,6 +27,7 @@ export function uniform(count: number, seed: number): Float32Array {
   const out = new Float32Array(count);
   const words = new Uint32Array(4);
   for (let i = 0; i < count; i += 4) {
+    if (i % STRETCH === 0) stopIfInterrupted();
     philox(i / 4, seed, words);
     for (let j = 0; j < 4 && i + j < count; j++) out[i + j] = (words[j]! >>> 8) * 2 ** -24;
   }
@@ -34,6 +39,7 @@ export function normal(count: number, seed: number): Float32Array {
   const out = new Float32Array(count);
   const words = new Uint32Array(4);
   for (let i = 0; i < count; i += 4) {
+    if (i % STRETCH === 0) stopIfInterrupted();
     philox(i / 4, seed, words);
     for (let j = 0; j < 4 && i + j < count; j++) {
       const radius = Math.sqrt(-2 * Math.log((words[j & 2]! + 1) * 2 ** -32));
