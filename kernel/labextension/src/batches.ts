@@ -4,7 +4,7 @@
 
 import type { Cell } from "@jupyterlab/cells";
 import { type NotebookPanel, runCell } from "@jupyterlab/notebook";
-import { codeCell, followUp, optionsFor, type RunOptions } from "./execution.ts";
+import { canFollowUp, codeCell, followUp, isBlank, optionsFor, type RunOptions } from "./execution.ts";
 import type { Link } from "./link.ts";
 
 interface Asked {
@@ -26,16 +26,16 @@ export class Batches {
 
   /** A person runs a cell. Resolves as that cell's own execution does. */
   add(options: RunOptions): Promise<boolean> {
-    const { model } = options.cell;
+    const { cell } = options;
     // The kernel may still be starting: what was asked for shows at once.
-    if (model.sharedModel.getSource().trim() && "executionState" in model) model.executionState = "running";
+    if (!isBlank(cell) && "executionState" in cell.model) cell.model.executionState = "running";
     return new Promise((resolve) => {
       this.#gathered.push({ options, resolve });
       if (this.#gathered.length > 1) return;
       queueMicrotask(() => {
         const batch = this.#gathered;
         this.#gathered = [];
-        void this.#queue(() => this.#run(batch));
+        this.#queue(() => this.#run(batch));
       });
     });
   }
@@ -49,17 +49,15 @@ export class Batches {
   }
 
   runStale(): void {
-    void this.#queue(async () => {
-      for (const id of new Set(await this.#link.ask([], true))) void this.#follow(id)?.catch(() => undefined);
+    this.#queue(async () => {
+      for (const id of new Set(await this.#link.ask([], true))) this.#follow(id);
     });
   }
 
-  #queue(work: () => Promise<unknown>): Promise<void> {
-    this.#last = this.#last.then(work).then(
-      () => undefined,
-      (error: unknown) => console.error("lensor: cells could not be run.", error),
-    );
-    return this.#last;
+  #queue(work: () => Promise<void>): void {
+    this.#last = this.#last
+      .then(work)
+      .catch((error: unknown) => console.error("lensor: cells could not be run.", error));
   }
 
   /** Starts everything; does not wait for its end. */
@@ -71,12 +69,15 @@ export class Batches {
       if (same) same.push(asked);
       else left.set(id, [asked]);
     }
-    const plan = (await this.#link.ask([...left.keys()], false)) ?? [];
+    const ids = [...left].flatMap(([id, [first]]) => (isBlank(first!.options.cell) ? [] : [id]));
+    const plan = ids.length > 0 ? await this.#link.ask(ids, false) : [];
+    // The kernel knows the cells as they are now: a deletion that was undone must not be told again with each request.
+    if (plan) batch[0]!.options.notebook.deletedCells.splice(0);
     // Every cell that was asked for is run, whatever the plan says.
-    for (const id of new Set([...plan, ...left.keys()])) {
+    for (const id of new Set([...(plan ?? []), ...left.keys()])) {
       const asked = left.get(id);
       if (asked) this.#start(asked);
-      else void this.#follow(id)?.catch(() => undefined);
+      else this.#follow(id);
     }
   }
 
@@ -87,13 +88,15 @@ export class Batches {
       const { cell } = options;
       const run = runs.get(cell.model) ?? (cell.isDisposed ? Promise.resolve(false) : runCell(options));
       runs.set(cell.model, run);
+      if (cell.isDisposed) this.#link.decline(cell.model.id);
       resolve(run);
     }
   }
 
-  #follow(id: string): Promise<boolean> | undefined {
+  #follow(id: string): void {
     const panel = this.#view();
     const cell = panel && codeCell(panel, id);
-    return cell && followUp(optionsFor(panel, cell));
+    if (cell && canFollowUp(panel, cell)) followUp(optionsFor(panel, cell)).catch(() => undefined);
+    else this.#link.decline(id);
   }
 }

@@ -47,7 +47,10 @@ export class Channel {
   /** Settles when the kernel has said what it is, or is gone. */
   async known(): Promise<Owner> {
     const kernel = this.#kernel;
-    if (kernel && this.#owner === "unknown") await kernel.info.catch(() => undefined);
+    if (kernel && this.#owner === "unknown") {
+      const gone = new Promise((resolve) => kernel.disposed.connect(resolve));
+      await Promise.race([kernel.info.catch(() => undefined), gone]);
+    }
     return this.#owner;
   }
 
@@ -121,11 +124,11 @@ export class Channel {
 
   /** What the kernel said while the connection was down may be lost, so it is asked for everything again. */
   #connectionChanged(_: unknown, status: Kernel.ConnectionStatus): void {
-    if (status !== "connected") this.#wasLost = true;
+    if (status !== "connected") this.#wasLost = this.isOpen;
     else if (this.#wasLost) {
       this.#wasLost = false;
-      if (!this.#comm) return;
       this.#close();
+      this.#drop();
       this.open();
     }
   }

@@ -14,6 +14,7 @@ const CATEGORY = "Reactive Notebook";
 
 export const commandIds = {
   runStale: "lensor:run-stale",
+  replay: "lensor:replay",
   nextMode: "lensor:next-mode",
   setMode: "lensor:set-mode",
   graph: "lensor:show-graph",
@@ -40,6 +41,12 @@ export function addCommands(
     icon: runStaleIcon,
     isEnabled: isOurs,
     execute: () => current()?.batches.runStale(),
+  });
+  commands.addCommand(commandIds.replay, {
+    label: "Replay Lost Cells",
+    caption: "Run the cells again whose variables were lost with their process",
+    isEnabled: () => current()?.replay !== undefined,
+    execute: () => current()?.replay?.(),
   });
   commands.addCommand(commandIds.setMode, {
     label: ({ mode }) => (isMode(mode) ? `Reactive Mode: ${mode}` : "Set the Reactive Mode"),
@@ -81,7 +88,8 @@ export function addCommands(
   });
 
   if (!palette) return;
-  for (const command of [commandIds.runStale, commandIds.nextMode, commandIds.graph, commandIds.variables])
+  const { runStale, replay, nextMode, graph, variables } = commandIds;
+  for (const command of [runStale, replay, nextMode, graph, variables])
     palette.addItem({ command, category: CATEGORY });
   for (const mode of Object.keys(modes))
     palette.addItem({ command: commandIds.setMode, category: CATEGORY, args: { mode } });

@@ -19,6 +19,9 @@ export function codeCell(panel: NotebookPanel, id: string): CodeCell | undefined
   return cell as CodeCell | undefined;
 }
 
+/** JupyterLab sends nothing to the kernel for such a cell. */
+export const isBlank = ({ model }: Cell) => !model.sharedModel.getSource().trim();
+
 /** What a cell run by nobody's hand is run with. */
 export function optionsFor(panel: NotebookPanel, cell: Cell): RunOptions {
   const notebook = panel.content;
@@ -38,8 +41,13 @@ export function followUp(options: RunOptions): Promise<boolean> {
 }
 
 /** Where the stock executor would ask the person something, a cell that nobody asked for is not run at all. */
-export function canFollowUp({ sessionContext }: NotebookPanel): boolean {
-  return !sessionContext.isTerminating && !sessionContext.pendingInput && !sessionContext.hasNoKernel;
+export function canFollowUp({ sessionContext }: NotebookPanel, cell: Cell): boolean {
+  return (
+    !isBlank(cell) &&
+    !sessionContext.isTerminating &&
+    !sessionContext.pendingInput &&
+    !sessionContext.hasNoKernel
+  );
 }
 
 /** Other extensions follow executions by these signals, which JupyterLab itself emits for its own runs only. */

@@ -46,7 +46,7 @@ export class Link {
     this.#channel = new Channel(session, {
       opening: () => {
         this.#told.forget();
-        return { mode: modeOf(model), ...this.#told.update(this.#cells())! };
+        return { mode: modeOf(model), order: [], sources: {}, ...this.#told.update(this.#cells()) };
       },
       received: (data) => {
         const message = incoming(data);
@@ -85,6 +85,11 @@ export class Link {
     this.#channel.send({ type: "run", request, cells, ...(stale && { stale }) });
     const timer = setTimeout(() => this.#answer(request, undefined), PATIENCE_MS);
     return plan.finally(() => clearTimeout(timer));
+  }
+
+  /** A cell of a plan that is not going to be executed. */
+  decline(cell: string): void {
+    this.#channel.send({ type: "declined", cell });
   }
 
   /** Which panels show this notebook: the kernel sends nothing for those that do not. */
@@ -174,6 +179,6 @@ export class Link {
     this.tell();
     // A text that somebody is still typing is not run because a value above it has changed.
     const isAsKnown = known !== undefined && known === this.#told.source(cell);
-    if (!isAsKnown || !this.#handlers.execute(cell)) this.#channel.send({ type: "declined", cell });
+    if (!isAsKnown || !this.#handlers.execute(cell)) this.decline(cell);
   }
 }

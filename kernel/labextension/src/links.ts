@@ -10,6 +10,8 @@ import { offerReplay } from "./lost.ts";
 export interface Linked {
   readonly link: Link;
   readonly batches: Batches;
+  /** Brings lost variables back; absent where none are lost. */
+  replay?: () => void;
 }
 
 type Context = NotebookPanel["context"];
@@ -37,14 +39,20 @@ export class Links {
       execute(id) {
         const panel = view();
         const cell = panel && codeCell(panel, id);
-        if (!cell || !canFollowUp(panel)) return false;
+        if (!cell || !canFollowUp(panel, cell)) return false;
         followUp(optionsFor(panel, cell)).catch(() => undefined);
         return true;
       },
-      lost: (message, cells) => offerReplay(message, cells, () => batches.replay(cells)),
+      lost(message, cells) {
+        linked.replay = () => {
+          linked.replay = undefined;
+          void batches.replay(cells);
+        };
+        offerReplay(message, cells, linked.replay);
+      },
     });
     const batches = new Batches(link, view);
-    const linked = { link, batches };
+    const linked: Linked = { link, batches };
     this.#linked.set(model, linked);
     context.disposed.connect(() => {
       link.dispose();

@@ -7,11 +7,10 @@ import type { CodeCell } from "@jupyterlab/cells";
 /** How long after the new output's arrival its place is held: renderers draw in the next frames. */
 const SETTLE_MS = 150;
 
-/** @param run Starts the execution before it returns */
-export async function keepingOutputs<T>(cell: CodeCell, run: () => Promise<T>): Promise<T> {
-  const area = cell.outputArea;
-  const outputs = cell.model.outputs;
-  if (outputs.length === 0) return run();
+/** @param run Starts the execution before it returns; resolves with true once the cell has run */
+export async function keepingOutputs(cell: CodeCell, run: () => Promise<boolean>): Promise<boolean> {
+  const { model, outputArea: area, outputHidden } = cell;
+  const { outputs, executionCount } = model;
   let isReplaced = false;
   const changed = () => {
     isReplaced = true;
@@ -21,19 +20,26 @@ export async function keepingOutputs<T>(cell: CodeCell, run: () => Promise<T>): 
   // Cleared when something is added, as the message clear_output with `wait` does.
   Object.defineProperty(outputs, "clear", { configurable: true, value: () => clear(true) });
   Object.defineProperty(area, "widgets", { configurable: true, value: [] });
-  let running: Promise<T>;
+  let running: Promise<boolean>;
   try {
     running = run();
   } finally {
     delete (outputs as { clear?: unknown }).clear;
     delete (area as { widgets?: unknown }).widgets;
   }
+  cell.outputHidden = outputHidden;
   outputs.changed.connect(changed);
+  let ran = false;
   try {
-    return await running;
+    ran = await running;
+    return ran;
   } finally {
     outputs.changed.disconnect(changed);
-    if (!isReplaced && !cell.isDisposed) outputs.clear();
+    if (!isReplaced && !cell.isDisposed) {
+      if (ran) outputs.clear();
+      // Aborted before it began: it still shows what it showed.
+      else model.executionCount = executionCount;
+    }
     release();
   }
 }

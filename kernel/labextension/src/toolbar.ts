@@ -68,7 +68,6 @@ export function staleButton(link: Link, run: () => void): Widget {
   runStaleIcon.element({ container: icon, stylesheet: "toolbarButton" });
   const text = button.appendChild(document.createElement("span"));
   text.className = "lensor-stale-text";
-  text.setAttribute("aria-live", "polite");
   button.addEventListener("click", run);
   return follow(new Widget({ node }), link, () => {
     const stale = [...link.marks.values()].filter(({ state, frozen }) => state === "stale" && !frozen);
