@@ -42,6 +42,9 @@ export interface Definition {
   readonly parts: readonly Part[];
 }
 
+/** A notebook that has more at once has gone wrong, and so would the page that shows them. */
+export const MOST_INPUTS = 1000;
+
 /** A file as it comes from a page; its bytes travel to the child as base64. */
 export interface FileRecord {
   readonly name: string;
@@ -59,6 +62,8 @@ export interface Day {
 
 const COLOUR = /^(#([0-9a-f]{3}|[0-9a-f]{4}|[0-9a-f]{6}|[0-9a-f]{8})|[a-z]{3,24})$/i;
 const NAME_LENGTH = 1000;
+const MOST_PARTS = 8;
+const RULES = new Set("number pair boolean text colour choice choices date files clicks page".split(" "));
 
 /** Whether a value that came from outside keeps a rule. */
 export function keeps(rule: Rule, value: unknown): boolean {
@@ -97,6 +102,35 @@ export function keeps(rule: Rule, value: unknown): boolean {
     case "page":
       return true;
   }
+}
+
+/** Whether something is a definition: code can reach the seam past the library, and say anything. */
+export function isDefinition(value: unknown): value is Definition {
+  if (!isRecord(value)) return false;
+  const { kind, label, key, rule, parts } = value;
+  return (
+    [kind, label, key].every((text) => typeof text === "string") &&
+    isRule(rule) &&
+    keeps(rule, value.value) &&
+    Array.isArray(parts) &&
+    parts.length > 0 &&
+    parts.length <= MOST_PARTS &&
+    parts.every(isPart)
+  );
+}
+
+function isPart(value: unknown): value is Part {
+  if (!isRecord(value)) return false;
+  const { model, style, layout, rules } = value;
+  return [model, style, layout, rules].every(isRecord) && Object.values(rules as object).every(isRule);
+}
+
+function isRule(value: unknown): value is Rule {
+  return isRecord(value) && typeof value.type === "string" && RULES.has(value.type);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isNumber(value: unknown, { min, max, whole }: { min?: number; max?: number; whole?: boolean }) {

@@ -4,7 +4,8 @@
 
 import { randomUUID } from "node:crypto";
 import { isProxy } from "node:util/types";
-import { type Definition, keeps } from "./accept.ts";
+import { type Definition, isDefinition, keeps, MOST_INPUTS } from "./accept.ts";
+import { Buffer, clearTimeout, performance, setTimeout, stringify } from "./intrinsics.ts";
 import { emit } from "./link.ts";
 import { type Binding, isUnnamed } from "./namespace.ts";
 import { currentRun, type Run } from "./run.ts";
@@ -31,17 +32,12 @@ interface Input {
   timer?: NodeJS.Timeout;
 }
 
-/** A notebook that has more at once has gone wrong, and so would the page that shows them. */
-const MOST_INPUTS = 1000;
 const MOST_CHARACTERS = 4_000_000;
 /** A loop that sets an input is shown at this pace. */
 const PACE_MS = 16;
 /** How far into a cell's values an input is looked for. */
 const DEPTH = 2;
 const BREADTH = 1000;
-
-// The session's own timer must not depend on what a cell does to the global one.
-const { setTimeout, clearTimeout } = globalThis;
 
 export class Inputs {
   /** The names that a cell defines. */
@@ -57,10 +53,11 @@ export class Inputs {
    * @param owner The object that a cell's names hold.
    */
   open(definition: Definition, owner: object): InputHandle {
-    const text = JSON.stringify(definition);
+    if (!isDefinition(definition)) throw new TypeError("An input needs a definition: see InputDefinition.");
+    const text = stringify(definition);
     if (text.length > MOST_CHARACTERS)
       throw new RangeError(
-        `The input ${JSON.stringify(definition.label)} is too large: its options have to fit in 4 MB.`,
+        `The input ${stringify(definition.label)} is too large: its options have to fit in 4 MB.`,
       );
     const input = this.#find(definition, text);
     this.#owners.set(owner, input);
@@ -123,8 +120,7 @@ export class Inputs {
 
   #set(input: Input, value: unknown): void {
     const { rule, label } = input.definition;
-    if (!keeps(rule, value))
-      throw new RangeError(`The input ${JSON.stringify(label)} cannot take this value.`);
+    if (!keeps(rule, value)) throw new RangeError(`The input ${stringify(label)} cannot take this value.`);
     if (this.#byId.get(input.id) !== input) input.value = value;
     else if (this.#change(input, value, true)) {
       const wait = input.told + PACE_MS - performance.now();
@@ -135,8 +131,7 @@ export class Inputs {
 
   /** Whether it was another value before. */
   #change(input: Input, value: unknown, later = false): boolean {
-    if (input.definition.rule.type !== "files" && JSON.stringify(input.value) === JSON.stringify(value))
-      return false;
+    if (input.definition.rule.type !== "files" && stringify(input.value) === stringify(value)) return false;
     input.value = value;
     if (!later) this.#changed(input);
     return true;

@@ -4,7 +4,15 @@
 // https://github.com/jupyter-widgets/ipywidgets/blob/main/packages/schema/messages.md
 
 import { randomUUID } from "node:crypto";
-import { type Definition, type FileRecord, keeps, type Part, type Rule } from "./accept.ts";
+import {
+  type Definition,
+  type FileRecord,
+  isDefinition,
+  keeps,
+  MOST_INPUTS,
+  type Part,
+  type Rule,
+} from "./accept.ts";
 import type { Comm, Comms } from "./comms.ts";
 
 const TARGET = "jupyter.widget";
@@ -70,13 +78,15 @@ export class Widgets {
     }));
   }
 
+  /** What the child says; a cell can speak in its place, so nothing is taken for granted. */
   receive(event: WidgetEvent): void {
     switch (event.event) {
       case "widget-open":
-        this.#open(event.id, event.definition);
+        if (typeof event.id === "string" && isDefinition(event.definition))
+          this.#open(event.id, event.definition);
         break;
       case "widget-close":
-        for (const id of event.ids) this.#close(id);
+        for (const id of Array.isArray(event.ids) ? event.ids : []) this.#close(id);
         break;
       case "widget-value":
         this.#set(event.id, event.value);
@@ -92,6 +102,7 @@ export class Widgets {
   }
 
   #open(id: string, definition: Definition): void {
+    if (this.#widgets.has(id) || this.#widgets.size >= MOST_INPUTS) return;
     const { parts, key, value } = definition;
     const widget: Widget = { id, definition, models: [], all: [], value, sent: false };
     this.#widgets.set(id, widget);

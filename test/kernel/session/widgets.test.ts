@@ -483,4 +483,22 @@ describe("hostile messages", () => {
     expect(changed).toEqual([]);
     expect(page.models.get(page.one("SliderStyle"))).toMatchObject({ handle_color: null });
   });
+
+  test("code that speaks to the session past the library opens nothing that is no input", async () => {
+    const seam = 'globalThis[Symbol.for("lensor.host")]';
+    const { failure } = await session.run(`${seam}.input({}, {})`);
+    expect(failure?.evalue).toMatch(/needs a definition/);
+    const forged = [
+      { event: "widget-open", id: "x", definition: {} },
+      { event: "widget-open", id: 5, definition: null },
+      { event: "widget-close" },
+      { event: "widget-close", ids: [{}, null] },
+      { event: "widget-value", id: "x" },
+      { event: "widget-took", id: null },
+    ];
+    const lines = forged.map((event) => `\\n${JSON.stringify(event)}\\n`).join("");
+    await session.run(`require("node:fs").writeSync(3, '${lines}')`);
+    await cell("a", `const ratio = ${slider};`);
+    expect(page.models.size).toBe(3);
+  });
 });
