@@ -4,15 +4,18 @@
 import { Socket } from "node:net";
 import { parentPort, workerData } from "node:worker_threads";
 import { askInterrupt, type Flag } from "./flag.ts";
-import { CONTROLS, type Control, lines } from "./link.ts";
+import { CONTROLS, type Control, encode, lines } from "./link.ts";
 
 const { flag } = workerData as { flag: Flag };
 
-const pipe = new Socket({ fd: CONTROLS, readable: true, writable: false });
+const pipe = new Socket({ fd: CONTROLS, readable: true, writable: true });
 pipe.on(
   "data",
-  lines<Control>(({ run }) => {
-    if (askInterrupt(flag, run)) parentPort?.postMessage(run);
+  lines<Control>((control) => {
+    if (!askInterrupt(flag, control.run)) return;
+    parentPort?.postMessage(control.run);
+    // The host hears that the flag is up: what the cell waits for may fail now, and the cell knows why.
+    pipe.write(encode(control));
   }),
 );
 pipe.on("error", hostGone);

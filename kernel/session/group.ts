@@ -24,8 +24,8 @@ const RUNGS = [
 
 export interface Span {
   readonly from: Moment;
-  /** While the cell still runs, absent: it may start more. */
-  readonly before?: Moment;
+  /** While the cell still runs, absent: it may start more. What follows a stopped cell starts nothing in the same tick. */
+  readonly to?: Moment;
 }
 
 /** Signals everyone in the group, the child included. */
@@ -53,16 +53,16 @@ export function stopStarted(leader: number | undefined, span: Span, graceMs: num
     else setTimeout(tell, part * graceMs, signal).unref();
 }
 
-function startedIn(leader: number, { from = 0, before = Number.POSITIVE_INFINITY }: Span): number[] {
+function startedIn(leader: number, { from = 0, to = Number.POSITIVE_INFINITY }: Span): number[] {
   return processIds().filter((id) => {
     const state = id === leader ? undefined : stateOf(id);
-    return state?.group === leader && state.started >= from && state.started < before;
+    return state?.group === leader && state.started >= from && state.started <= to;
   });
 }
 
 export function moment(): Moment {
   try {
-    return Math.floor(Number(readFileSync("/proc/uptime", "utf8").split(" ")[0]) * TICKS);
+    return Math.round(Number(readFileSync("/proc/uptime", "utf8").split(" ")[0]) * TICKS);
   } catch {
     return undefined;
   }

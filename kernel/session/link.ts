@@ -28,6 +28,7 @@ export type Command =
   | { readonly op: "input"; readonly id: number; readonly text: string; readonly refused?: string }
   | WidgetCommand;
 
+/** To the control thread, and back from it once the flag is up. */
 export type Control = { readonly op: "interrupt"; readonly run: number };
 
 export type StreamName = "stdout" | "stderr";

@@ -59,6 +59,8 @@ export class SessionProcess {
   #child: ChildProcess | undefined;
   #ready: Promise<void> = Promise.resolve();
   #running: Running | undefined;
+  /** The run whose interrupt the control thread has not confirmed yet. */
+  #interrupted: Running | undefined;
   #lastRun = 0;
   #lastId = 0;
   #lastWords = "";
@@ -131,12 +133,15 @@ export class SessionProcess {
     if (!running || !child) return;
     const control: Control = { op: "interrupt", run: running.run };
     pipe(child, CONTROLS).write(encode(control));
-    const graceMs = this.#options.graceMs ?? GRACE_MS;
-    if (!this.#grace) void this.#ready.then(() => stopStarted(child.pid, running.span, graceMs));
+    if (!this.#grace) this.#interrupted = running;
     this.#grace ??= setTimeout(() => {
       this.#overdue = true;
       signalGroup(child.pid, "SIGKILL");
-    }, graceMs);
+    }, this.#graceMs);
+  }
+
+  get #graceMs(): number {
+    return this.#options.graceMs ?? GRACE_MS;
   }
 
   async close(): Promise<void> {
@@ -167,6 +172,7 @@ export class SessionProcess {
     this.#overdue = false;
     this.#cutOff = false;
     this.#wasReady = false;
+    this.#interrupted = undefined;
     let ready!: () => void;
     this.#ready = new Promise((resolve) => {
       ready = resolve;
@@ -187,6 +193,14 @@ export class SessionProcess {
         // A dying Node prints pages of its own stack: the cause is told in a line instead.
         if (!DYING.test(this.#lastWords)) this.#show(this.#lastRun, { type: "stream", name, text });
       });
+    pipe(child, CONTROLS).on(
+      "data",
+      lines<Control>(({ run }) => {
+        const interrupted = this.#interrupted;
+        this.#interrupted = undefined;
+        if (interrupted?.run === run) stopStarted(child.pid, interrupted.span, this.#graceMs);
+      }),
+    );
     for (const fd of [COMMANDS, CONTROLS]) pipe(child, fd).on("error", () => {});
     for (const fd of [EVENTS, COMMANDS, CONTROLS]) pipe(child, fd).once("close", () => this.#closed(child));
     child.on("error", (error) => this.#ended(child, `it could not be started: ${error.message}`));
@@ -269,7 +283,7 @@ export class SessionProcess {
   #finish(run: number, failure: Failure | undefined): undefined {
     if (this.#running?.run !== run) return;
     const { resolve, span } = this.#running;
-    span.before = moment();
+    span.to = moment();
     this.#outlets.settle(run);
     this.#running = undefined;
     clearTimeout(this.#grace);
@@ -279,7 +293,7 @@ export class SessionProcess {
 
   #causeOfEnd(code: number | null, signal: NodeJS.Signals | null): string {
     if (this.#overdue)
-      return `the cell did not stop within ${(this.#options.graceMs ?? GRACE_MS) / 1000} s of the interrupt, so its process was ended`;
+      return `the cell did not stop within ${this.#graceMs / 1000} s of the interrupt, so its process was ended`;
     if (/heap out of memory|Reached heap limit/.test(this.#lastWords))
       return "JavaScript ran out of memory (its heap limit was reached)";
     if (this.#cutOff) return "the code closed pipes that belong to the session (file descriptors 3 to 5)";

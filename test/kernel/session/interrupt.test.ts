@@ -67,7 +67,7 @@ describe(`an interrupt stops, ${TIMES} times`, () => {
         family.stdout.on("data", (text) => console.log(String(text)));
         await new Promise(() => {})`;
       const running = session.run(code);
-      await until(() => session.printed.includes("\n"));
+      await until(() => session.printed.includes("\n"), 15_000);
       session.process.interrupt();
       const { failure, stdout } = await running;
       expect(failure?.ename).toBe("Interrupt");
