@@ -62,6 +62,13 @@ function isObject(value: unknown): value is Json {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+const WIDGET = "application/vnd.jupyter.widget-view+json";
+
+/** Without widgets, which live only as long as their kernel: what is saved says their values in words. */
+function lasting(data: Json): Json {
+  return Object.fromEntries(Object.entries(data).filter(([type]) => type !== WIDGET));
+}
+
 /** Outputs of all cells: an update changes every display with its id, wherever it stands. */
 export class Outputs {
   readonly #displays = new Map<string, Json[]>();
@@ -74,7 +81,7 @@ export class Outputs {
       return;
     }
     if (output.type === "update_display_data") {
-      for (const display of this.#displays.get(output.id) ?? []) display.data = output.data;
+      for (const display of this.#displays.get(output.id) ?? []) display.data = lasting(output.data);
       return;
     }
     if (this.#cleared.delete(list)) list.length = 0;
@@ -84,7 +91,7 @@ export class Outputs {
       else list.push({ output_type: "stream", name: output.name, text: output.text });
       return;
     }
-    const entry: Json = { output_type: output.type, data: output.data, metadata: {} };
+    const entry: Json = { output_type: output.type, data: lasting(output.data), metadata: {} };
     if (output.type === "execute_result") entry.execution_count = count;
     else if (output.id !== undefined)
       this.#displays.set(output.id, [...(this.#displays.get(output.id) ?? []), entry]);

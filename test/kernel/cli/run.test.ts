@@ -66,6 +66,17 @@ const figure = `const figure = { [Symbol.for("Jupyter.display")]: () => ({
   "text/plain": "Figure" }) };`;
 
 describe("lensor run", () => {
+  test("of an input, which nobody can move any more, its value in words is saved", async () => {
+    const path = notebook("input.ipynb", [
+      'import { input } from "lensor"; const ratio = input.slider("ratio", { min: 2, max: 100, value: 10 });',
+      "ratio.value * 2",
+    ]);
+    const { stdout } = await lensor("run", path, "--json", "--out", "input-out.ipynb");
+    expect(rows(stdout).map(({ text }) => text)).toEqual(["ratio: 10", "20"]);
+    const saved = JSON.parse(readFileSync(join(folder, "input-out.ipynb"), "utf8"));
+    expect(saved.cells[0].outputs[0].data).toEqual({ "text/plain": "ratio: 10" });
+  });
+
   test("--json: one line a cell", async () => {
     const path = notebook("good.ipynb", [
       { markdown: "# Title" },
