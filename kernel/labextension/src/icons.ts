@@ -1,4 +1,5 @@
-// The extension's icons, drawn so that JupyterLab's themes colour them. Constant texts; nothing of a notebook is in them.
+// The extension's icons, drawn so that JupyterLab's themes colour them: its rules recolour every `fill` attribute, so what is
+// hollow says so in its style. Constant texts; nothing of a notebook is in them.
 
 import { LabIcon } from "@jupyterlab/ui-components";
 
@@ -11,13 +12,13 @@ const icon = (name: string, body: string) =>
 /** A hollow bar, as stale cells have it, and a play sign. */
 export const runStaleIcon = icon(
   "run-stale",
-  '<rect class="jp-icon3" fill="none" x="2.75" y="2.75" width="3" height="10.5" rx="1.5" stroke="#616161" stroke-width="1.5"/><path class="jp-icon3" fill="#616161" d="M8.5 3.6v8.8a.6.6 0 0 0 .92.5l6-4.4a.6.6 0 0 0 0-1l-6-4.4a.6.6 0 0 0-.92.5z"/>',
+  '<rect class="jp-icon3" style="fill:none" x="2.75" y="2.75" width="3" height="10.5" rx="1.5" stroke="#616161" stroke-width="1.5"/><path class="jp-icon3" fill="#616161" d="M8.5 3.6v8.8a.6.6 0 0 0 .92.5l6-4.4a.6.6 0 0 0 0-1l-6-4.4a.6.6 0 0 0-.92.5z"/>',
 );
 
 /** Cells below one another, joined at the side. */
 export const graphIcon = icon(
   "graph",
-  '<g class="jp-icon3" fill="#616161"><circle cx="10" cy="3" r="2"/><circle cx="10" cy="8" r="2"/><circle cx="10" cy="13" r="2"/></g><path class="jp-icon3" fill="none" stroke="#616161" stroke-width="1.3" d="M8 3C1.5 3 1.5 13 8 13M8 3C5.2 3 5.2 8 8 8"/>',
+  '<g class="jp-icon3" fill="#616161"><circle cx="11" cy="3" r="1.9"/><circle cx="11" cy="8" r="1.9"/><circle cx="11" cy="13" r="1.9"/></g><path class="jp-icon3" style="fill:none" stroke="#616161" stroke-width="1.2" d="M9 3C1 3 1 13 9 13M9 3C5.5 3 5.5 8 9 8"/>',
 );
 
 /** Names and what they hold. */
