@@ -281,6 +281,23 @@ describe("while a cell computes", () => {
     expect(await value("ratio.value")).toBe("89");
   });
 
+  test("code and page that set the same input agree on the later of the two", async () => {
+    await cell("a", `const ratio = ${slider};`);
+    const id = page.one("IntSlider");
+    const busy = cell(
+      "b",
+      "const end = performance.now() + 400; while (performance.now() < end); ratio.value = 5;",
+    );
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    // It waits until the cell is done, and the cell's own value comes back before.
+    page.move(id, { value: 50 });
+    await busy;
+    await until(() => changed.length > 1);
+    expect(await value("ratio.value")).toBe("50");
+    expect(page.heard.map(({ data }) => (data.state as State | undefined)?.value).slice(-2)).toEqual([5, 50]);
+    expect(page.models.get(id)).toMatchObject({ value: 50 });
+  });
+
   test("a page that is opened gets every widget as it stands", async () => {
     await cell("a", `const ratio = ${slider};`);
     page.move(page.one("IntSlider"), { value: 42 });
