@@ -24,13 +24,13 @@ export interface Lab {
   stop(): Promise<void>;
 }
 
-/** Opens a copy of a notebook, so that running it changes nothing that is committed. */
-export async function openLab(notebook: string): Promise<Lab> {
+/** Opens a copy of a notebook, so that running it changes nothing that is committed. Copies of others lie beside it. */
+export async function openLab(notebook: string, ...others: string[]): Promise<Lab> {
   const folder = mkdtempSync(join(tmpdir(), "lensor-e2e-"));
   const work = join(folder, "work");
   mkdirSync(work);
   mkdirSync(output, { recursive: true });
-  copyFileSync(notebook, join(work, basename(notebook)));
+  for (const file of [notebook, ...others]) copyFileSync(file, join(work, basename(file)));
   const server = spawn(
     paths.python,
     [
@@ -88,7 +88,14 @@ interface Jupyter {
   shell: {
     currentWidget: {
       sessionContext?: { session?: { kernel?: { status: string } | null } | null };
-      content: { widgets: { model: { toJSON(): unknown } }[] };
+      content: {
+        activeCellIndex: number;
+        deselectAll(): void;
+        widgets: {
+          node: HTMLElement;
+          model: { id: string; toJSON(): unknown; sharedModel: { setSource(text: string): void } };
+        }[];
+      };
     };
   };
 }
@@ -106,9 +113,62 @@ interface CodeCell {
   outputs: CellOutput[];
 }
 
-/** Runs every cell and waits until the last one is finished. Returns the outputs, cell by cell. */
-export async function runAll(page: Page, milliseconds: number): Promise<CellOutput[][]> {
-  // Before its session has a kernel, a notebook answers "run" with the question which one to use.
+/** A cell as a person sees it. */
+export interface SeenCell {
+  readonly id: string;
+  readonly count: number | null;
+  /** Everything that its outputs say as text. */
+  readonly text: string;
+  /** What its mark says; absent where it has none. */
+  readonly mark?: string;
+}
+
+/** The code cells of the notebook in front, from top to bottom. */
+export async function seenCells(page: Page): Promise<SeenCell[]> {
+  return page.evaluate(() => {
+    const { widgets } = (globalThis as unknown as { jupyterapp: Jupyter }).jupyterapp.shell.currentWidget
+      .content;
+    const cells: SeenCell[] = [];
+    for (const { model, node } of widgets) {
+      const json = model.toJSON() as CodeCell;
+      if (json.cell_type !== "code") continue;
+      const said = (json.outputs as (CellOutput & { text?: string })[]).map(
+        ({ text, data, evalue }) => text ?? data?.["text/plain"] ?? evalue ?? "",
+      );
+      const mark = node.querySelector<HTMLElement>(":scope > .lensor-mark")?.title;
+      cells.push({
+        id: model.id,
+        count: json.execution_count,
+        text: said.join(""),
+        ...(mark === undefined ? {} : { mark }),
+      });
+    }
+    return cells;
+  });
+}
+
+/** Makes a cell the active one, by its id. */
+export async function choose(page: Page, id: string): Promise<void> {
+  await page.evaluate((id) => {
+    const { content } = (globalThis as unknown as { jupyterapp: Jupyter }).jupyterapp.shell.currentWidget;
+    content.activeCellIndex = content.widgets.findIndex(({ model }) => model.id === id);
+    content.deselectAll();
+  }, id);
+}
+
+/** Writes a cell's text anew, as typing would. */
+export async function write(page: Page, id: string, text: string): Promise<void> {
+  await page.evaluate(
+    ([id, text]) => {
+      const { content } = (globalThis as unknown as { jupyterapp: Jupyter }).jupyterapp.shell.currentWidget;
+      content.widgets.find(({ model }) => model.id === id)!.model.sharedModel.setSource(text!);
+    },
+    [id, text],
+  );
+}
+
+/** Before its session has a kernel, a notebook answers "run" with the question which one to use. */
+export async function untilIdle(page: Page): Promise<void> {
   await page.waitForFunction(
     () => {
       const { currentWidget } = (globalThis as unknown as { jupyterapp: Jupyter }).jupyterapp.shell;
@@ -117,6 +177,11 @@ export async function runAll(page: Page, milliseconds: number): Promise<CellOutp
     undefined,
     { timeout: 30_000 },
   );
+}
+
+/** Runs every cell and waits until the last one is finished. Returns the outputs, cell by cell. */
+export async function runAll(page: Page, milliseconds: number): Promise<CellOutput[][]> {
+  await untilIdle(page);
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(

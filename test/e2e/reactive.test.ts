@@ -1,0 +1,301 @@
+// Reactive notebooks in a real JupyterLab: what follows a slider and what does not, marks that come and go with edits, and
+// what survives a restart and a reload. Pictures of both themes are left under test/output, for people to look at.
+
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import {
+  browserPath,
+  choose,
+  command,
+  type Lab,
+  openLab,
+  output,
+  runAll,
+  type SeenCell,
+  seenCells,
+  untilIdle,
+  write,
+} from "./lab.ts";
+
+const PATIENCE = { timeout: 20_000, interval: 100 };
+
+const sources: Record<string, string> = {
+  lib: 'import { input, tensor } from "lensor";',
+  period: 'const period = input.slider("period", { min: 1, max: 20, value: 5 });',
+  wave: "const wave = Array.from({ length: 64 }, (_, i) => Math.sin(i / period.value));",
+  plot: "tensor(wave).plot()",
+  said: '["a period of", period.value].join(" ")',
+  other: "const other = 20 + 22;\nother",
+  twice: "const twice = other * 2;\ntwice",
+  slow: "// @frozen\nconst slow = twice + 1;\nslow",
+};
+
+const notebook = (cells: Record<string, string>, kernel: string, language: string) =>
+  JSON.stringify({
+    cells: Object.entries(cells).map(([id, source]) => ({
+      cell_type: "code",
+      execution_count: null,
+      id,
+      metadata: {},
+      outputs: [],
+      source,
+    })),
+    metadata: { kernelspec: { name: kernel, display_name: kernel, language } },
+    nbformat: 4,
+    nbformat_minor: 5,
+  });
+
+describe.skipIf(!browserPath)("reactive notebooks in JupyterLab (need Chromium)", () => {
+  let lab: Lab;
+  let page: Page;
+  let folder: string;
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), "lensor-reactive-"));
+    const file = (name: string, text: string) => {
+      writeFileSync(join(folder, name), text);
+      return join(folder, name);
+    };
+    lab = await openLab(
+      file("waves.ipynb", notebook(sources, "lensor", "typescript")),
+      file("second.ipynb", notebook({ one: "const one = 1;\none", two: "one + 1" }, "lensor", "typescript")),
+      file("python.ipynb", notebook({ one: "x = 1\nx", two: "x + 1" }, "python3", "python")),
+    );
+    page = lab.page;
+  }, 90_000);
+
+  afterAll(async () => {
+    await lab?.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  /** The cells of the notebook in front, by id. */
+  async function cells(): Promise<Record<string, SeenCell>> {
+    return Object.fromEntries((await seenCells(page)).map((cell) => [cell.id, cell]));
+  }
+
+  async function counts(): Promise<Record<string, number | null>> {
+    return Object.fromEntries((await seenCells(page)).map(({ id, count }) => [id, count]));
+  }
+
+  /** The ids of the cells whose mark says this. */
+  async function marked(word: string): Promise<string[]> {
+    return (await seenCells(page)).filter(({ mark }) => mark?.startsWith(word)).map(({ id }) => id);
+  }
+
+  async function run(id: string): Promise<void> {
+    await choose(page, id);
+    await command(page, "notebook:run-cell");
+  }
+
+  const picture = (name: string) => page.screenshot({ path: join(output, `reactive-${name}.png`) });
+
+  test("Run All runs every cell once, in order, and leaves no mark but the frozen one", async () => {
+    await runAll(page, 60_000);
+    expect(await counts()).toEqual(Object.fromEntries(Object.keys(sources).map((id, i) => [id, i + 1])));
+    await expect.poll(() => marked("Stale"), PATIENCE).toEqual([]);
+    await expect.poll(() => marked("Up to date. Frozen"), PATIENCE).toEqual(["slow"]);
+    expect((await cells()).twice?.text).toBe("84");
+  }, 120_000);
+
+  test("a slider moves a plot; its dependents' prompts advance and no other's", async () => {
+    const before = await counts();
+    const title = page.locator(".lensor-figure .gtitle");
+    const drawn = await title.textContent();
+    const heights = () =>
+      page.locator(".jp-Notebook .jp-Cell").evaluateAll((nodes) => nodes.map((node) => node.clientHeight));
+    const high = await heights();
+    await page.locator(".jupyter-widgets .noUi-handle").first().focus();
+    await page.keyboard.press("End");
+    await expect.poll(async () => (await cells()).said?.text, PATIENCE).toBe("'a period of 20'");
+    await expect.poll(() => title.textContent(), PATIENCE).not.toBe(drawn);
+    await expect.poll(() => marked("Stale"), PATIENCE).toEqual([]);
+    const after = await counts();
+    for (const id of ["lib", "period", "other", "twice", "slow"])
+      expect([id, after[id]]).toEqual([id, before[id]]);
+    for (const id of ["wave", "plot", "said"]) expect(after[id]).toBeGreaterThan(before[id]!);
+    expect(await heights()).toEqual(high);
+    await picture("slider-light");
+  }, 60_000);
+
+  test("an edit marks a cell and what rests on it, and running it clears the marks of all but the frozen", async () => {
+    await write(page, "other", "const other = 100;\nother");
+    await expect.poll(() => marked("Stale"), PATIENCE).toEqual(["other", "twice", "slow"]);
+    await picture("stale-light");
+    await run("other");
+    await expect.poll(async () => (await cells()).twice?.text, PATIENCE).toBe("200");
+    await expect.poll(() => marked("Stale"), PATIENCE).toEqual(["slow"]);
+    expect((await cells()).slow).toMatchObject({ text: "85", mark: expect.stringContaining("Frozen") });
+    // Running a cell first runs what it needs; here nothing is left to do but itself.
+    await run("slow");
+    await expect.poll(async () => (await cells()).slow?.text, PATIENCE).toBe("201");
+    await expect.poll(() => marked("Stale"), PATIENCE).toEqual([]);
+  }, 60_000);
+
+  test("in mode lazy dependents are marked, with what running them takes, until one asks for them", async () => {
+    await page.locator(".lensor-mode select").selectOption("lazy");
+    await write(page, "other", "const other = 7;\nother");
+    await run("other");
+    await expect.poll(() => marked("Stale"), PATIENCE).toEqual(["twice", "slow"]);
+    expect((await cells()).twice?.text).toBe("200");
+    const button = page.locator(".lensor-stale button");
+    await expect.poll(() => button.textContent(), PATIENCE).toMatch(/^1 stale/);
+    await button.click();
+    await expect.poll(async () => (await cells()).twice?.text, PATIENCE).toBe("14");
+    await expect.poll(() => marked("Stale"), PATIENCE).toEqual(["slow"]);
+    const metadata = await page.evaluate(() => {
+      const { jupyterapp } = globalThis as unknown as {
+        jupyterapp: { shell: { currentWidget: { model: { getMetadata(key: string): unknown } } } };
+      };
+      return jupyterapp.shell.currentWidget.model.getMetadata("lensor");
+    });
+    expect(metadata).toEqual({ mode: "lazy" });
+    await page.locator(".lensor-mode select").selectOption("auto");
+  }, 60_000);
+
+  test("a deleted definition leaves an error where it is used, and undoing brings it back", async () => {
+    await choose(page, "other");
+    await command(page, "notebook:delete-cell");
+    await expect.poll(() => marked("Error"), PATIENCE).toContain("twice");
+    expect((await cells()).twice?.mark).toContain("other");
+    await command(page, "notebook:undo-cell-action");
+    await expect.poll(() => marked("Error"), PATIENCE).toEqual([]);
+    await run("twice");
+    await expect.poll(async () => (await cells()).twice?.text, PATIENCE).toBe("14");
+    await expect.poll(async () => (await cells()).twice?.mark, PATIENCE).toBeUndefined();
+  }, 60_000);
+
+  test("a definition moved below its use is an error there, and right again when moved back", async () => {
+    await choose(page, "other");
+    await command(page, "notebook:move-cell-down");
+    expect((await seenCells(page)).map(({ id }) => id).indexOf("other")).toBe(6);
+    await expect.poll(() => marked("Error"), PATIENCE).toContain("twice");
+    await choose(page, "other");
+    await command(page, "notebook:move-cell-up");
+    await expect.poll(() => marked("Error"), PATIENCE).toEqual([]);
+    await run("twice");
+    expect((await cells()).twice?.text).toBe("14");
+  }, 60_000);
+
+  test("a duplicated cell is a definition of its own, which those below it use", async () => {
+    await choose(page, "other");
+    await command(page, "notebook:duplicate-below");
+    const ids = (await seenCells(page)).map(({ id }) => id);
+    expect(ids).toHaveLength(Object.keys(sources).length + 1);
+    const copy = ids[ids.indexOf("other") + 1]!;
+    await write(page, copy, "const other = 1000;\nother");
+    await run(copy);
+    await expect.poll(async () => (await cells()).twice?.text, PATIENCE).toBe("2000");
+    expect((await cells()).other).toMatchObject({ text: "7" });
+    await choose(page, copy);
+    await command(page, "notebook:delete-cell");
+    await expect.poll(() => marked("Stale"), PATIENCE).toContain("twice");
+    await run("twice");
+    await expect.poll(async () => (await cells()).twice?.text, PATIENCE).toBe("14");
+  }, 60_000);
+
+  test("the panels show the dataflow and the variables of the notebook in front", async () => {
+    await command(page, "lensor:show-graph");
+    const rows = page.locator("#lensor-graph .lensor-graph-row");
+    await expect.poll(() => rows.count(), PATIENCE).toBe(Object.keys(sources).length);
+    await rows.nth(2).click();
+    await expect.poll(() => rows.nth(2).getAttribute("class"), PATIENCE).toContain("lensor-active");
+    await expect
+      .poll(() => rows.nth(1).locator(".lensor-graph-names").textContent(), PATIENCE)
+      .toBe("period");
+    await expect.poll(() => rows.nth(3).locator(".lensor-graph-names").textContent(), PATIENCE).toBe("wave");
+    await picture("graph-light");
+    await command(page, "lensor:show-variables");
+    const variable = page.locator("#lensor-variables tbody tr", { hasText: "twice" });
+    await expect.poll(() => variable.locator(".lensor-value").textContent(), PATIENCE).toBe("14");
+    await variable.click();
+    await page.waitForFunction(() =>
+      document.querySelector(".jp-Cell.jp-mod-active .jp-InputArea-editor")?.textContent?.includes("twice"),
+    );
+    await picture("variables-light");
+    await command(page, "apputils:change-theme", { theme: "JupyterLab Dark" });
+    await page.waitForSelector('body[data-jp-theme-light="false"]', { state: "attached" });
+    await write(page, "other", "const other = 8;\nother");
+    await expect.poll(() => marked("Stale"), PATIENCE).toContain("other");
+    await page.waitForTimeout(500);
+    await picture("variables-dark");
+    await command(page, "lensor:show-graph");
+    await expect.poll(() => rows.count(), PATIENCE).toBe(Object.keys(sources).length);
+    await page.waitForTimeout(500);
+    await picture("graph-dark");
+    await command(page, "lensor:show-graph");
+    expect(await page.locator("#lensor-graph").count()).toBe(0);
+    await command(page, "apputils:change-theme", { theme: "JupyterLab Light" });
+    await run("other");
+  }, 60_000);
+
+  test("a second notebook has its own cells and marks, and moving a slider leaves it alone", async () => {
+    await command(page, "docmanager:open", { path: "second.ipynb" });
+    await page.waitForFunction(() => document.title.includes("second"));
+    await runAll(page, 60_000);
+    expect((await cells()).two?.text).toBe("2");
+    await write(page, "one", "const one = 10;\none");
+    await expect.poll(() => marked("Stale"), PATIENCE).toEqual(["one", "two"]);
+    const before = await counts();
+    await command(page, "docmanager:open", { path: "waves.ipynb" });
+    await page.waitForFunction(() => document.title.includes("waves"));
+    await page.locator(".jupyter-widgets .noUi-handle:visible").first().focus();
+    await page.keyboard.press("Home");
+    await expect.poll(async () => (await cells()).said?.text, PATIENCE).toBe("'a period of 1'");
+    expect(await marked("Stale")).toEqual(["slow"]);
+    await command(page, "docmanager:open", { path: "second.ipynb" });
+    expect(await counts()).toEqual(before);
+    expect(await marked("Stale")).toEqual(["one", "two"]);
+    await run("one");
+    await expect.poll(async () => (await cells()).two?.text, PATIENCE).toBe("11");
+    await command(page, "docmanager:save");
+  }, 90_000);
+
+  test("another kernel's notebook runs as JupyterLab runs it, without marks and controls", async () => {
+    await command(page, "docmanager:open", { path: "python.ipynb" });
+    await page.waitForFunction(() => document.title.includes("python"));
+    await runAll(page, 60_000);
+    expect(await seenCells(page)).toEqual([
+      { id: "one", count: 1, text: "1" },
+      { id: "two", count: 2, text: "2" },
+    ]);
+    expect(await page.locator(".lensor-mode:visible").count()).toBe(0);
+    await command(page, "docmanager:open", { path: "waves.ipynb" });
+    await page.waitForFunction(() => document.title.includes("waves"));
+    expect(await page.locator(".lensor-mode:visible").count()).toBe(1);
+  }, 90_000);
+
+  test("a reload of the page keeps what is stale and what is not, and cells run on", async () => {
+    await expect.poll(() => marked("Stale"), PATIENCE).toEqual(["slow"]);
+    const before = await counts();
+    await command(page, "docmanager:save");
+    await page.reload();
+    await page.waitForSelector(".jp-Notebook:visible .jp-CodeCell", { timeout: 60_000 });
+    await untilIdle(page);
+    expect(await counts()).toEqual(before);
+    await expect.poll(() => marked("Stale"), PATIENCE).toEqual(["slow"]);
+    await write(page, "other", "const other = 9;\nother");
+    await run("other");
+    await expect.poll(async () => (await cells()).twice?.text, PATIENCE).toBe("18");
+    const slider = page.locator(".jupyter-widgets .noUi-handle:visible").first();
+    await slider.focus({ timeout: 30_000 });
+    await page.keyboard.press("End");
+    await expect.poll(async () => (await cells()).said?.text, PATIENCE).toBe("'a period of 20'");
+  }, 120_000);
+
+  test("Restart and Run All runs every cell once, in order, and nothing is stale", async () => {
+    const restarted = command(page, "notebook:restart-run-all");
+    await page.locator(".jp-Dialog button.jp-mod-accept").last().click();
+    await restarted;
+    expect(await counts()).toEqual(Object.fromEntries(Object.keys(sources).map((id, i) => [id, i + 1])));
+    await expect.poll(() => marked("Stale"), PATIENCE).toEqual([]);
+    // A moment in which a cell that was run twice would show it.
+    await page.waitForTimeout(1000);
+    expect(await counts()).toEqual(Object.fromEntries(Object.keys(sources).map((id, i) => [id, i + 1])));
+    expect((await cells()).slow?.text).toBe("19");
+    expect(lab.foreign).toEqual([]);
+  }, 120_000);
+});
