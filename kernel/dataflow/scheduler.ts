@@ -20,6 +20,7 @@ export class Scheduler {
   #asked: string[] = [];
   /** Executed since dependents were last looked for. */
   #done = new Set<string>();
+  #running: string | undefined;
   /** What follows, in no order. */
   readonly #following = new Set<string>();
   readonly #turns = new Map<string, number>();
@@ -56,14 +57,31 @@ export class Scheduler {
     for (const { id } of dependents(new Set([node]), this.flow.view())) this.#following.add(id);
   }
 
-  /** A cell has been executed, asked for or not. */
-  executed(cell: string, outcome: Outcome): void {
+  /** The execution of a cell begins, asked for or not. */
+  started(cell: string): void {
     const at = this.#asked.indexOf(cell);
     if (at >= 0) this.#asked.splice(at, 1);
     this.#following.delete(cell);
+    this.#running = cell;
+  }
+
+  /** It has ended. An input that was moved meanwhile has made it follow again. */
+  executed(cell: string, outcome: Outcome): void {
+    this.#running = undefined;
     this.#done.add(cell);
     // Whoever stops a cell wants rest, not the next one.
-    if (outcome === "interrupted") this.#dropFollowing();
+    if (outcome === "interrupted") this.rest();
+  }
+
+  /** Whether a cell is going to run by itself: where it is the running one, because what it reads has changed since. */
+  follows(cell: string): boolean {
+    return this.#following.has(cell);
+  }
+
+  /** Nothing follows. */
+  rest(): void {
+    this.#following.clear();
+    this.#done.clear();
   }
 
   /** Asked cells that will not come: the front end is gone, or they were aborted. */
@@ -76,9 +94,9 @@ export class Scheduler {
     this.#following.delete(cell);
   }
 
-  /** The cell to execute next by itself; undefined while asked ones are to come, and when nothing follows. */
+  /** The cell to execute next by itself; undefined while others run or are to come, and when nothing follows. */
   next(): string | undefined {
-    if (this.#asked.length) return undefined;
+    if (this.#asked.length || this.#running !== undefined) return undefined;
     this.#lookForDependents();
     const [first] = this.#followers();
     if (!first) return undefined;
@@ -89,15 +107,20 @@ export class Scheduler {
     return undefined;
   }
 
-  /** What is going to run, in order. */
+  /** What is going to run, the running cell first. */
   plan(): string[] {
-    if (this.#asked.length === 0 && this.#following.size === 0) return [];
+    const running = this.#running === undefined ? [] : [this.#running];
     const asked = new Set(this.#asked);
-    return [...this.#asked, ...this.#followers().flatMap(({ id }) => (asked.has(id) ? [] : [id]))];
+    const followers = this.#followers().map(({ id }) => id);
+    return [...running, ...this.#asked, ...followers.filter((id) => !asked.has(id))];
+  }
+
+  get asked(): readonly string[] {
+    return this.#asked;
   }
 
   #withWhatTheyNeed(asked: Set<Node>): Node[] {
-    const view = this.flow.view(new Set(this.#asked));
+    const view = this.flow.view(new Set(this.#running ? [...this.#asked, this.#running] : this.#asked));
     const needed = planFor(asked, view, BUDGET_SECONDS);
     if (this.mode !== "auto") return needed;
     // A dependent above the last asked cell runs in its place, or a value made anew would have to be made again for it.
@@ -127,11 +150,6 @@ export class Scheduler {
       this.#following.delete(node.id);
     }
     return planFor(nodes, this.flow.view(), BUDGET_SECONDS);
-  }
-
-  #dropFollowing(): void {
-    this.#following.clear();
-    this.#done.clear();
   }
 
   #nodes(cells: Iterable<string>): Set<Node> {

@@ -1,5 +1,6 @@
-// What can be said of a value without running any of its code: its type in a word, a short text, its members' names.
-// Relies on property descriptors. Never calls a getter, a proxy's trap or a custom inspection.
+// What can be said of a value without running its code: its type in a word, a short text, its members' names.
+// Relies on property descriptors. Never calls a getter, a proxy's trap or a custom inspection; a library's own values are
+// asked for their measures by a method made for that.
 
 import { inspect, types } from "node:util";
 
@@ -12,13 +13,42 @@ function isReference(value: unknown): value is Reference {
 }
 
 /** A data property's value, own or inherited; undefined for accessors and absent ones. */
-export function peek(value: unknown, name: string): { value: unknown } | undefined {
+export function peek(value: unknown, name: string | symbol): { value: unknown } | undefined {
   for (let holder = boxed(value); holder; holder = Object.getPrototypeOf(holder) as Reference | null) {
     if (types.isProxy(holder)) return undefined;
     const descriptor = safely(() => Object.getOwnPropertyDescriptor(holder, name));
     if (descriptor) return "value" in descriptor ? { value: descriptor.value } : undefined;
   }
   return undefined;
+}
+
+/** What a value measures, as far as it says: a library's own values tell it through `Symbol.for("lensor.facts")`. */
+export interface Measures {
+  readonly type?: string;
+  readonly shape?: readonly number[];
+  /** What its memory holds. */
+  readonly bytes?: number;
+  readonly device?: string;
+}
+
+const FACTS = Symbol.for("lensor.facts");
+
+export function measures(value: unknown): Measures {
+  if (typeof value !== "object" || value === null || types.isProxy(value)) return {};
+  if (types.isTypedArray(value)) return { shape: [value.length], bytes: value.byteLength };
+  if (types.isAnyArrayBuffer(value)) return { bytes: value.byteLength };
+  if (Array.isArray(value)) return { shape: [value.length] };
+  if (types.isMap(value) || types.isSet(value)) return { shape: [value.size] };
+  const tell = peek(value, FACTS)?.value;
+  const told = typeof tell === "function" ? safely(() => (tell as () => unknown).call(value)) : undefined;
+  if (typeof told !== "object" || told === null) return {};
+  const { type, shape, bytes, device } = told as Measures;
+  return {
+    ...(typeof type === "string" && { type: type.slice(0, 100) }),
+    ...(Array.isArray(shape) && shape.every(Number.isSafeInteger) && { shape: shape.slice(0, 16) }),
+    ...(Number.isSafeInteger(bytes) && { bytes }),
+    ...(typeof device === "string" && { device: device.slice(0, 100) }),
+  };
 }
 
 /** Names that may follow a dot after this value, nearest first. */

@@ -5,7 +5,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { History } from "./history.ts";
 import { toCodePoints, toUnits } from "./offsets.ts";
-import type { CommMessage, Failure, Frontend, Output, Session } from "./session.ts";
+import type { CommMessage, Executed, Frontend, Output, Session } from "./session.ts";
 import type { RequestChannel, Sockets } from "./sockets.ts";
 import { type Json, type Message, PROTOCOL_VERSION } from "./wire.ts";
 
@@ -114,11 +114,18 @@ export class Kernel {
     const count = this.#count;
     if (!silent) this.#sockets.publish(message, "execute_input", { code, execution_count: count });
 
-    const failure = code.trim() ? await this.#run(code, silent, count, message) : undefined;
+    // A cell that was emptied loses its names; an empty line of a console means nothing.
+    const means = code.trim() !== "" || typeof metadata.cellId === "string";
+    const { failure, contained } = means ? await this.#run(code, silent, count, message) : {};
     if (failure && !silent) this.#sockets.publish(message, "error", { ...failure });
-    const stops = failure && content.stop_on_error !== false;
+    const stops = failure && !contained && content.stop_on_error !== false;
     if (stops) await this.#gather();
-    const outcome = failure ? { status: "error", ...failure } : { status: "ok", payload: [] };
+    const superseded = contained && !failure;
+    const outcome = failure
+      ? { status: "error", ...failure }
+      : superseded
+        ? { status: "aborted" }
+        : { status: "ok", payload: [] };
     this.#sockets.reply(
       channel,
       message,
@@ -130,7 +137,7 @@ export class Kernel {
     this.#status("idle", message);
   }
 
-  async #run(code: string, silent: boolean, count: number, message: Message): Promise<Failure | undefined> {
+  async #run(code: string, silent: boolean, count: number, message: Message): Promise<Executed> {
     const { metadata, content } = message;
     const frontend: Frontend = {
       output: (output) => {
@@ -189,6 +196,9 @@ export class Kernel {
   #abortQueued(): void {
     for (const { channel, message } of this.#queue.splice(0)) {
       this.#status("busy", message);
+      const { cellId } = message.metadata;
+      const failure = typeof cellId === "string" ? this.#session.aborted(cellId) : undefined;
+      if (failure && message.content.silent !== true) this.#sockets.publish(message, "error", { ...failure });
       // Without a count, since none was given: front ends would show the failed cell's beside a cell that did not run.
       this.#sockets.reply(channel, message, "execute_reply", { status: "aborted" });
       this.#status("idle", message);

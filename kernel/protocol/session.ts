@@ -17,6 +17,13 @@ export interface Failure {
   readonly traceback: readonly string[];
 }
 
+/** How an execution went. */
+export interface Executed {
+  readonly failure?: Failure;
+  /** It failed or stopped, and what is queued behind it runs all the same: nobody asked for this one, or it will run again. */
+  readonly contained?: boolean;
+}
+
 export interface ExecuteRequest {
   readonly code: string;
   readonly silent: boolean;
@@ -26,6 +33,8 @@ export interface ExecuteRequest {
   readonly cell?: string;
   readonly order?: readonly string[];
   readonly deleted?: readonly string[];
+  /** By free name of the code: the cell that defines what it means, where that is known. */
+  readonly meanings?: Readonly<Record<string, string>>;
 }
 
 export interface Frontend {
@@ -65,7 +74,9 @@ export interface Session {
   readonly info: LanguageInfo;
   readonly comms: CommPort;
   /** Runs code; requests are handed over one at a time. Resolves when it has ended, however it ended. */
-  execute(request: ExecuteRequest, frontend: Frontend): Promise<Failure | undefined>;
+  execute(request: ExecuteRequest, frontend: Frontend): Promise<Executed>;
+  /** A queued execution was dropped since one before it failed. What to say of that at its cell, if anything. */
+  aborted(cell: string): Failure | undefined;
   complete(
     code: string,
     cursor: number,

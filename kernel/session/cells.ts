@@ -54,10 +54,12 @@ export class Cells {
   }
 
   async #attempt(command: RunCommand): Promise<Failure | undefined> {
-    for (const cell of command.deleted ?? []) this.#remove(cell);
+    this.remove(command.deleted ?? []);
     if (command.order) this.namespace.arrange(command.order);
     this.namespace.place(command.cell);
-    const visible = this.namespace.visible(command.cell);
+    const visible = command.meanings
+      ? this.namespace.pick(command.meanings)
+      : this.namespace.visible(command.cell);
     const prepared = this.#prepare(command, visible);
     if ("failure" in prepared) return prepared.failure;
 
@@ -155,6 +157,10 @@ export class Cells {
     } catch (error) {
       if (!Interrupt.is(error)) write("stderr", `${failureOf(error).traceback.join("\n")}\n`, run.id);
     }
+  }
+
+  remove(cells: readonly string[]): void {
+    for (const cell of cells) this.#remove(cell);
   }
 
   #remove(cell: string): void {

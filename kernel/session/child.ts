@@ -63,6 +63,7 @@ worker.on("message", async (run: number) => (await cells).interrupt(run));
 async function answer(command: Exclude<Command, { op: "run" }>): Promise<void> {
   if (command.op === "input") return answerInput(command);
   if (command.op === "widget") return inputs.take(command);
+  if (command.op === "remove") return (await cells).remove(command.cells);
   const [{ namespace }, language] = await every([cells, import("./names.ts")]);
   const body = language[command.op](namespace, modules, command.code, command.cursor);
   emit({ event: "reply", id: command.id, body });

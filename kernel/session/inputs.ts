@@ -143,14 +143,14 @@ export class Inputs {
     if (!this.#byId.has(input.id)) return;
     input.told = performance.now();
     emit({ event: "widget-value", id: input.id, value: input.value });
-    this.#changed(input);
+    this.#changed(input, true);
   }
 
-  #changed(input: Input): void {
+  #changed(input: Input, byCode = false): void {
     const names: string[] = [];
     for (const [name, binding] of this.bindings(input.cell))
       if (this.#holds(binding, input)) names.push(name);
-    emit({ event: "changed", cell: input.cell, names });
+    emit({ event: "changed", cell: input.cell, names, byCode });
   }
 
   #holds(binding: Binding, input: Input): boolean {

@@ -20,12 +20,16 @@ export type Command =
       /** Cell ids in document order, where the front end tells. */
       readonly order?: readonly string[];
       readonly deleted?: readonly string[];
+      /** By free name: the cell that defines what it means, where the notebook's dataflow is known. */
+      readonly meanings?: Readonly<Record<string, string>>;
       /** A silent run leaves no names behind and shows nothing. */
       readonly silent?: boolean;
     }
   | { readonly op: "complete"; readonly id: number; readonly code: string; readonly cursor: number }
   | { readonly op: "inspect"; readonly id: number; readonly code: string; readonly cursor: number }
   | { readonly op: "input"; readonly id: number; readonly text: string; readonly refused?: string }
+  /** Cells that are gone: what they left behind ends. */
+  | { readonly op: "remove"; readonly cells: readonly string[] }
   | WidgetCommand;
 
 /** To the control thread, and back from it once the flag is up. */
@@ -57,16 +61,29 @@ export type Event =
   | { readonly event: "names"; readonly names: readonly NameFacts[] }
   | { readonly event: "reply"; readonly id: number; readonly body: unknown }
   | WidgetEvent
-  /** An input's value has changed: which cell made it, and which of the cell's names hold it; none where that is not known. */
-  | { readonly event: "changed"; readonly cell: string; readonly names: readonly string[] }
+  /**
+   * An input's value has changed, by a page or by code: which cell made it, and which of the cell's names hold it; none where
+   * that is not known.
+   */
+  | {
+      readonly event: "changed";
+      readonly cell: string;
+      readonly names: readonly string[];
+      readonly byCode: boolean;
+    }
   | { readonly event: "exit"; readonly code: number };
 
 /** What the host remembers of a name, to answer while the child is busy. */
 export interface NameFacts {
   readonly name: string;
+  /** The cell that defines it. */
+  readonly cell: string;
   readonly type: string;
   readonly text: string;
   readonly members: readonly string[];
+  readonly shape?: readonly number[];
+  readonly bytes?: number;
+  readonly device?: string;
 }
 
 /** File descriptors of the child, after the usual three. */

@@ -1,7 +1,7 @@
 // The session's names as kernel/language sees them, and the facts the host keeps of them.
 // Relies on live bindings. A name in its temporal dead zone has no value here.
 
-import { memberNames, previewText, typeName } from "../language/facts.ts";
+import { measures, memberNames, previewText, typeName } from "../language/facts.ts";
 import { complete as completeIn, inspectAt, type Names } from "../language/language.ts";
 import { hideNotes } from "./bookkeeping.ts";
 import { exportNames } from "./exports.ts";
@@ -45,8 +45,8 @@ let told: readonly NameFacts[] = [];
 
 /** The facts of every name; undefined when nothing changed since they were last asked for. */
 export function newFacts(namespace: Namespace): readonly NameFacts[] | undefined {
-  const facts = [...namespace.all()].slice(-MAX_FACTS).map(([name, binding]) => {
-    const known = gathered.get(binding) ?? factsOf(name, read(binding));
+  const facts = [...namespace.defined()].slice(-MAX_FACTS).map(([name, { cell, binding }]) => {
+    const known = gathered.get(binding) ?? factsOf(name, cell, read(binding));
     gathered.set(binding, known);
     return known;
   });
@@ -55,11 +55,15 @@ export function newFacts(namespace: Namespace): readonly NameFacts[] | undefined
   return same ? undefined : facts;
 }
 
-function factsOf(name: string, found: { value: unknown } | undefined): NameFacts {
+function factsOf(name: string, cell: string, found: { value: unknown } | undefined): NameFacts {
+  if (!found) return { name, cell, type: "", text: "", members: [] };
+  const { value } = found;
   return {
     name,
-    type: found ? typeName(found.value) : "",
-    text: found ? previewText(found.value, 200) : "",
-    members: found ? memberNames(found.value).slice(0, 100) : [],
+    cell,
+    type: typeName(value),
+    text: previewText(value, 200),
+    members: memberNames(value).slice(0, 100),
+    ...measures(value),
   };
 }

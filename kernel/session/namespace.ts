@@ -94,9 +94,14 @@ export class Namespace {
 
   /** Every name, as the end of the notebook sees it. */
   all(): Map<string, Binding> {
-    const found = new Map<string, Binding>();
+    return new Map([...this.defined()].map(([name, { binding }]) => [name, binding]));
+  }
+
+  /** Every name, as the end of the notebook sees it, with the cell that defines it. */
+  defined(): Map<string, { cell: string; binding: Binding }> {
+    const found = new Map<string, { cell: string; binding: Binding }>();
     for (const cell of this.#order)
-      for (const [name, binding] of this.#cells.get(cell) ?? []) found.set(name, binding);
+      for (const [name, binding] of this.#cells.get(cell) ?? []) found.set(name, { cell, binding });
     return found;
   }
 }

@@ -51,7 +51,11 @@ export class SessionProcess {
   /** What the child last said of its names, for answers while it is busy. */
   names: readonly NameFacts[] = [];
   /** An input that a cell made has another value: told with the cell's names that hold it, none where that is not known. */
-  onChanged: (cell: string, names: readonly string[]) => void = () => {};
+  onChanged: (cell: string, names: readonly string[], byCode: boolean) => void = () => {};
+  /** The child has said something new of its names. */
+  onNames: (names: readonly NameFacts[]) => void = () => {};
+  /** The child is gone, and all values with it. */
+  onLost: (message: string) => void = () => {};
   readonly #options: SessionOptions;
   readonly #widgets: Widgets;
   readonly #outlets = new Outlets();
@@ -104,9 +108,16 @@ export class SessionProcess {
         label: request.silent ? "Cell" : `Cell [${request.count}]`,
         order: request.order,
         deleted: request.deleted,
+        meanings: request.meanings,
         silent: request.silent,
       });
     });
+  }
+
+  /** Cells that are gone: what they left behind ends, and late output of theirs goes nowhere. */
+  remove(cells: readonly string[]): void {
+    this.#outlets.forget(cells);
+    if (this.#child) this.#send({ op: "remove", cells });
   }
 
   /** Asks the child about code; undefined when it does not answer in time, because a cell keeps it busy. */
@@ -253,6 +264,7 @@ export class SessionProcess {
         return this.#finish(event.run, event.failure);
       case "names":
         this.names = event.names;
+        this.onNames(event.names);
         return;
       case "reply":
         this.#replies.get(event.id)?.(event.body);
@@ -264,7 +276,7 @@ export class SessionProcess {
         this.#widgets.receive(event);
         return;
       case "changed":
-        this.onChanged(event.cell, event.names);
+        this.onChanged(event.cell, event.names, event.byCode);
         return;
       case "exit":
         this.#exitCode = event.code;
@@ -316,6 +328,7 @@ export class SessionProcess {
     for (const finish of [...this.#replies.values()]) finish(undefined);
     if (this.#closing) return;
     const message = `The session was lost: ${cause}. Its variables are gone; a fresh session is ready: run the cells again.`;
+    this.onLost(message);
     const running = this.#running;
     if (running) {
       const evalue = message;

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { LanguageInfo, Session } from "../protocol/session.ts";
 import { Comms } from "./comms.ts";
 import { type SessionOptions, SessionProcess } from "./process.ts";
+import { connectNotebook } from "./reactive.ts";
 import { packageRoot } from "./root.ts";
 
 /** An idle child answers within a few milliseconds; after this it counts as busy. */
@@ -17,12 +18,18 @@ type Inspection = Awaited<ReturnType<Session["inspect"]>>;
 export function openSession(options: SessionOptions = {}): Session & { readonly process: SessionProcess } {
   const comms = new Comms();
   const child = new SessionProcess({ ...options, comms });
+  const notebook = connectNotebook(child, comms);
   const language = async () => (await import("./remembered.ts")).remembered(child.names);
   return {
     process: child,
     info: languageInfo(),
     comms,
-    execute: (request, frontend) => child.execute(request, frontend),
+    async execute(request, frontend) {
+      const begun = await notebook.begin(request);
+      const failure = await child.execute({ ...request, ...begun }, frontend);
+      return begun ? notebook.end(failure) : { failure };
+    },
+    aborted: (cell) => notebook.aborted(cell),
     async complete(code, cursor) {
       const answer = (await child.ask("complete", code, cursor, PATIENCE_MS)) as Completion | undefined;
       return answer ?? (await language()).complete(code, cursor);
@@ -34,7 +41,10 @@ export function openSession(options: SessionOptions = {}): Session & { readonly 
     async isComplete(code) {
       return (await import("../language/complete-code.ts")).completeness(code);
     },
-    interrupt: () => child.interrupt(),
+    interrupt() {
+      notebook.interrupted();
+      child.interrupt();
+    },
     close: () => child.close(),
   };
 }

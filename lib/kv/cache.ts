@@ -118,6 +118,10 @@ export class Cache {
     return new Cache(this.model, this.compute, this.kv, handle, this.ids.slice(0, length));
   }
 
+  /** What a list of variables says of it: its length in tokens, and what it holds. */
+  [Symbol.for("lensor.facts")]() {
+    return { shape: [this.length], bytes: this.bytes, device: this.model.device };
+  }
   [Symbol.for("Jupyter.display")]() {
     const perToken = this.length > 0 ? this.bytes / this.length : 0;
     return card({

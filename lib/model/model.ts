@@ -130,6 +130,10 @@ export class Model {
     return this.#native;
   }
 
+  /** What a list of variables says of it. */
+  [Symbol.for("lensor.facts")]() {
+    return { bytes: this.bytes, device: this.device };
+  }
   [Symbol.for("Jupyter.display")]() {
     const { config, tensors } = this;
     const dtypes = new Map<string, number>();

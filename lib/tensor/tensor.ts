@@ -146,6 +146,15 @@ export class Tensor {
   [Symbol.for("Jupyter.display")](): Promise<MimeBundle> {
     return showTensor(this);
   }
+  /** What a list of variables says of it. */
+  [Symbol.for("lensor.facts")]() {
+    return {
+      type: `Tensor ${this.dtype}${this.disposed ? " (disposed)" : ""}`,
+      shape: this.shape,
+      bytes: this.disposed ? 0 : this.bytes,
+      device: this.device,
+    };
+  }
   toString(): string {
     return `Tensor ${this.#name} ${this.dtype}${this.disposed ? " (disposed)" : ""}`;
   }

@@ -105,6 +105,7 @@ export class Simulated {
     const source = this.sources.get(id)!;
     const run = ++this.#runs;
     const meanings = this.flow.begin(id, source, run, run);
+    this.scheduler.started(id);
     this.log.push(id);
     let outcome: Outcome = "ok";
     try {

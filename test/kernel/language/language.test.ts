@@ -199,7 +199,7 @@ describe("in a session", () => {
     expect((await session.complete("herd.ze", 7)).matches).toEqual(["zebras"]);
     expect((await session.inspect("zebraCount", 2)).text).toBe("zebraCount: number\n3");
     session.interrupt();
-    expect((await running)?.ename).toBe("Interrupt");
+    expect((await running).failure?.ename).toBe("Interrupt");
   });
 
   test("a prompt's completeness", async () => {

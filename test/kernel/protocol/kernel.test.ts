@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { Dealer, Request, Subscriber } from "zeromq";
 import { CHANNELS, parseConnection } from "../../../kernel/protocol/connection.ts";
 import { Kernel } from "../../../kernel/protocol/kernel.ts";
-import type { ExecuteRequest, Failure, Frontend, Session } from "../../../kernel/protocol/session.ts";
+import type { Executed, ExecuteRequest, Frontend, Session } from "../../../kernel/protocol/session.ts";
 import { openSockets, type Sockets } from "../../../kernel/protocol/sockets.ts";
 import { type Json, type Message, Wire } from "../../../kernel/protocol/wire.ts";
 import { Comms } from "../../../kernel/session/comms.ts";
@@ -21,9 +21,12 @@ class ScriptedSession implements Session {
   closed = false;
   release: () => void = () => {};
 
-  async execute(request: ExecuteRequest, frontend: Frontend): Promise<Failure | undefined> {
+  async execute(request: ExecuteRequest, frontend: Frontend): Promise<Executed> {
     this.requests.push(request);
-    if (request.code === "fail") return { ename: "E", evalue: "v", traceback: ["t"] };
+    const failure = { ename: "E", evalue: "v", traceback: ["t"] };
+    if (request.code === "fail") return { failure };
+    if (request.code === "fail alone") return { failure, contained: true };
+    if (request.code === "superseded") return { contained: true };
     if (request.code === "ask") {
       const text = await frontend.input("q?", true).catch((error: Error) => error.message);
       frontend.output({ type: "stream", name: "stdout", text });
@@ -35,7 +38,10 @@ class ScriptedSession implements Session {
       frontend.output({ type: "clear_output", wait: true });
     }
     if (request.code === "wait") await new Promise<void>((resolve) => (this.release = resolve));
-    return undefined;
+    return {};
+  }
+  aborted(cell: string) {
+    return cell === "blames" ? { ename: "Cancelled", evalue: "its fault", traceback: [] } : undefined;
   }
   async complete(_: string, cursor: number) {
     return { matches: ["zebra"], start: cursor - 1, end: cursor, types: ["instance"] };

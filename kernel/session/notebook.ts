@@ -1,0 +1,300 @@
+// The kernel's side of reactive notebooks: hears the cells from the extension, tells it what to execute and how each cell
+// stands. Relies on kernel/dataflow for every decision. Runs nothing: cells come as ordinary executions.
+
+import { Dataflow, type Meanings } from "../dataflow/dataflow.ts";
+import { blame, drawn, marksOf, planned } from "../dataflow/marks.ts";
+import { Scheduler } from "../dataflow/scheduler.ts";
+import type { Outcome } from "../dataflow/status.ts";
+import type { Mark, ToFrontend } from "../labextension/src/messages.ts";
+import type { CommMessage } from "../protocol/session.ts";
+import type { Comm, CommHandler } from "./comms.ts";
+import type { NameFacts } from "./link.ts";
+import { documentOf, type Known, modeOf, requestOf } from "./notebook-requests.ts";
+
+export interface Hooks {
+  /** Cells that are gone: their values may go. */
+  removed(cells: readonly string[]): void;
+  /** What the running cell will show is out of date already: it is to be stopped, for itself to run again. */
+  supersede(): void;
+}
+
+/** Front ends are told of marks at this pace at most. */
+const PACE_MS = 15;
+/** How long a cell that a front end was told to execute may take to come. */
+const PATIENCE_MS = 5000;
+/** A cell that has this much left to run, on values that have changed meanwhile, is stopped. */
+const WORTH_STOPPING_SECONDS = 0.3;
+
+/** One open page of a notebook. */
+interface View {
+  readonly comm: Comm;
+  readonly watch: { graph: boolean; variables: boolean };
+  marks: ReadonlyMap<string, Mark>;
+  plan: string;
+}
+
+/** The cells of one notebook. Notebooks that share a kernel stand one behind the other. */
+interface Document {
+  order: readonly string[];
+  view: View | undefined;
+}
+
+export class Notebook {
+  readonly #flow = new Dataflow();
+  readonly #scheduler = new Scheduler(this.#flow);
+  readonly #hooks: Hooks;
+  #documents: Document[] = [];
+  #variables: readonly NameFacts[] = [];
+  #runs = 0;
+  #running: { readonly cell: string; readonly since: number; readonly byItself: boolean } | undefined;
+  /** The cell that a front end was told to execute, until it comes. */
+  #ordered: string | undefined;
+  #superseded = false;
+  #patience: NodeJS.Timeout | undefined;
+  #telling: NodeJS.Timeout | undefined;
+  #quietUntil = 0;
+  #orderTold = "";
+
+  constructor(hooks: Hooks) {
+    this.#hooks = hooks;
+  }
+
+  /** A page opens its notebook. Undefined where what it says of it cannot be read. */
+  open(comm: Comm, { data }: CommMessage): CommHandler | undefined {
+    const opening = documentOf(data);
+    if (!opening) return undefined;
+    const view: View = { comm, watch: { graph: false, variables: false }, marks: new Map(), plan: "" };
+    // The page of a notebook that is known already takes it over; a reload changes nothing of what has run.
+    const known = this.#documents.find(({ order }) => order.some((id) => opening.order.includes(id)));
+    const document = known ?? { order: [], view };
+    if (!known) this.#documents.push(document);
+    document.view = view;
+    this.#scheduler.mode = modeOf(data.mode) ?? "auto";
+    this.#update(document, opening);
+    this.#tellAll();
+    return {
+      message: (said) => this.#receive(document, view, said),
+      closed: () => {
+        if (document.view === view) document.view = undefined;
+        this.#advance();
+      },
+    };
+  }
+
+  /**
+   * An execution of a cell begins. What its free names mean, and the order of all cells where the session does not know it
+   * yet; undefined for a cell of no open notebook.
+   */
+  begin(
+    cell: string,
+    code: string,
+    count: number,
+  ): { meanings: Meanings; order?: readonly string[] } | undefined {
+    if (!this.#flow.has(cell)) return undefined;
+    const byItself = this.#ordered === cell;
+    if (byItself) this.#ordered = undefined;
+    this.#running = { cell, since: performance.now(), byItself };
+    this.#superseded = false;
+    const meanings = this.#flow.begin(cell, code, ++this.#runs, count);
+    this.#scheduler.started(cell);
+    this.#tellSoon();
+    const order = this.#documents.flatMap((document) => document.order);
+    const text = order.join("\n");
+    if (text === this.#orderTold) return { meanings };
+    this.#orderTold = text;
+    return { meanings, order };
+  }
+
+  /** It has ended. Says whether it was stopped for its own sake, and whether it was run by itself, not asked for. */
+  end(outcome: Outcome): { superseded: boolean; byItself: boolean } {
+    const running = this.#running!;
+    this.#running = undefined;
+    const superseded = this.#superseded && outcome === "interrupted";
+    this.#flow.end(outcome, (performance.now() - running.since) / 1000);
+    this.#scheduler.executed(running.cell, superseded ? "error" : outcome);
+    this.#tellSoon();
+    // The reply of this execution goes first.
+    setImmediate(() => this.#advance());
+    return { superseded, byItself: running.byItself };
+  }
+
+  /** A queued cell was not run since one before it failed: whose fault it is. */
+  aborted(cell: string): string | undefined {
+    this.#scheduler.dropAsked([cell]);
+    this.#tellSoon();
+    setImmediate(() => this.#advance());
+    return blame(this.#flow, cell);
+  }
+
+  /** An input has another value now. */
+  moved(cell: string, names: readonly string[], byCode: boolean): void {
+    this.#scheduler.moved(cell, names, !byCode);
+    const running = this.#running;
+    if (
+      running?.byItself &&
+      this.#scheduler.follows(running.cell) &&
+      this.#left(running) > WORTH_STOPPING_SECONDS
+    ) {
+      this.#superseded = true;
+      this.#hooks.supersede();
+    }
+    this.#tellSoon();
+    this.#advance();
+  }
+
+  /** The process that held the values has ended. */
+  lost(message: string): void {
+    const cells = this.#flow.lost();
+    this.#scheduler.rest();
+    this.#scheduler.dropAsked();
+    this.#ordered = undefined;
+    this.#variables = [];
+    this.#orderTold = "";
+    this.#tellSoon();
+    for (const { order, view } of this.#documents) {
+      const own = cells.filter((cell) => order.includes(cell));
+      if (view && own.length) this.#send(view, { type: "lost", message, cells: own });
+    }
+  }
+
+  variables(facts: readonly NameFacts[]): void {
+    this.#variables = facts;
+    this.#tellSoon();
+  }
+
+  /** The person stops what runs: nothing follows either. */
+  interrupted(): void {
+    this.#superseded = false;
+    this.#scheduler.rest();
+    this.#tellSoon();
+  }
+
+  #receive(document: Document, view: View, data: CommMessage["data"]): void {
+    const request = requestOf(data);
+    if (!request || document.view !== view) return;
+    switch (request.type) {
+      case "document":
+        this.#update(document, request);
+        break;
+      case "mode":
+        this.#scheduler.mode = request.mode;
+        break;
+      case "run": {
+        const cells = request.stale ? this.#scheduler.stale() : request.cells;
+        const own = new Set(document.order);
+        const plan = this.#scheduler.ask(cells.filter((cell) => own.has(cell)));
+        this.#send(view, { type: "plan", request: request.request, cells: plan });
+        break;
+      }
+      case "declined":
+        if (this.#ordered === request.cell) this.#ordered = undefined;
+        this.#scheduler.dropFollowing(request.cell);
+        break;
+      case "watch":
+        Object.assign(view.watch, { graph: request.graph, variables: request.variables });
+        break;
+    }
+    this.#tellSoon();
+    this.#advance();
+  }
+
+  #update(document: Document, { order, sources }: Known): void {
+    const others = new Set(this.#documents.flatMap((d) => (d === document ? [] : d.order)));
+    document.order = order.filter((id) => !others.has(id));
+    const gone = this.#flow.setDocument(
+      this.#documents.flatMap((d) => d.order),
+      sources,
+    );
+    if (gone.length) this.#hooks.removed(gone);
+  }
+
+  /** Tells a front end to execute what comes next by itself. */
+  #advance(): void {
+    clearTimeout(this.#patience);
+    if (this.#ordered === undefined) {
+      const next = this.#scheduler.next();
+      const view = this.#documents.find(({ order }) => next !== undefined && order.includes(next))?.view;
+      if (view) {
+        this.#ordered = next!;
+        this.#send(view, { type: "execute", cell: next! });
+      } else if (next !== undefined) this.#scheduler.rest();
+    }
+    const waits = this.#ordered !== undefined || this.#scheduler.asked.length > 0;
+    if (waits && !this.#running) this.#patience = setTimeout(() => this.#giveUp(), PATIENCE_MS);
+  }
+
+  /** A page that went away, or forgot: nobody waits for its cells for ever. */
+  #giveUp(): void {
+    if (this.#running) return;
+    if (this.#ordered !== undefined) this.#scheduler.dropFollowing(this.#ordered);
+    this.#ordered = undefined;
+    this.#scheduler.dropAsked();
+    this.#tellSoon();
+    this.#advance();
+  }
+
+  /** How long the running cell has still to run, by its last run. */
+  #left({ cell, since }: { cell: string; since: number }): number {
+    return (this.#flow.seconds(cell) ?? 0) - (performance.now() - since) / 1000;
+  }
+
+  #tellSoon(): void {
+    const wait = Math.max(PACE_MS, this.#quietUntil - performance.now());
+    this.#telling ??= setTimeout(() => this.#tellAll(), wait);
+  }
+
+  #tellAll(): void {
+    clearTimeout(this.#telling);
+    this.#telling = undefined;
+    if (!this.#documents.some(({ view }) => view)) return;
+    const start = performance.now();
+    const plan = this.#scheduler.plan();
+    const marks = marksOf(this.#flow, plan, this.#running?.cell);
+    for (const { order, view } of this.#documents) if (view) this.#tell(view, order, marks, plan);
+    // A notebook of thousands of cells is told less often, so that telling never takes the whole time.
+    this.#quietUntil = performance.now() + 4 * (performance.now() - start);
+  }
+
+  #tell(
+    view: View,
+    order: readonly string[],
+    marks: ReadonlyMap<string, Mark>,
+    plan: readonly string[],
+  ): void {
+    const own = this.#scheduler.mode === "off" ? [] : order;
+    const now = new Map(own.flatMap((id) => (marks.has(id) ? [[id, marks.get(id)!] as const] : [])));
+    const changed = [...now].filter(([id, mark]) => !same(mark, view.marks.get(id)));
+    // In mode `off` nothing is marked: what was, is taken back.
+    for (const id of view.marks.keys())
+      if (!now.has(id) && order.includes(id)) changed.push([id, { state: "new", frozen: false, why: "" }]);
+    const text = plan.join("\n");
+    if (changed.length || text !== view.plan)
+      this.#send(view, {
+        type: "marks",
+        marks: Object.fromEntries(changed),
+        ...(text === view.plan ? {} : { plan: planned(this.#flow, plan) }),
+      });
+    view.marks = now;
+    view.plan = text;
+    if (view.watch.graph) this.#send(view, { type: "graph", ...drawn(this.#flow) });
+    if (view.watch.variables) {
+      const known = new Set(order);
+      const variables = this.#variables.filter(({ cell }) => known.has(cell));
+      this.#send(view, { type: "variables", variables: variables.map(({ members: _, ...facts }) => facts) });
+    }
+  }
+
+  #send(view: View, message: ToFrontend): void {
+    view.comm.send(message as unknown as Record<string, unknown>);
+  }
+}
+
+function same(a: Mark, b: Mark | undefined): boolean {
+  return (
+    b !== undefined &&
+    a.state === b.state &&
+    a.frozen === b.frozen &&
+    a.why === b.why &&
+    a.seconds === b.seconds
+  );
+}
