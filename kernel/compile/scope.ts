@@ -33,11 +33,14 @@ export interface Scopes {
   readonly free: readonly Reference[];
   /** Uses of the cell's own top-level names, wherever in it they stand. */
   readonly own: readonly Identifier[];
+  /** By each identifier that stands for a name of an inner scope: which scope that is. */
+  readonly inner: ReadonlyMap<Node, number>;
   /** Names imported by this cell that its own code reads. */
   readonly used: ReadonlySet<string>;
 }
 
 interface Scope {
+  readonly id: number;
   readonly names: Set<string>;
   readonly parent: Scope | undefined;
 }
@@ -46,10 +49,22 @@ interface Scope {
 export function analyse(program: Node): Scopes {
   const body = children(program, "body");
   const definitions = topLevel(body);
-  const root: Scope = { names: new Set(definitions.map((d) => d.name)), parent: undefined };
+  let scopes = 0;
+  const root: Scope = { id: 0, names: new Set(definitions.map((d) => d.name)), parent: undefined };
   const free: Reference[] = [];
   const own: Identifier[] = [];
   const used = new Set<string>();
+  const inner = new Map<Node, number>();
+
+  /** The identifier that a function or class statement declares: it is found where the statement stands. */
+  const declare = (id: Node | undefined, scope: Scope): undefined => {
+    if (!isIdentifier(id)) return;
+    for (let s: Scope | undefined = scope; s && s !== root; s = s.parent)
+      if (s.names.has(id.name)) {
+        inner.set(id, s.id);
+        return;
+      }
+  };
 
   const refer = (
     node: Identifier,
@@ -62,7 +77,7 @@ export function analyse(program: Node): Scopes {
         if (s === root) {
           used.add(node.name);
           own.push(node);
-        }
+        } else inner.set(node, s.id);
         return;
       }
     free.push({ node, position, assigned });
@@ -103,11 +118,12 @@ export function analyse(program: Node): Scopes {
     const names = new Set<string>();
     const id = child(node, "id");
     if (isIdentifier(id) && node.type === "FunctionExpression") names.add(id.name);
+    if (node.type === "FunctionDeclaration") declare(id, outer);
     if (node.type !== "ArrowFunctionExpression") names.add("arguments");
     for (const parameter of children(node, "params"))
       for (const name of patternNames(parameter)) names.add(name.name);
     const block = child(node, "body")!;
-    const scope: Scope = { names, parent: outer };
+    const scope: Scope = { id: ++scopes, names, parent: outer };
     if (block.type === "BlockStatement") {
       const statements = children(block, "body");
       for (const name of varNames(statements)) names.add(name);
@@ -121,6 +137,7 @@ export function analyse(program: Node): Scopes {
   };
 
   const inBlock = (statements: Node[], extra: Iterable<string>, parent: Scope): Scope => ({
+    id: ++scopes,
     names: new Set([...lexicalNames(statements), ...extra]),
     parent,
   });
@@ -157,9 +174,11 @@ export function analyse(program: Node): Scopes {
       case "ClassDeclaration":
       case "ClassExpression": {
         const id = child(node, "id");
-        const inner: Scope = { names: new Set(isIdentifier(id) ? [id.name] : []), parent: scope };
-        // The class statement's own name belongs to the scope around it; an inner binding shadows it harmlessly.
-        return each([child(node, "superClass"), child(node, "body")], inner);
+        if (node.type === "ClassDeclaration") declare(id, scope);
+        // The class statement's own name belongs to the scope around it.
+        const names = new Set(isIdentifier(id) && node.type === "ClassExpression" ? [id.name] : []);
+        const within: Scope = { id: ++scopes, names, parent: scope };
+        return each([child(node, "superClass"), child(node, "body")], within);
       }
       case "AssignmentExpression":
         assign(child(node, "left")!, scope);
@@ -175,34 +194,34 @@ export function analyse(program: Node): Scopes {
       case "SwitchStatement": {
         visit(child(node, "discriminant")!, scope);
         const cases = children(node, "cases");
-        const inner = inBlock(
+        const within = inBlock(
           cases.flatMap((c) => children(c, "consequent")),
           [],
           scope,
         );
         return each(
           cases.flatMap((c) => [child(c, "test"), ...children(c, "consequent")]),
-          inner,
+          within,
         );
       }
       case "ForStatement": {
         const init = child(node, "init");
-        const inner = inBlock(init ? [init] : [], [], scope);
-        return each([init, child(node, "test"), child(node, "update"), child(node, "body")], inner);
+        const within = inBlock(init ? [init] : [], [], scope);
+        return each([init, child(node, "test"), child(node, "update"), child(node, "body")], within);
       }
       case "ForInStatement":
       case "ForOfStatement": {
         const left = child(node, "left")!;
-        const inner = inBlock([left], [], scope);
-        if (left.type === "VariableDeclaration") visit(left, inner);
-        else assign(left, inner);
-        return each([child(node, "right"), child(node, "body")], inner);
+        const within = inBlock([left], [], scope);
+        if (left.type === "VariableDeclaration") visit(left, within);
+        else assign(left, within);
+        return each([child(node, "right"), child(node, "body")], within);
       }
       case "CatchClause": {
         const parameter = child(node, "param");
         const names = patternNames(parameter).map((n) => n.name);
-        const inner: Scope = { names: new Set(names), parent: scope };
-        return each([parameter, child(node, "body")], inner);
+        const within: Scope = { id: ++scopes, names: new Set(names), parent: scope };
+        return each([parameter, child(node, "body")], within);
       }
       case "LabeledStatement":
         return each([child(node, "body")], scope);
@@ -219,7 +238,7 @@ export function analyse(program: Node): Scopes {
   };
 
   each(body, root);
-  return { definitions, free, own, used };
+  return { definitions, free, own, inner, used };
 }
 
 /** What the top level of a cell defines, `var` inside blocks included, in order of first appearance. */

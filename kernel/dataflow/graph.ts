@@ -1,7 +1,7 @@
 // Cells in document order -> who uses whose names. A name means its nearest definition above; what changes a value in
 // place stands between that definition and the cells below. Pure; never looks at what has been run.
 
-import type { CellFacts } from "./facts.ts";
+import type { CellFacts, Latent } from "./facts.ts";
 
 export interface CellText {
   readonly id: string;
@@ -74,6 +74,8 @@ function changingNames(cells: readonly CellText[], changed: Iterable<string>): S
       for (const written of latent.writes) names.add(written);
       if (latent.aliases.size) aliases.push([name, latent.aliases]);
     }
+    for (const latent of facts.stored.values())
+      for (const name of [...latent.writes, ...latent.aliases]) names.add(name);
   }
   if (names.size === 0) return names;
   for (let before = -1; before !== names.size; ) {
@@ -109,6 +111,11 @@ function place(
     if (resource) names.set(name, resource);
   }
   const meaning = (name: string): Resource | undefined => defines.get(name) ?? names.get(name);
+  // A binding that starts with the value of another may be left at that.
+  for (const [name, resource] of defines) {
+    const start = facts.assigns.has(name) ? names.get(name) : undefined;
+    if (start) resource.aliases.add(start);
+  }
   if (changing.size) attachLatent(facts, meaning);
 
   const see = (resource: Resource): void => {
@@ -155,14 +162,29 @@ function emptyResource(owner: Node, name: string): Resource {
 
 /** Names that the cell defines or changes come to do, from here on, what the cell's functions in them do. */
 function attachLatent(facts: CellFacts, meaning: (name: string) => Resource | undefined): void {
-  for (const [name, latent] of facts.latent) {
-    const resource = meaning(name);
-    if (!resource) continue;
+  const attach = (resource: Resource, latent: Latent): boolean => {
+    let news = false;
     for (const kind of ["aliases", "reads", "writes"] as const)
       for (const other of latent[kind]) {
         const meant = meaning(other);
-        if (meant && meant !== resource) resource[kind].add(meant);
+        if (!meant || meant === resource || resource[kind].has(meant)) continue;
+        resource[kind].add(meant);
+        news = true;
       }
+    return news;
+  };
+  for (const [name, latent] of facts.latent) {
+    const resource = meaning(name);
+    if (resource) attach(resource, latent);
+  }
+  // What is put into a value, all have that share it; that may make others share more.
+  for (let news = facts.stored.size > 0; news; ) {
+    news = false;
+    for (const [name, latent] of facts.stored) {
+      const resource = meaning(name);
+      if (!resource) continue;
+      for (const sharer of sharers(resource)) news = attach(sharer, latent) || news;
+    }
   }
 }
 

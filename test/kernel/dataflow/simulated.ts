@@ -12,8 +12,21 @@ import { Namespace } from "../../../kernel/session/namespace.ts";
 
 class Stopped extends Error {}
 
+/** What a cell shows of an input moves with it. */
+class Input {
+  value: number;
+
+  constructor(value: number) {
+    this.value = value;
+  }
+
+  toJSON(): string {
+    return "input";
+  }
+}
+
 /** Inputs outlive a run of their cell: by the cell and the input's first value. */
-type Kept = Map<string, { value: number }>;
+type Kept = Map<string, Input>;
 
 export class Simulated {
   readonly flow = new Dataflow();
@@ -138,7 +151,7 @@ export class Simulated {
     };
     globals.slider = (value: number) => {
       const key = `${id}:${value}`;
-      const input = this.kept.get(key) ?? { value };
+      const input = this.kept.get(key) ?? new Input(value);
       this.kept.set(key, input);
       return input;
     };
@@ -163,7 +176,7 @@ export class Simulated {
 
 /** What each cell shows when the notebook is run from the top by a session that never saw another. */
 export async function fromTheTop(notebook: Simulated): Promise<Map<string, string>> {
-  const kept = new Map([...notebook.kept].map(([key, { value }]) => [key, { value }]));
+  const kept = new Map([...notebook.kept].map(([key, { value }]) => [key, new Input(value)]));
   const fresh = new Simulated([], "off", kept);
   for (const id of notebook.order) {
     fresh.order.push(id);

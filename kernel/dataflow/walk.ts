@@ -1,0 +1,340 @@
+// One walk over a cell's syntax tree that finds what running the cell reads and writes, and what is left for later: in its
+// functions, and in values that share parts with others. Relies on compile/ for scopes. Never looks at other cells.
+
+import { analyse, unexported } from "../compile/scope.ts";
+import {
+  child,
+  children,
+  descend,
+  type Identifier,
+  isFunction,
+  isIdentifier,
+  type Node,
+  patternNames,
+} from "../compile/syntax.ts";
+import type { CellFacts } from "./facts.ts";
+import { type Holding, Holdings, isLocal, localRoot, type Root } from "./holdings.ts";
+import { defaultsIn, rootsOf, unwrapped } from "./roots.ts";
+
+/** Methods of arrays that call their function at once and keep nothing of it. */
+const CALLS_AT_ONCE =
+  /^(forEach|map|filter|reduce|reduceRight|some|every|find|findIndex|findLast|findLastIndex|flatMap|sort|toSorted)$/;
+
+/** Where code stands: whom it belongs to, and whether it runs with the cell, later, or both. */
+interface Context {
+  /** What the code's functions, and the values they hand out, become part of. */
+  readonly owners: readonly Holding[];
+  /** What `this` may be. */
+  readonly self: readonly Root[];
+  readonly immediate: boolean;
+  readonly later: boolean;
+}
+
+export class Walk {
+  readonly #program: Node;
+  readonly #defines: Set<string>;
+  readonly #assigns: Set<string>;
+  readonly #free: Set<string>;
+  /** The references that are to the cell's top level or to other cells. */
+  readonly #top: Set<Node>;
+  /** The scopes of all others. */
+  readonly #inner: ReadonlyMap<Node, number>;
+  readonly #reads = new Set<string>();
+  readonly #writes = new Set<Root>();
+  readonly #consumes = new Set<string>();
+  /** Uses that show a value and look no further. */
+  readonly #shown = new Set<Node>();
+  readonly #holdings = new Holdings();
+
+  constructor(program: Node) {
+    this.#program = program;
+    const { definitions, free, own, inner } = analyse(program);
+    this.#defines = new Set(definitions.map(({ name }) => name).filter((n) => !n.startsWith("_usingCtx")));
+    this.#assigns = new Set(free.filter((r) => r.assigned).map((r) => r.node.name));
+    this.#free = new Set(free.map((r) => r.node.name));
+    this.#top = new Set<Node>([...free.map((r) => r.node), ...own]);
+    this.#inner = inner;
+  }
+
+  facts(): Omit<CellFacts, "frozen" | "auto" | "broken"> {
+    const statements = children(this.#program, "body");
+    const last = statements.at(-1);
+    if (last?.type === "ExpressionStatement") this.#shown.add(unwrapped(child(last, "expression")!));
+    const context: Context = { owners: [], self: [], immediate: true, later: false };
+    for (const statement of statements) {
+      const declaration = unexported(statement);
+      if (declaration && statement.type !== "ImportDeclaration") this.#walk(declaration, context);
+    }
+    return {
+      defines: this.#defines,
+      assigns: this.#assigns,
+      free: this.#free,
+      uses: { reads: this.#reads, writes: this.#holdings.resolved(this.#writes) },
+      consumes: this.#consumes,
+      ...this.#holdings.facts(),
+    };
+  }
+
+  /** @param kept Whether a function standing here is only stored, under a top-level name. */
+  #walk(node: Node, context: Context, kept = false): undefined {
+    switch (node.type) {
+      case "FunctionDeclaration":
+      case "FunctionExpression":
+      case "ArrowFunctionExpression":
+        return this.#function(node, context, kept);
+      case "ClassDeclaration":
+      case "ClassExpression":
+        return this.#class(node, context, kept);
+      case "Identifier":
+        return this.#read(node as Identifier, context);
+      case "VariableDeclaration":
+        for (const declarator of children(node, "declarations")) this.#declarator(declarator, context);
+        return;
+      case "AssignmentExpression":
+        return this.#assignment(node, context);
+      case "UpdateExpression":
+        this.#target(child(node, "argument")!, context, undefined);
+        return;
+      case "UnaryExpression": {
+        const argument = child(node, "argument")!;
+        if (node.operator === "delete") this.#target(argument, context, undefined);
+        else this.#walk(argument, context);
+        return;
+      }
+      case "ForInStatement":
+      case "ForOfStatement":
+        return this.#forEach(node, context);
+      case "CallExpression":
+      case "NewExpression":
+        return this.#call(node, context);
+      case "ReturnStatement":
+      case "YieldExpression":
+        return this.#handOut(child(node, "argument"), context);
+      case "ObjectExpression":
+      case "ArrayExpression":
+      case "ConditionalExpression":
+      case "LogicalExpression":
+      case "SequenceExpression":
+      case "ParenthesizedExpression":
+        for (const part of descend(node)) this.#walk(part, context, kept);
+        return;
+      case "Property":
+        if (node.computed) this.#walk(child(node, "key")!, context);
+        return this.#walk(child(node, "value")!, context, kept);
+      case "MemberExpression":
+        this.#walk(child(node, "object")!, context);
+        if (node.computed) this.#walk(child(node, "property")!, context);
+        return;
+      case "LabeledStatement":
+        return this.#walk(child(node, "body")!, context);
+      default:
+        for (const part of descend(node)) this.#walk(part, context);
+    }
+  }
+
+  #function(node: Node, context: Context, kept: boolean): undefined {
+    const id = child(node, "id");
+    if (node.type !== "FunctionDeclaration" || !isIdentifier(id))
+      return this.#inside(node, { ...context, immediate: context.immediate && !kept, later: true });
+    // A top-level function runs when its name is used; a local one may have been called when that cannot be seen.
+    const name = this.#name(id);
+    const owned = this.#owned(context, [name]);
+    this.#inside(node, { ...owned, immediate: context.immediate && isLocal(name), later: true });
+  }
+
+  #inside(node: Node, context: Context): undefined {
+    const body = child(node, "body")!;
+    for (const parameter of children(node, "params")) {
+      this.#bind(parameter, [], context);
+      this.#walk(parameter, context);
+    }
+    if (body.type === "BlockStatement") this.#walk(body, context);
+    else this.#handOut(body, context);
+  }
+
+  /** What a function returns or yields is in the hands of whoever has the function. */
+  #handOut(value: Node | undefined, context: Context): undefined {
+    if (!value) return;
+    for (const owner of context.owners)
+      for (const root of this.#roots(value, context)) owner.aliases.add(root);
+    this.#walk(value, context);
+  }
+
+  #class(node: Node, outer: Context, keptByName: boolean): undefined {
+    const id = child(node, "id");
+    const name = node.type === "ClassDeclaration" && isIdentifier(id) ? this.#name(id) : undefined;
+    const context = name === undefined ? outer : this.#owned(outer, [name]);
+    const kept = name === undefined ? keptByName : !isLocal(name);
+    const superClass = child(node, "superClass");
+    // What its methods do, calling one of the subclass may do.
+    if (superClass) this.#hold(superClass, context);
+    if (superClass) this.#walk(superClass, { ...context, later: true });
+    for (const member of children(child(node, "body")!, "body")) {
+      if (member.type === "StaticBlock") {
+        for (const part of descend(member)) this.#walk(part, context);
+        continue;
+      }
+      if (member.computed) this.#walk(child(member, "key")!, context);
+      const value = child(member, "value");
+      if (!value) continue;
+      if (isFunction(value)) {
+        this.#walk(value, context, kept);
+        continue;
+      }
+      this.#hold(value, context);
+      const later = { ...context, immediate: context.immediate && !kept, later: true };
+      this.#walk(value, member.static === true ? context : later, kept);
+    }
+  }
+
+  #declarator(node: Node, context: Context): undefined {
+    const id = child(node, "id")!;
+    const init = child(node, "init");
+    const names = this.#bind(id, init ? this.#roots(init, context) : [], context);
+    this.#walkPattern(id, context);
+    if (init) this.#walk(init, this.#owned(context, names), names.length > 0 && !names.some(isLocal));
+  }
+
+  #assignment(node: Node, context: Context): undefined {
+    const [left, right] = [child(node, "left")!, child(node, "right")!];
+    const held = this.#target(left, context, this.#roots(node, context));
+    const owners = [...context.owners, ...held.map(([holding]) => holding)];
+    const self = held.length ? held.map(([, root]) => root) : context.self;
+    const kept = held.length > 0 && !held.some(([, root]) => isLocal(root));
+    this.#walk(right, { ...context, owners, self }, kept);
+  }
+
+  #forEach(node: Node, context: Context): undefined {
+    const [left, right] = [child(node, "left")!, child(node, "right")!];
+    const roots = node.type === "ForOfStatement" ? this.#roots(right, context) : [];
+    if (left.type === "VariableDeclaration")
+      for (const declarator of children(left, "declarations")) {
+        this.#bind(child(declarator, "id")!, roots, context);
+        this.#walkPattern(child(declarator, "id")!, context);
+      }
+    else this.#target(left, context, roots);
+    this.#walk(right, context);
+    this.#walk(child(node, "body")!, context);
+  }
+
+  #call(node: Node, context: Context): undefined {
+    const callee = unwrapped(child(node, "callee")!);
+    const given = children(node, "arguments");
+    const method = callee.type === "MemberExpression" ? child(callee, "property") : undefined;
+    const atOnce = isIdentifier(method) && !callee.computed && CALLS_AT_ONCE.test(method.name);
+    if (isFunction(callee)) {
+      for (const parameter of children(callee, "params"))
+        for (const argument of given) this.#bind(parameter, this.#roots(argument, context), context);
+      this.#inside(callee, context);
+    } else this.#walk(callee, context);
+    if (isIdentifier(callee) && callee.name === "display")
+      for (const argument of given) this.#shown.add(unwrapped(argument));
+    // The elements of an array that is walked are parts of it, and so is what a fold starts with.
+    const receiver = callee.type === "MemberExpression" ? child(callee, "object") : undefined;
+    const parts = [receiver, ...given].flatMap((part) => (part ? this.#roots(part, context) : []));
+    for (const argument of given) {
+      if (!isFunction(argument)) {
+        this.#walk(argument, context);
+        continue;
+      }
+      for (const parameter of children(argument, "params")) this.#bind(parameter, parts, context);
+      this.#inside(argument, atOnce ? context : { ...context, later: true });
+    }
+  }
+
+  /** What is assigned, updated or deleted. Returns what now holds the value, and under which names. */
+  #target(target: Node, context: Context, roots: readonly Root[] | undefined): [Holding, Root][] {
+    const node = unwrapped(target);
+    switch (node.type) {
+      case "Identifier": {
+        const name = this.#name(node as Identifier);
+        const holding = this.#holdings.bound(name);
+        for (const root of roots ?? []) holding.aliases.add(root);
+        if (context.later && !isLocal(name)) for (const owner of context.owners) owner.writes.add(name);
+        return [[holding, name]];
+      }
+      case "MemberExpression":
+        this.#walk(node, context);
+        return this.#roots(child(node, "object")!, context).map((root) => {
+          if (context.immediate) this.#writes.add(root);
+          if (context.later) for (const owner of context.owners) owner.writes.add(root);
+          const holding = this.#holdings.stored(root);
+          for (const other of roots ?? []) holding.aliases.add(other);
+          return [holding, root];
+        });
+      case "ObjectPattern":
+        return children(node, "properties").flatMap((property) => {
+          if (property.computed) this.#walk(child(property, "key")!, context);
+          const inner = child(property, property.type === "RestElement" ? "argument" : "value")!;
+          return this.#target(inner, context, roots);
+        });
+      case "ArrayPattern":
+        return children(node, "elements").flatMap((element) => this.#target(element, context, roots));
+      case "AssignmentPattern": {
+        const value = child(node, "right")!;
+        this.#walk(value, context);
+        return this.#target(child(node, "left")!, context, [
+          ...(roots ?? []),
+          ...this.#roots(value, context),
+        ]);
+      }
+      case "RestElement":
+        return this.#target(child(node, "argument")!, context, roots);
+      default:
+        this.#walk(node, context);
+        return [];
+    }
+  }
+
+  /** The names of a pattern come to hold a value, or one of the pattern's defaults. Returns them. */
+  #bind(pattern: Node, roots: readonly Root[], context: Context): Root[] {
+    const held = [...roots, ...defaultsIn(pattern).flatMap((value) => this.#roots(value, context))];
+    return patternNames(pattern).map((id) => {
+      const name = this.#name(id);
+      if (held.length) for (const root of held) this.#holdings.bound(name).aliases.add(root);
+      return name;
+    });
+  }
+
+  /** Keys and defaults of a pattern, not its names: to declare a name is not to read it. */
+  #walkPattern(pattern: Node, context: Context): undefined {
+    if (pattern.computed) this.#walk(child(pattern, "key")!, context);
+    if (pattern.type === "AssignmentPattern") this.#walk(child(pattern, "right")!, context);
+    for (const field of ["properties", "elements"])
+      for (const part of children(pattern, field)) this.#walkPattern(part, context);
+    for (const field of ["value", "left", "argument"]) {
+      const part = child(pattern, field);
+      if (part) this.#walkPattern(part, context);
+    }
+  }
+
+  #hold(value: Node, context: Context): undefined {
+    for (const owner of context.owners)
+      for (const root of this.#roots(value, context)) owner.aliases.add(root);
+  }
+
+  #read(node: Identifier, context: Context): undefined {
+    if (!this.#top.has(node)) return;
+    if (context.immediate) this.#reads.add(node.name);
+    if (context.immediate && this.#defines.has(node.name) && !this.#shown.has(node))
+      this.#consumes.add(node.name);
+    if (context.later) for (const owner of context.owners) owner.reads.add(node.name);
+  }
+
+  #owned(context: Context, names: readonly Root[]): Context {
+    if (names.length === 0) return context;
+    const owners = [...context.owners, ...names.map((name) => this.#holdings.bound(name))];
+    return { ...context, owners, self: names };
+  }
+
+  #roots(value: Node, context: Context): Root[] {
+    return rootsOf(value).flatMap((node) =>
+      node.type === "ThisExpression" ? context.self : [this.#name(node as Identifier)],
+    );
+  }
+
+  #name(id: Identifier): Root {
+    const scope = this.#inner.get(id);
+    return scope === undefined ? id.name : localRoot(id.name, scope);
+  }
+}
