@@ -5,7 +5,7 @@ import { type CellFacts, factsOf } from "./facts.ts";
 import { buildGraph, type CellText, type Graph, type Node, resourceKey } from "./graph.ts";
 import { History } from "./history.ts";
 import type { View } from "./plan.ts";
-import { type Outcome, type RunRecord, type Status, statusOf } from "./status.ts";
+import { isBlank, type Outcome, type RunRecord, type Status, statusOf } from "./status.ts";
 
 /** What a run needs to know of its cell's free names: the cells that define them. */
 export type Meanings = Readonly<Record<string, string>>;
@@ -51,7 +51,7 @@ export class Dataflow {
 
   /**
    * The cells in document order, and the texts that changed; a cell whose text never came is empty.
-   * @returns the cells that are gone.
+   * @returns the cells whose values are gone with them: deleted ones, and those that were emptied.
    */
   setDocument(order: readonly string[], sources: Readonly<Record<string, string>>): string[] {
     const texts = new Map<string, CellText>();
@@ -60,7 +60,9 @@ export class Dataflow {
       const source = Object.hasOwn(sources, id) ? sources[id]! : (known?.source ?? "");
       texts.set(id, known?.source === source ? known : { id, source, facts: factsOf(source) });
     }
-    const gone = [...this.#texts.keys()].filter((id) => !texts.has(id));
+    const isGone = (id: string) =>
+      !texts.has(id) || (isBlank(texts.get(id)!.source) && this.#records.has(id));
+    const gone = [...this.#texts.keys()].filter(isGone);
     for (const id of gone) this.#forget(id);
     this.#texts = texts;
     this.#cells = [...texts.values()];

@@ -6,7 +6,7 @@ import type { Mode } from "../labextension/src/messages.ts";
 import type { Dataflow } from "./dataflow.ts";
 import type { Node } from "./graph.ts";
 import { dependents, inOrder, planFor, predicted, secondsOf } from "./plan.ts";
-import type { Outcome } from "./status.ts";
+import { holdsBack, type Outcome } from "./status.ts";
 
 /** Dependents that take longer than this together do not follow by themselves. */
 export const BUDGET_SECONDS = 5;
@@ -144,8 +144,12 @@ export class Scheduler {
     if (this.#following.size === 0) return [];
     const { reasons } = this.flow.status;
     const nodes = this.#nodes(this.#following);
-    for (const node of nodes) {
-      if (reasons[node.index]) continue;
+    // What has become fresh need not follow; what waits for a cell that does not, one that failed or was edited, cannot.
+    for (const node of inOrder(nodes)) {
+      const held = [...node.parents].some(
+        ([parent, names]) => holdsBack(reasons[parent.index], names) && !nodes.has(parent),
+      );
+      if (reasons[node.index] && !held) continue;
       nodes.delete(node);
       this.#following.delete(node.id);
     }

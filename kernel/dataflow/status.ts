@@ -41,6 +41,9 @@ export interface Status {
   readonly expected: readonly ReadonlyMap<Resource, number>[];
 }
 
+/** Front ends run nothing for such a cell. */
+export const isBlank = (source: string): boolean => source.trim() === "";
+
 export function statusOf(graph: Graph, records: ReadonlyMap<string, RunRecord>, history: History): Status {
   const reasons: (Reason | undefined)[] = [];
   const expected: Map<Resource, number>[] = [];
@@ -66,7 +69,7 @@ function reasonFor(
   reasons: readonly (Reason | undefined)[],
   history: History,
 ): Reason | undefined {
-  if (!record) return { kind: "new" };
+  if (!record) return isBlank(node.source) ? undefined : { kind: "new" };
   if (record.source !== node.source) return { kind: "edited" };
   if (record.outcome === "interrupted") return { kind: "interrupted" };
   for (const name of node.facts.free)

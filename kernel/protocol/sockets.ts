@@ -94,9 +94,13 @@ function sender(socket: Router | Publisher): { send(frames: Buffer[]): void; idl
   const queue: Buffer[][] = [];
   let working: Promise<void> | undefined;
   const work = async (): Promise<void> => {
-    for (let next = queue.shift(); next; next = queue.shift())
-      // A peer that has gone away is no reason to stop talking to the others.
-      await socket.send(next).catch(() => {});
+    for (let next = queue.shift(); next; next = queue.shift()) {
+      try {
+        await socket.send(next);
+      } catch {
+        // A peer that has gone away is no reason to stop talking to the others.
+      }
+    }
     working = undefined;
   };
   return {

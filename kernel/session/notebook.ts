@@ -169,6 +169,12 @@ export class Notebook {
     this.#tellSoon();
   }
 
+  close(): void {
+    clearTimeout(this.#patience);
+    clearTimeout(this.#telling);
+    this.#documents = [];
+  }
+
   #receive(document: Document, view: View, data: CommMessage["data"]): void {
     const request = requestOf(data);
     if (!request || document.view !== view) return;

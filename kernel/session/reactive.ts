@@ -14,6 +14,7 @@ export interface NotebookPort {
   end(failure: Failure | undefined): Executed;
   aborted(cell: string): Failure | undefined;
   interrupted(): void;
+  close(): void;
 }
 
 export function connectNotebook(child: SessionProcess, comms: Comms): NotebookPort {
@@ -68,5 +69,6 @@ export function connectNotebook(child: SessionProcess, comms: Comms): NotebookPo
         : { ename: "Cancelled", evalue, traceback: [`\u001b[33mCancelled\u001b[0m: ${evalue}`] };
     },
     interrupted: () => notebook?.interrupted(),
+    close: () => notebook?.close(),
   };
 }

@@ -45,7 +45,10 @@ export function openSession(options: SessionOptions = {}): Session & { readonly 
       notebook.interrupted();
       child.interrupt();
     },
-    close: () => child.close(),
+    close() {
+      notebook.close();
+      return child.close();
+    },
   };
 }
 
