@@ -168,6 +168,16 @@ export class FrontEnd {
     });
   }
 
+  /** A request as some other front end sends it. Returns the text of its value or error. */
+  async request(content: Json, metadata: Json): Promise<string | undefined> {
+    const cell = `request ${++this.#ids}`;
+    await new Promise<Executed>((done) => {
+      const id = this.#send("execute_request", content, metadata);
+      this.#executions.set(id, { cell, idle: false, done });
+    });
+    return this.shown.get(cell);
+  }
+
   interrupt(): void {
     this.#send("interrupt_request", {}, {}, this.#control);
   }

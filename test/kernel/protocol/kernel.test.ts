@@ -209,6 +209,38 @@ test("an error aborts what was queued behind it, unless the request says otherwi
   );
 });
 
+test("a failure that is contained aborts nothing; a run that was superseded is answered as aborted, without an error", async () => {
+  await send("execute_request", { code: "wait" });
+  for (const code of ["fail alone", "superseded", "x"]) await send("execute_request", { code });
+  await until(() => session.requests.length === 1);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  session.release();
+  const replies = [await receive(), await receive(), await receive(), await receive()];
+  expect(replies.map(({ content }) => content.status)).toEqual(["ok", "error", "aborted", "ok"]);
+  expect(published.filter(({ header }) => header.msg_type === "error")).toHaveLength(1);
+});
+
+test("a cell that was aborted says whose fault it is, where the session knows", async () => {
+  await send("execute_request", { code: "wait" });
+  await send("execute_request", { code: "fail" });
+  const { msg_id } = await send("execute_request", { code: "x" }, "shell", { cellId: "blames" });
+  const { msg_id: other } = await send("execute_request", { code: "x" }, "shell", { cellId: "other" });
+  await until(() => session.requests.length === 1);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  session.release();
+  expect(await story(msg_id)).toEqual(["busy", "error", "idle"]);
+  expect(await story(other)).toEqual(["busy", "idle"]);
+  expect(session.requests).toHaveLength(2);
+});
+
+test("an emptied cell reaches the session, an empty line of a console does not", async () => {
+  await ask("execute_request", { code: " " });
+  expect(session.requests).toHaveLength(0);
+  await send("execute_request", { code: " " }, "shell", { cellId: "a" });
+  await receive();
+  expect(session.requests.map(({ cell }) => cell)).toEqual(["a"]);
+});
+
 test("questions are answered while a cell computes, and the cell stays busy", async () => {
   const { msg_id } = await send("execute_request", { code: "wait" });
   await until(() => session.requests.length === 1);
