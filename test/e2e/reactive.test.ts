@@ -156,16 +156,18 @@ describe.skipIf(!browserPath)("reactive notebooks in JupyterLab (need Chromium)"
     await page.locator(".lensor-mode select").selectOption("auto");
   }, 60_000);
 
-  test("a deleted definition leaves an error where it is used, and undoing brings it back", async () => {
+  test("a deleted definition leaves what used it stale, and undoing brings it back to be run again", async () => {
     await choose(page, "other");
     await command(page, "notebook:delete-cell");
-    await expect.poll(() => marked("Error"), PATIENCE).toContain("twice");
-    expect((await cells()).twice?.mark).toContain("other");
+    await expect.poll(async () => (await cells()).twice?.mark, PATIENCE).toMatch(/^Stale: .*`other`/);
     await command(page, "notebook:undo-cell-action");
-    await expect.poll(() => marked("Error"), PATIENCE).toEqual([]);
+    await expect.poll(async () => (await cells()).other?.mark, PATIENCE).toBe("Not run in this session");
+    const { twice } = await counts();
     await run("twice");
     await expect.poll(async () => (await cells()).twice?.text, PATIENCE).toBe("14");
     await expect.poll(async () => (await cells()).twice?.mark, PATIENCE).toBeUndefined();
+    // What it needs was run first.
+    expect((await cells()).other).toMatchObject({ count: twice! + 1, text: "7" });
   }, 60_000);
 
   test("a definition moved below its use is an error there, and right again when moved back", async () => {

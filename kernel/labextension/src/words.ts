@@ -42,7 +42,7 @@ export function size(bytes: number): string {
 }
 
 export const stateWords: Readonly<Record<State, string>> = {
-  new: "Not run yet",
+  new: "Not run in this session",
   fresh: "Up to date",
   stale: "Stale",
   queued: "Queued",
