@@ -1,7 +1,7 @@
 // The dataflow of one notebook: its cells as they are written, what has run, and what follows from both.
 // Relies on being told of every edit, run and moved input. Pure state: runs nothing, sends nothing, has no clock.
 
-import { type CellFacts, factsOf } from "./facts.ts";
+import { type CellFacts, factsOf, heldBy } from "./facts.ts";
 import { buildGraph, type CellText, type Graph, type Node, resourceKey } from "./graph.ts";
 import { History } from "./history.ts";
 import type { View } from "./plan.ts";
@@ -106,10 +106,14 @@ export class Dataflow {
 
   /** An input in a cell has another value; without names, any of the cell's may hold it. Returns its cell. */
   move(cell: string, names: readonly string[]): Node | undefined {
-    for (const name of names.length ? names : this.#history.names(cell))
-      this.#history.move(resourceKey(cell, name));
+    const node = this.graph.byId.get(cell);
+    for (const name of this.#history.names(cell)) {
+      // What a function of the cell computes from the input moves with it.
+      const moves = names.length === 0 || names.includes(name) || (node && holdsAny(name, node.facts, names));
+      if (moves) this.#history.move(resourceKey(cell, name));
+    }
     this.#status = undefined;
-    return this.graph.byId.get(cell);
+    return node;
   }
 
   /** All values are gone. Returns the cells that had run, in order: running them brings the values back. */
@@ -140,4 +144,9 @@ export class Dataflow {
     this.#graph = undefined;
     this.#status = undefined;
   }
+}
+
+function holdsAny(name: string, facts: CellFacts, names: readonly string[]): boolean {
+  const held = heldBy(name, facts);
+  return names.some((other) => held.has(other));
 }

@@ -75,3 +75,17 @@ function declaredWrites(comment: string): string[] {
   const names = /^@writes\s+(.*)$/.exec(comment)?.[1];
   return names ? names.split(/[\s,]+/).filter(Boolean) : [];
 }
+
+/** The names whose values one of the cell's names holds or uses, itself left out. */
+export function heldBy(name: string, { latent, stored }: CellFacts): Set<string> {
+  const found = new Set<string>();
+  const waiting = [name];
+  for (let held = waiting.pop(); held !== undefined; held = waiting.pop())
+    for (const facts of [latent.get(held), stored.get(held)])
+      for (const other of [...(facts?.aliases ?? []), ...(facts?.reads ?? [])])
+        if (!found.has(other) && other !== name) {
+          found.add(other);
+          waiting.push(other);
+        }
+  return found;
+}

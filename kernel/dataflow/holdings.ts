@@ -44,6 +44,15 @@ export class Holdings {
     return names;
   }
 
+  /** The top-level and free names whose values may hold the value of one of these. */
+  holders(roots: ReadonlySet<Root>): string[] {
+    const names = [...this.#bound.keys()].filter((name) => !isLocal(name));
+    return names.filter((name) => {
+      for (const held of this.#reached(this.#bound.get(name)!.aliases)) if (roots.has(held)) return true;
+      return false;
+    });
+  }
+
   /** By top-level and free names. */
   facts(): { latent: Map<string, Latent>; stored: Map<string, Latent> } {
     const latent = new Map<string, Latent>();

@@ -2,6 +2,7 @@
 // fresh when it ran as it is written, on values in the state that the cells above, all fresh, would have left them.
 // Pure; relies on the graph and on the records of past runs.
 
+import { heldBy } from "./facts.ts";
 import type { Graph, Node, Resource } from "./graph.ts";
 import { follow, type History, made, UNKNOWN } from "./history.ts";
 
@@ -25,7 +26,7 @@ export type Reason =
   | { readonly kind: "new" | "edited" | "interrupted" }
   /** It failed, on the very values it would find again. */
   | { readonly kind: "failed" }
-  /** It reads inputs of its own, under these names, that have been moved since. Their values are right all the same. */
+  /** It reads inputs of its own that have been moved since: under these names are inputs, whose values are right all the same. */
   | { readonly kind: "moved"; readonly names: ReadonlySet<string> }
   /** A cell that it rests on is not fresh. */
   | { readonly kind: "waits"; readonly on: Node; readonly name: string }
@@ -86,12 +87,21 @@ function reasonFor(
   for (const resource of node.names.values())
     if (!expected.has(resource) && record.states.get(resource.key) !== history.origin(resource.key))
       return { kind: "changed", name: resource.name, by: resource.owner };
-  const moved = [...node.facts.consumes].filter((name) => {
-    const own = node.defines.get(name);
-    return own && history.origin(own.key) !== made(record.run, 0);
-  });
-  if (moved.length) return { kind: "moved", names: new Set(moved) };
+  const moved = movedIn(node, record, history);
+  if (moved.some((name) => node.facts.consumes.has(name)))
+    return { kind: "moved", names: new Set(moved.filter((name) => isInput(name, moved, node))) };
   return record.outcome === "error" ? { kind: "failed" } : undefined;
+}
+
+function movedIn(node: Node, { run }: RunRecord, history: History): string[] {
+  const own = [...node.defines.values()].filter(({ key }) => history.origin(key) !== made(run, 0));
+  return own.map(({ name }) => name);
+}
+
+/** Whether a moved name is what was moved, not something that was made with it. */
+function isInput(name: string, moved: readonly string[], node: Node): boolean {
+  const held = heldBy(name, node.facts);
+  return !moved.some((other) => held.has(other));
 }
 
 /** Whether a cell in such a state keeps others waiting that use these names of it. */

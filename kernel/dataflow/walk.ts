@@ -42,6 +42,8 @@ export class Walk {
   readonly #reads = new Set<string>();
   readonly #writes = new Set<Root>();
   readonly #consumes = new Set<string>();
+  /** Local names whose parts the cell looks at. */
+  readonly #opened = new Set<Root>();
   /** Uses that show a value and look no further. */
   readonly #shown = new Set<Node>();
   readonly #holdings = new Holdings();
@@ -65,6 +67,9 @@ export class Walk {
       const declaration = unexported(statement);
       if (declaration && statement.type !== "ImportDeclaration") this.#walk(declaration, context);
     }
+    if (this.#opened.size)
+      for (const name of this.#holdings.holders(this.#opened))
+        if (this.#defines.has(name)) this.#consumes.add(name);
     return {
       defines: this.#defines,
       assigns: this.#assigns,
@@ -122,6 +127,7 @@ export class Walk {
         if (node.computed) this.#walk(child(node, "key")!, context);
         return this.#walk(child(node, "value")!, context, kept);
       case "MemberExpression":
+        if (context.immediate) this.#open(child(node, "object")!);
         this.#walk(child(node, "object")!, context);
         if (node.computed) this.#walk(child(node, "property")!, context);
         return;
@@ -190,6 +196,7 @@ export class Walk {
   #declarator(node: Node, context: Context): undefined {
     const id = child(node, "id")!;
     const init = child(node, "init");
+    if (init && context.immediate && id.type !== "Identifier") this.#open(init);
     const names = this.#bind(id, init ? this.#roots(init, context) : [], context);
     this.#walkPattern(id, context);
     if (init) this.#walk(init, this.#owned(context, names), names.length > 0 && !names.some(isLocal));
@@ -306,6 +313,12 @@ export class Walk {
       const part = child(pattern, field);
       if (part) this.#walkPattern(part, context);
     }
+  }
+
+  /** A local input that is read here outdates the cell when it moves, under whatever name others hold it. */
+  #open(value: Node): undefined {
+    const node = unwrapped(value);
+    if (isIdentifier(node) && this.#inner.has(node)) this.#opened.add(this.#name(node));
   }
 
   #hold(value: Node, context: Context): undefined {

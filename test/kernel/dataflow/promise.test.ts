@@ -95,7 +95,7 @@ async function apply(notebook: Simulated, op: Operation, first: number): Promise
   else if (op.kind === "move") notebook.move(pick(op.at), at(op.to));
   else if (op.kind === "remove") notebook.remove(pick(op.at));
   else if (op.kind === "interrupt") await notebook.interrupted(pick(op.at));
-  else if (op.kind === "slide") await notebook.slide(pick(op.at), "s", op.to);
+  else if (op.kind === "slide") await notebook.slide(pick(op.at), op.to);
 }
 
 test(`${NOTEBOOKS} random notebooks: what is not marked is what a run from the top shows`, {

@@ -8,7 +8,7 @@ import { Dataflow } from "../../../kernel/dataflow/dataflow.ts";
 import { Scheduler } from "../../../kernel/dataflow/scheduler.ts";
 import type { Outcome } from "../../../kernel/dataflow/status.ts";
 import type { Mode } from "../../../kernel/labextension/src/messages.ts";
-import { Namespace } from "../../../kernel/session/namespace.ts";
+import { type Binding, Namespace } from "../../../kernel/session/namespace.ts";
 
 class Stopped extends Error {}
 
@@ -86,10 +86,11 @@ export class Simulated {
     await this.settle();
   }
 
-  /** A person moves the input under a name. */
-  async slide(cell: string, name: string, value: number): Promise<void> {
+  /** A person moves the inputs of a cell. */
+  async slide(cell: string, value: number): Promise<void> {
     for (const [key, input] of this.kept) if (key.startsWith(`${cell}:`)) input.value = value;
-    this.scheduler.moved(cell, [name], true);
+    const names = [...this.#namespace.of(cell)].filter(([, binding]) => holdsInput(binding)).map(([n]) => n);
+    this.scheduler.moved(cell, names, true);
     await this.settle();
   }
 
@@ -171,6 +172,16 @@ export class Simulated {
 
   #tell(changed: Record<string, string>): void {
     for (const id of this.flow.setDocument(this.order, changed)) this.#namespace.remove(id);
+  }
+}
+
+function holdsInput(binding: Binding): boolean {
+  try {
+    const value = binding.get();
+    if (value instanceof Input) return true;
+    return Array.isArray(value) && value.some((part) => part instanceof Input);
+  } catch {
+    return false;
   }
 }
 
