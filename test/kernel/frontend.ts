@@ -187,6 +187,11 @@ export class FrontEnd {
     this.#send("comm_msg", { comm_id: id, data: { method: "update", state: { value }, buffer_paths: [] } });
   }
 
+  /** Resolves as soon as a cell shows a text. */
+  whenShown(cell: string, text: string): Promise<void> {
+    return this.#once(() => this.shown.get(cell) === text);
+  }
+
   /** Waits until nothing runs and nothing follows, and all marks have come. */
   async settle(): Promise<void> {
     for (let quiet = 0; quiet < 2; ) {
@@ -243,8 +248,12 @@ export class FrontEnd {
   }
 
   #hear(message: Message): void {
-    for (const { resolve } of this.#waiting.filter(({ test }) => test(message))) resolve();
+    this.#take(message);
+    for (const waiting of this.#waiting) if (waiting.test(message)) waiting.resolve();
     this.#waiting = this.#waiting.filter(({ test }) => !test(message));
+  }
+
+  #take(message: Message): void {
     const { content, header } = message;
     const parent = (message.parent as { msg_id?: string }).msg_id ?? "";
     const execution = this.#executions.get(parent);
