@@ -167,7 +167,9 @@ function attachLatent(facts: CellFacts, meaning: (name: string) => Resource | un
     for (const kind of ["aliases", "reads", "writes"] as const)
       for (const other of latent[kind]) {
         const meant = meaning(other);
-        if (!meant || meant === resource || resource[kind].has(meant)) continue;
+        if (!meant || resource[kind].has(meant)) continue;
+        // A function may well write the very name it goes by.
+        if (meant === resource && kind !== "writes") continue;
         resource[kind].add(meant);
         news = true;
       }

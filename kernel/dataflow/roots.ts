@@ -2,7 +2,7 @@
 // Relies on the syntax tree alone. A call leads to what is called; what it receives is followed only where the function is
 // one of the language's own that hands its arguments on.
 
-import { child, children, isIdentifier, type Node } from "../compile/syntax.ts";
+import { child, children, descend, isFunction, isIdentifier, type Node } from "../compile/syntax.ts";
 
 /** `Object.values(o)`, `new Map([["k", o]])`, `Promise.all([o])`: their values hold their arguments. */
 const HANDS_ON = /^(Object|Array|Promise|Reflect|Map|Set|WeakMap|WeakRef|Proxy|Iterator)$/;
@@ -66,7 +66,22 @@ function ofCall(node: Node): Node[] {
   const handsOn =
     (isIdentifier(object) && HANDS_ON.test(object.name)) ||
     (isIdentifier(method) && METHOD_HANDS_ON.test(method.name));
+  if (isFunction(object)) return returnedBy(child(object, "body")!);
   return [...rootsOf(object), ...(handsOn ? children(node, "arguments").flatMap(rootsOf) : [])];
+}
+
+/** What a function's own body hands out: `(() => o)()` */
+function returnedBy(body: Node): Node[] {
+  if (body.type !== "BlockStatement") return rootsOf(body);
+  const found: Node[] = [];
+  const waiting = [body];
+  for (let node = waiting.pop(); node; node = waiting.pop()) {
+    if (isFunction(node)) continue;
+    if (node.type === "ReturnStatement" || node.type === "YieldExpression")
+      found.push(...rootsOf(child(node, "argument")));
+    waiting.push(...descend(node));
+  }
+  return found;
 }
 
 /** The default values in a pattern: `{ a = 1, b: [c = d] }` has 1 and d. */

@@ -262,9 +262,12 @@ export class Walk {
       }
       case "MemberExpression":
         this.#walk(node, context);
-        return this.#roots(child(node, "object")!, context).map((root) => {
+        // What methods do to their own object cannot be told from calls that do not.
+        for (const root of this.#roots(child(node, "object")!, { ...context, self: [] })) {
           if (context.immediate) this.#writes.add(root);
           if (context.later) for (const owner of context.owners) owner.writes.add(root);
+        }
+        return this.#roots(child(node, "object")!, context).map((root) => {
           const holding = this.#holdings.stored(root);
           for (const other of roots ?? []) holding.aliases.add(other);
           return [holding, root];
