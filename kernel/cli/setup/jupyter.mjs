@@ -1,7 +1,7 @@
 // How this folder's own JupyterLab is started, for people and for tests alike: on the loopback only, with all its state in one
 // folder, without news and without questions.
 
-import { mkdirSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { paths } from "./paths.mjs";
 
@@ -12,6 +12,7 @@ import { paths } from "./paths.mjs";
 export function jupyterEnvironment(state) {
   const system = join(state, "config");
   mkdirSync(system, { recursive: true });
+  cpSync(new URL("jupyter_server_config.py", import.meta.url), join(system, "jupyter_server_config.py"));
   const env = { ...process.env };
   // What the user's own Jupyter was told (a token, a base path) is not for this one.
   for (const name of Object.keys(env)) if (/^JUPYTER/.test(name)) delete env[name];
