@@ -5,7 +5,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 
 /** A time by the clock that says when processes were started, in ticks; undefined where the system has none to read. */
-export type Moment = number | undefined;
+type Moment = number | undefined;
 
 /** Ticks a second of /proc's clock: fixed at 100 in Linux's interface to programs. */
 const TICKS = 100;
@@ -22,10 +22,51 @@ const RUNGS = [
   [0.6, "SIGKILL"],
 ] as const;
 
-export interface Span {
-  readonly from: Moment;
-  /** While the cell still runs, absent: it may start more. What follows a stopped cell starts nothing in the same tick. */
-  readonly to?: Moment;
+/** What one run has started and is still there: of what comes to be while it runs, nothing once it is over. */
+export class Started {
+  readonly #leader: number;
+  readonly #from: Moment = moment();
+  #kept: ReadonlyMap<number, number> | undefined;
+
+  constructor(leader: number) {
+    this.#leader = leader;
+  }
+
+  /** The run is over, and the next has not begun: what there is now is all there will be. */
+  seal(): void {
+    if (this.#from !== undefined) this.#kept = this.#find();
+  }
+
+  /** Tells each process once in the same words; everyone in the group where the system cannot tell them apart. */
+  stop(graceMs: number): void {
+    if (this.#from === undefined) {
+      signalGroup(this.#leader, "SIGINT");
+      return;
+    }
+    const told = new Set<string>();
+    const tell = (signal: NodeJS.Signals): void => {
+      for (const [id, started] of this.#find()) {
+        const word = `${signal} ${id} ${started}`;
+        if (!told.has(word)) send(id, signal);
+        told.add(word);
+      }
+    };
+    for (const [part, signal] of RUNGS)
+      if (part === 0) tell(signal);
+      else setTimeout(tell, part * graceMs, signal).unref();
+  }
+
+  /** Process ids, and when each was started. */
+  #find(): Map<number, number> {
+    const found = new Map<number, number>();
+    for (const id of this.#kept?.keys() ?? processIds()) {
+      const state = id === this.#leader ? undefined : stateOf(id);
+      if (state?.group !== this.#leader || state.started < this.#from!) continue;
+      if (this.#kept && this.#kept.get(id) !== state.started) continue;
+      found.set(id, state.started);
+    }
+    return found;
+  }
 }
 
 /** Signals everyone in the group, the child included. */
@@ -33,34 +74,7 @@ export function signalGroup(leader: number | undefined, signal: NodeJS.Signals):
   if (leader !== undefined) send(-leader, signal);
 }
 
-/** Stops what was started in a span that may still be growing, and what that has started in turn. */
-export function stopStarted(leader: number | undefined, span: Span, graceMs: number): void {
-  if (leader === undefined) return;
-  if (span.from === undefined) {
-    signalGroup(leader, "SIGINT");
-    return;
-  }
-  const told = new Set<string>();
-  const tell = (signal: NodeJS.Signals): void => {
-    for (const id of startedIn(leader, span)) {
-      const word = `${signal} ${id}`;
-      if (!told.has(word)) send(id, signal);
-      told.add(word);
-    }
-  };
-  for (const [part, signal] of RUNGS)
-    if (part === 0) tell(signal);
-    else setTimeout(tell, part * graceMs, signal).unref();
-}
-
-function startedIn(leader: number, { from = 0, to = Number.POSITIVE_INFINITY }: Span): number[] {
-  return processIds().filter((id) => {
-    const state = id === leader ? undefined : stateOf(id);
-    return state?.group === leader && state.started >= from && state.started <= to;
-  });
-}
-
-export function moment(): Moment {
+function moment(): Moment {
   try {
     return Math.round(Number(readFileSync("/proc/uptime", "utf8").split(" ")[0]) * TICKS);
   } catch {

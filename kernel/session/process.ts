@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import type { ExecuteRequest, Failure, Frontend, Output } from "../protocol/session.ts";
 import { Comms } from "./comms.ts";
-import { moment, type Span, signalGroup, stopStarted } from "./group.ts";
+import { Started, signalGroup } from "./group.ts";
 import {
   BROKEN,
   COMMANDS,
@@ -36,8 +36,7 @@ export interface SessionOptions {
 
 type Running = {
   readonly run: number;
-  /** When this run has been able to start processes. */
-  readonly span: { -readonly [key in keyof Span]: Span[key] };
+  readonly started: Started;
   readonly resolve: (failure: Failure | undefined) => void;
 };
 
@@ -99,7 +98,7 @@ export class SessionProcess {
     this.#outlets.forget(request.deleted ?? []);
     this.#outlets.open(run, request.cell, frontend);
     return new Promise((resolve) => {
-      this.#running = { run, span: { from: moment() }, resolve };
+      this.#running = { run, started: new Started(this.#child!.pid!), resolve };
       this.#send({
         op: "run",
         run,
@@ -209,7 +208,7 @@ export class SessionProcess {
       lines<Control>(({ run }) => {
         const interrupted = this.#interrupted;
         this.#interrupted = undefined;
-        if (interrupted?.run === run) stopStarted(child.pid, interrupted.span, this.#graceMs);
+        if (interrupted?.run === run) interrupted.started.stop(this.#graceMs);
       }),
     );
     for (const fd of [COMMANDS, CONTROLS]) pipe(child, fd).on("error", () => {});
@@ -294,8 +293,12 @@ export class SessionProcess {
 
   #finish(run: number, failure: Failure | undefined): undefined {
     if (this.#running?.run !== run) return;
-    const { resolve, span } = this.#running;
-    span.to = moment();
+    const { resolve, started } = this.#running;
+    if (failure?.ename === "Interrupt") {
+      if (this.#interrupted?.run === run) started.stop(this.#graceMs);
+      started.seal();
+    }
+    this.#interrupted = undefined;
     this.#outlets.settle(run);
     this.#running = undefined;
     clearTimeout(this.#grace);
