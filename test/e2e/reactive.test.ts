@@ -33,6 +33,28 @@ const sources: Record<string, string> = {
   slow: "// @frozen\nconst slow = twice + 1;\nslow",
 };
 
+/** Every state at once: while `slow` runs, `late` waits for it. */
+const everyMark: Record<string, string> = {
+  fine: "const model = 1;\nmodel",
+  frozen: "// @frozen\nconst weights = [model, 2, 3];\nweights",
+  edited: "const layers = 30;\nlayers",
+  wrong: "layers.missing.heads",
+  slow: "await new Promise((done) => setTimeout(done, 4000));\nconst trained = model + 1;",
+  late: "trained + 1",
+};
+
+/** Each cell leaves a trace of its run in the process, and takes its time. */
+const crash: Record<string, string> = {
+  one: "const one = 1;\none",
+  two: "const two = one + 1;\ntwo",
+  count: "globalThis.runs = (globalThis.runs ?? 0) + 1;",
+  slowly: "await new Promise((done) => setTimeout(done, 700));\nglobalThis.runs++;",
+  again: "await new Promise((done) => setTimeout(done, 700));\nglobalThis.runs++;",
+  last: "globalThis.runs++;",
+  runs: "globalThis.runs",
+  abort: "// process.abort()",
+};
+
 const notebook = (cells: Record<string, string>, kernel: string, language: string) =>
   JSON.stringify({
     cells: Object.entries(cells).map(([id, source]) => ({
@@ -62,6 +84,8 @@ describe.skipIf(!browserPath)("reactive notebooks in JupyterLab (need Chromium)"
     lab = await openLab(
       file("waves.ipynb", notebook(sources, "lensor", "typescript")),
       file("second.ipynb", notebook({ one: "const one = 1;\none", two: "one + 1" }, "lensor", "typescript")),
+      file("crash.ipynb", notebook(crash, "lensor", "typescript")),
+      file("marks.ipynb", notebook(everyMark, "lensor", "typescript")),
       file("python.ipynb", notebook({ one: "x = 1\nx", two: "x + 1" }, "python3", "python")),
     );
     page = lab.page;
@@ -89,6 +113,15 @@ describe.skipIf(!browserPath)("reactive notebooks in JupyterLab (need Chromium)"
   async function run(id: string): Promise<void> {
     await choose(page, id);
     await command(page, "notebook:run-cell");
+  }
+
+  /** Brings a notebook to the front and waits for its kernel. */
+  async function open(name: string): Promise<void> {
+    await page.waitForSelector(".jp-Notebook .jp-CodeCell", { state: "attached", timeout: 60_000 });
+    await command(page, "docmanager:open", { path: `${name}.ipynb` });
+    await page.waitForFunction((name) => document.title.startsWith(name), name);
+    await page.waitForSelector(".jp-Notebook:visible .jp-CodeCell", { timeout: 60_000 });
+    await untilIdle(page);
   }
 
   const picture = (name: string) => page.screenshot({ path: join(output, `reactive-${name}.png`) });
@@ -235,20 +268,18 @@ describe.skipIf(!browserPath)("reactive notebooks in JupyterLab (need Chromium)"
   }, 60_000);
 
   test("a second notebook has its own cells and marks, and moving a slider leaves it alone", async () => {
-    await command(page, "docmanager:open", { path: "second.ipynb" });
-    await page.waitForFunction(() => document.title.includes("second"));
+    await open("second");
     await runAll(page, 60_000);
     expect((await cells()).two?.text).toBe("2");
     await write(page, "one", "const one = 10;\none");
     await expect.poll(() => marked("Stale"), PATIENCE).toEqual(["one", "two"]);
     const before = await counts();
-    await command(page, "docmanager:open", { path: "waves.ipynb" });
-    await page.waitForFunction(() => document.title.includes("waves"));
+    await open("waves");
     await page.locator(".jupyter-widgets .noUi-handle:visible").first().focus();
     await page.keyboard.press("Home");
     await expect.poll(async () => (await cells()).said?.text, PATIENCE).toBe("'a period of 1'");
     expect(await marked("Stale")).toEqual(["slow"]);
-    await command(page, "docmanager:open", { path: "second.ipynb" });
+    await open("second");
     expect(await counts()).toEqual(before);
     expect(await marked("Stale")).toEqual(["one", "two"]);
     await run("one");
@@ -256,17 +287,48 @@ describe.skipIf(!browserPath)("reactive notebooks in JupyterLab (need Chromium)"
     await command(page, "docmanager:save");
   }, 90_000);
 
+  test("each state has its own mark, in light and dark", async () => {
+    await open("marks");
+    for (const id of ["fine", "frozen", "edited", "wrong"]) await run(id).catch(() => undefined);
+    await write(page, "edited", "const layers = 12;\nlayers");
+    await choose(page, "late");
+    const running = command(page, "notebook:run-cell");
+    await expect.poll(async () => (await cells()).slow?.mark, PATIENCE).toBe("Running");
+    const seen = await cells();
+    expect(seen.late?.mark).toMatch(/^Queued/);
+    expect(seen.edited?.mark).toMatch(/^Stale/);
+    expect(seen.frozen?.mark).toMatch(/^Up to date. Frozen/);
+    expect(seen.wrong?.mark).toMatch(/^(Error|Stale)/);
+    expect(seen.fine?.mark).toBeUndefined();
+    // Text and shape carry the state: those who hear the page are told too.
+    const labels = await page
+      .locator(".jp-Notebook:visible .lensor-mark")
+      .evaluateAll((nodes) =>
+        nodes.map((node) => [
+          node.getAttribute("role"),
+          node.getAttribute("aria-label") === (node as HTMLElement).title,
+        ]),
+      );
+    expect(labels).toEqual(labels.map(() => ["img", true]));
+    await picture("marks-light");
+    await command(page, "apputils:change-theme", { theme: "JupyterLab Dark" });
+    await page.waitForSelector('body[data-jp-theme-light="false"]', { state: "attached" });
+    await page.waitForTimeout(300);
+    await picture("marks-dark");
+    await command(page, "apputils:change-theme", { theme: "JupyterLab Light" });
+    await running;
+    expect((await cells()).late?.text).toBe("3");
+  }, 60_000);
+
   test("another kernel's notebook runs as JupyterLab runs it, without marks and controls", async () => {
-    await command(page, "docmanager:open", { path: "python.ipynb" });
-    await page.waitForFunction(() => document.title.includes("python"));
+    await open("python");
     await runAll(page, 60_000);
     expect(await seenCells(page)).toEqual([
       { id: "one", count: 1, text: "1" },
       { id: "two", count: 2, text: "2" },
     ]);
     expect(await page.locator(".lensor-mode:visible").count()).toBe(0);
-    await command(page, "docmanager:open", { path: "waves.ipynb" });
-    await page.waitForFunction(() => document.title.includes("waves"));
+    await open("waves");
     expect(await page.locator(".lensor-mode:visible").count()).toBe(1);
   }, 90_000);
 
@@ -275,8 +337,7 @@ describe.skipIf(!browserPath)("reactive notebooks in JupyterLab (need Chromium)"
     const before = await counts();
     await command(page, "docmanager:save");
     await page.reload();
-    await page.waitForSelector(".jp-Notebook:visible .jp-CodeCell", { timeout: 60_000 });
-    await untilIdle(page);
+    await open("waves");
     expect(await counts()).toEqual(before);
     await expect.poll(() => marked("Stale"), PATIENCE).toEqual(["slow"]);
     await write(page, "other", "const other = 9;\nother");
@@ -300,4 +361,28 @@ describe.skipIf(!browserPath)("reactive notebooks in JupyterLab (need Chromium)"
     expect((await cells()).slow?.text).toBe("19");
     expect(lab.foreign).toEqual([]);
   }, 120_000);
+
+  test("a run goes on when its page is closed", async () => {
+    await open("crash");
+    void command(page, "notebook:run-all-cells").catch(() => undefined);
+    await expect.poll(async () => (await cells()).count?.count, PATIENCE).toBe(3);
+    await page.reload();
+    await open("crash");
+    await run("runs");
+    await expect.poll(async () => (await cells()).runs?.text, PATIENCE).toBe("4");
+  }, 90_000);
+
+  test("when the process of the cells ends, it is said, and one click brings the variables back", async () => {
+    await run("two");
+    await write(page, "abort", "process.abort()");
+    await run("abort").catch(() => undefined);
+    // Whoever knows what ended it does not run that again.
+    await write(page, "abort", "");
+    await page.locator(".Toastify__toast button", { hasText: "Replay" }).click({ timeout: 20_000 });
+    await expect.poll(async () => (await cells()).two?.mark, PATIENCE).toBeUndefined();
+    await write(page, "runs", "[one, two]");
+    await run("runs");
+    await expect.poll(async () => (await cells()).runs?.text, PATIENCE).toBe("[ 1, 2 ]");
+    await command(page, "docmanager:save");
+  }, 60_000);
 });
