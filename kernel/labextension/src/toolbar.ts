@@ -77,7 +77,7 @@ export function staleButton(link: Link, run: () => void): Widget {
     button.disabled = !link.isOpen || stale.length === 0;
     button.toggleAttribute("data-running", plan !== null);
     button.title = plan
-      ? `Running ${said}`
+      ? `${said} (this cell and those that follow it)`
       : stale.length > 0
         ? `Run what is stale: ${said} (Alt+Shift+Enter)`
         : "Nothing is stale";

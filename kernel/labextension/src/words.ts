@@ -16,10 +16,8 @@ export function duration(seconds: number): string {
 const about = (seconds: number | undefined) =>
   seconds === undefined || seconds < 0.095 ? "" : `, about ${duration(seconds)}`;
 
-const cells = (count: number) => (count === 1 ? "1 cell" : `${count} cells`);
-
-/** "3 cells, about 12 s". */
-export const planText = (plan: Planned): string => `${cells(plan.cells.length)}${about(plan.seconds)}`;
+/** "Running 3, about 12 s": the cell that runs and those that follow it. */
+export const planText = (plan: Planned): string => `Running ${plan.cells.length}${about(plan.seconds)}`;
 
 /** "3 stale, about 12 s"; without the time where one of them has never been timed. */
 export function staleText(marks: readonly Mark[]): string {

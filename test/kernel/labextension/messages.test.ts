@@ -3,6 +3,7 @@
 import { expect, test } from "vitest";
 import { arc, gutterFor, relatives } from "../../../kernel/labextension/src/arcs.ts";
 import { incoming } from "../../../kernel/labextension/src/incoming.ts";
+import { modeOf, setMode } from "../../../kernel/labextension/src/mode.ts";
 import { Told } from "../../../kernel/labextension/src/told.ts";
 import { duration, markText, planText, size, staleText } from "../../../kernel/labextension/src/words.ts";
 
@@ -109,14 +110,37 @@ test("durations, sizes and counts are said as people say them", () => {
     "93.0 MB",
     "2.50 TB",
   ]);
-  expect(planText({ cells: ["a"], seconds: 0.01 })).toBe("1 cell");
-  expect(planText({ cells: ["a", "b", "c"], seconds: 12 })).toBe("3 cells, about 12 s");
+  expect(planText({ cells: ["a"], seconds: 0.01 })).toBe("Running 1");
+  expect(planText({ cells: ["a", "b", "c"], seconds: 12 })).toBe("Running 3, about 12 s");
   expect(staleText([mark, mark])).toBe("2 stale, about 4.0 s");
   expect(staleText([mark, { ...mark, seconds: undefined }])).toBe("2 stale");
   expect(markText(mark)).toBe("Stale: `x` changed in [3]");
   expect(markText({ state: "fresh", frozen: true, why: "" })).toBe(
     "Up to date. Frozen: runs only when you run it",
   );
+});
+
+test("a notebook's mode is one of the three, whatever its metadata says", () => {
+  const of = (metadata: unknown) => modeOf({ getMetadata: () => metadata } as never);
+  expect(["auto", "lazy", "off"].map((mode) => of({ mode }))).toEqual(["auto", "lazy", "off"]);
+  const wrong = [undefined, null, 3, "lazy", [], {}, { mode: 3 }, { mode: "toString" }, { mode: ["off"] }];
+  expect(wrong.map(of)).toEqual(wrong.map(() => "auto"));
+});
+
+test("choosing a mode keeps what else the notebook's metadata says, and replaces what cannot be read", () => {
+  const set = (metadata: unknown) => {
+    let written: unknown;
+    const model = {
+      getMetadata: () => metadata,
+      setMetadata: (key: string, value: unknown) => {
+        written = { [key]: value };
+      },
+    };
+    setMode(model as never, "lazy");
+    return written;
+  };
+  expect(set({ mode: "off", note: 1 })).toEqual({ lensor: { mode: "lazy", note: 1 } });
+  expect(set("damaged")).toEqual({ lensor: { mode: "lazy" } });
 });
 
 test("a cell's relatives are all that it rests on and all that rest on it", () => {
