@@ -7,16 +7,20 @@
 import { CellSyntaxError, commentsOf, parseTypeScript } from "../compile/parse.ts";
 import { Walk } from "./walk.ts";
 
+/** How much of a value a write changes: which value the name has, a member of the value, or something further inside. */
+export type Depth = 0 | 1 | 2;
+
 /** Names of this cell's top level or free names, never local ones. */
 export interface Uses {
   readonly reads: ReadonlySet<string>;
-  /** Names whose value is changed in place; of latent uses also own names that are assigned. */
-  readonly writes: ReadonlySet<string>;
+  readonly writes: ReadonlyMap<string, Depth>;
 }
 
 export interface Latent extends Uses {
-  /** Names whose value this one's value may be, or be part of, or contain, or hand out when it is called. */
+  /** Names whose value this one's value may be, or be part of, or hand out when it is called. */
   readonly aliases: ReadonlySet<string>;
+  /** Names whose value this one's value may contain. */
+  readonly contains: ReadonlySet<string>;
 }
 
 export interface CellFacts {
@@ -43,7 +47,7 @@ const BROKEN: CellFacts = {
   defines: NONE,
   assigns: NONE,
   free: NONE,
-  uses: { reads: NONE, writes: NONE },
+  uses: { reads: NONE, writes: new Map() },
   consumes: NONE,
   latent: new Map(),
   stored: new Map(),
@@ -56,7 +60,8 @@ export function factsOf(source: string): CellFacts {
   try {
     const facts = new Walk(parseTypeScript(source).program).facts();
     const said = source.includes("@") ? commentsOf(source).map((text) => text.trim()) : [];
-    const writes = new Set([...facts.uses.writes, ...said.flatMap(declaredWrites)]);
+    const writes = new Map(facts.uses.writes);
+    for (const name of said.flatMap(declaredWrites)) writes.set(name, 2);
     return {
       ...facts,
       uses: { ...facts.uses, writes },
@@ -82,7 +87,7 @@ export function heldBy(name: string, { latent, stored }: CellFacts): Set<string>
   const waiting = [name];
   for (let held = waiting.pop(); held !== undefined; held = waiting.pop())
     for (const facts of [latent.get(held), stored.get(held)])
-      for (const other of [...(facts?.aliases ?? []), ...(facts?.reads ?? [])])
+      for (const other of [...(facts?.aliases ?? []), ...(facts?.contains ?? []), ...(facts?.reads ?? [])])
         if (!found.has(other) && other !== name) {
           found.add(other);
           waiting.push(other);

@@ -1,7 +1,7 @@
 // Cells in document order -> who uses whose names. A name means its nearest definition above; what changes a value in
 // place stands between that definition and the cells below. Pure; never looks at what has been run.
 
-import type { CellFacts, Latent } from "./facts.ts";
+import type { CellFacts, Depth, Latent } from "./facts.ts";
 
 export interface CellText {
   readonly id: string;
@@ -15,11 +15,13 @@ export interface Resource {
   readonly key: string;
   readonly name: string;
   readonly owner: Node;
-  /** Values that this one's may be, or share parts with. */
+  /** Values that this one's may be, or be part of. */
   readonly aliases: Set<Resource>;
+  /** Values that may be part of this one. */
+  readonly contains: Set<Resource>;
   /** What calling it may read and change. */
   readonly reads: Set<Resource>;
-  readonly writes: Set<Resource>;
+  readonly writes: Map<Resource, Depth>;
 }
 
 /** A cell in its place. */
@@ -69,13 +71,14 @@ function changingNames(cells: readonly CellText[], changed: Iterable<string>): S
   const names = new Set(changed);
   const aliases: [string, ReadonlySet<string>][] = [];
   for (const { facts } of cells) {
-    for (const name of facts.uses.writes) names.add(name);
+    for (const name of facts.uses.writes.keys()) names.add(name);
     for (const [name, latent] of facts.latent) {
-      for (const written of latent.writes) names.add(written);
+      for (const written of latent.writes.keys()) names.add(written);
       if (latent.aliases.size) aliases.push([name, latent.aliases]);
+      if (latent.contains.size) aliases.push([name, latent.contains]);
     }
-    for (const latent of facts.stored.values())
-      for (const name of [...latent.writes, ...latent.aliases]) names.add(name);
+    for (const { writes, contains } of facts.stored.values())
+      for (const name of [...writes.keys(), ...contains]) names.add(name);
   }
   if (names.size === 0) return names;
   for (let before = -1; before !== names.size; ) {
@@ -134,10 +137,10 @@ function place(
     for (const other of touched) if (changing.has(other.name)) see(other);
     for (const other of written) if (other.owner !== node) changes.add(other);
   }
-  for (const name of facts.uses.writes) {
+  for (const [name, depth] of facts.uses.writes) {
     const resource = meaning(name) ?? above.get(name);
     if (!resource) continue;
-    for (const other of sharers(resource)) if (other.owner !== node) changes.add(other);
+    for (const other of sharers(resource, depth)) if (other.owner !== node) changes.add(other);
   }
   for (const resource of changes) sees.add(resource);
 
@@ -157,22 +160,26 @@ function place(
 
 function emptyResource(owner: Node, name: string): Resource {
   const key = resourceKey(owner.id, name);
-  return { key, name, owner, aliases: new Set(), reads: new Set(), writes: new Set() };
+  return { key, name, owner, aliases: new Set(), contains: new Set(), reads: new Set(), writes: new Map() };
 }
 
 /** Names that the cell defines or changes come to do, from here on, what the cell's functions in them do. */
 function attachLatent(facts: CellFacts, meaning: (name: string) => Resource | undefined): void {
   const attach = (resource: Resource, latent: Latent): boolean => {
     let news = false;
-    for (const kind of ["aliases", "reads", "writes"] as const)
+    for (const kind of ["aliases", "contains", "reads"] as const)
       for (const other of latent[kind]) {
         const meant = meaning(other);
-        if (!meant || resource[kind].has(meant)) continue;
-        // A function may well write the very name it goes by.
-        if (meant === resource && kind !== "writes") continue;
+        if (!meant || meant === resource || resource[kind].has(meant)) continue;
         resource[kind].add(meant);
         news = true;
       }
+    for (const [other, depth] of latent.writes) {
+      const meant = meaning(other);
+      if (!meant || (resource.writes.get(meant) ?? -1) >= depth) continue;
+      resource.writes.set(meant, depth);
+      news = true;
+    }
     return news;
   };
   for (const [name, latent] of facts.latent) {
@@ -185,7 +192,7 @@ function attachLatent(facts: CellFacts, meaning: (name: string) => Resource | un
     for (const [name, latent] of facts.stored) {
       const resource = meaning(name);
       if (!resource) continue;
-      for (const sharer of sharers(resource)) news = attach(sharer, latent) || news;
+      for (const sharer of sharers(resource, 2)) news = attach(sharer, latent) || news;
     }
   }
 }
@@ -198,20 +205,22 @@ function reach(from: Resource): { touched: Set<Resource>; written: Set<Resource>
   for (let resource = waiting.pop(); resource; resource = waiting.pop()) {
     if (touched.has(resource)) continue;
     touched.add(resource);
-    waiting.push(...resource.aliases, ...resource.reads);
-    for (const target of resource.writes) for (const other of sharers(target)) written.add(other);
+    waiting.push(...resource.aliases, ...resource.contains, ...resource.reads);
+    for (const [target, depth] of resource.writes)
+      for (const other of sharers(target, depth)) written.add(other);
   }
   return { touched, written };
 }
 
-/** A value and all that may be part of it or contain it. */
-function sharers(from: Resource): Set<Resource> {
-  const found = new Set<Resource>();
-  const waiting = [from];
+/** A value and the others that change with it. */
+function sharers(from: Resource, depth: Depth): Set<Resource> {
+  const found = new Set<Resource>([from]);
+  const waiting = depth === 0 ? [] : [...from.aliases];
+  if (depth === 2) waiting.push(...from.contains);
   for (let resource = waiting.pop(); resource; resource = waiting.pop()) {
     if (found.has(resource)) continue;
     found.add(resource);
-    waiting.push(...resource.aliases);
+    waiting.push(...resource.aliases, ...resource.contains);
   }
   return found;
 }

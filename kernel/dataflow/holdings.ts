@@ -1,7 +1,7 @@
 // What the values under a cell's names hold on to: other names' values, and functions that use names when they are called.
 // Local names are followed until only top-level and free ones are left. Pure bookkeeping for walk.ts.
 
-import type { Latent } from "./facts.ts";
+import type { Depth, Latent } from "./facts.ts";
 
 /** A name a value may stem from: a top-level or free one as it is, a local one with a mark before it. */
 export type Root = string;
@@ -16,11 +16,27 @@ export function isLocal(root: Root): boolean {
   return root.startsWith(LOCAL);
 }
 
+/** Names whose value a value may be or be part of, and those whose value it may contain. */
+export interface Held {
+  readonly is: readonly Root[];
+  readonly has: readonly Root[];
+}
+
 export interface Holding {
   /** Top-level and free names that its functions read. */
   readonly reads: Set<string>;
-  readonly writes: Set<Root>;
+  readonly writes: Map<Root, Depth>;
   readonly aliases: Set<Root>;
+  readonly contains: Set<Root>;
+}
+
+export function hold(holding: Holding, held: Held | undefined): void {
+  for (const root of held?.is ?? []) holding.aliases.add(root);
+  for (const root of held?.has ?? []) holding.contains.add(root);
+}
+
+export function changed(writes: Map<Root, Depth>, root: Root, depth: Depth): void {
+  if ((writes.get(root) ?? -1) < depth) writes.set(root, depth);
 }
 
 export class Holdings {
@@ -37,18 +53,25 @@ export class Holdings {
     return entry(this.#stored, root);
   }
 
-  /** The top-level and free names among these, and those that the local ones may stand for. */
-  resolved(roots: Iterable<Root>): Set<string> {
-    const names = new Set<string>();
-    for (const root of this.#reached(roots)) if (!isLocal(root)) names.add(root);
-    return names;
+  /** Writes of top-level and free names, and of those that local ones stand for. */
+  written(writes: ReadonlyMap<Root, Depth>): Map<string, Depth> {
+    const found = new Map<string, Depth>();
+    for (const [root, depth] of writes) {
+      if (!isLocal(root)) changed(found, root, depth);
+      // A member of a local value that is made here is nobody else's, whatever the value contains.
+      else
+        for (const name of this.#names(depth === 2 ? [root] : this.bound(root).aliases))
+          changed(found, name, 2);
+    }
+    return found;
   }
 
   /** The top-level and free names whose values may hold the value of one of these. */
   holders(roots: ReadonlySet<Root>): string[] {
     const names = [...this.#bound.keys()].filter((name) => !isLocal(name));
     return names.filter((name) => {
-      for (const held of this.#reached(this.#bound.get(name)!.aliases)) if (roots.has(held)) return true;
+      const { aliases, contains } = this.bound(name);
+      for (const held of this.#reached([...aliases, ...contains])) if (roots.has(held)) return true;
       return false;
     });
   }
@@ -56,64 +79,51 @@ export class Holdings {
   /** By top-level and free names. */
   facts(): { latent: Map<string, Latent>; stored: Map<string, Latent> } {
     const latent = new Map<string, Latent>();
-    for (const name of this.#bound.keys()) if (!isLocal(name)) this.#add(latent, name, this.#gathered(name));
+    for (const [name, bound] of this.#bound) if (!isLocal(name)) this.#add(latent, name, bound);
     this.#share(latent);
     const stored = new Map<string, Latent>();
-    for (const [root, { reads, writes, aliases }] of this.#stored) {
-      const found = { reads: new Set(reads), writes: new Set(writes), aliases: new Set(aliases) };
-      for (const other of this.#reached(aliases)) if (isLocal(other)) this.#merge(found, other);
-      for (const name of this.resolved([root])) this.#add(stored, name, found);
-    }
+    for (const [root, holding] of this.#stored)
+      for (const name of this.#names([root])) this.#add(stored, name, holding);
     return { latent, stored };
   }
 
-  /** Of a top-level name, with what it holds through local ones. */
-  #gathered(name: string): Holding {
-    const found: Holding = { reads: new Set(), writes: new Set(), aliases: new Set() };
-    const bound = this.#bound.get(name);
-    if (!bound) return found;
-    for (const read of bound.reads) found.reads.add(read);
-    for (const written of bound.writes) found.writes.add(written);
-    for (const other of bound.aliases) found.aliases.add(other);
-    for (const other of this.#reached(bound.aliases)) if (isLocal(other)) this.#merge(found, other);
-    return found;
-  }
-
-  #merge(into: Holding, local: Root): void {
-    for (const from of [this.#bound.get(local), this.#stored.get(local)]) {
-      if (!from) continue;
-      for (const read of from.reads) into.reads.add(read);
-      for (const written of from.writes) into.writes.add(written);
-      for (const other of from.aliases) into.aliases.add(other);
-    }
-  }
-
-  #add(to: Map<string, Latent>, name: string, { reads, writes, aliases }: Holding): void {
+  #add(to: Map<string, Latent>, name: string, holding: Holding): void {
     const known = to.get(name);
-    const found = {
-      reads: new Set([...(known?.reads ?? []), ...reads]),
-      writes: new Set([...(known?.writes ?? []), ...this.resolved(writes)]),
-      aliases: new Set([...(known?.aliases ?? []), ...this.resolved(aliases)]),
-    };
-    found.aliases.delete(name);
-    if (found.reads.size + found.writes.size + found.aliases.size) to.set(name, found);
+    const aliases = new Set([...(known?.aliases ?? []), ...this.#names(holding.aliases)]);
+    const contains = new Set([...(known?.contains ?? []), ...this.#names(holding.contains)]);
+    const reads = new Set(known?.reads);
+    const writes = new Map(known?.writes);
+    const locals = [...this.#reached([...holding.aliases, ...holding.contains])].filter(isLocal);
+    const parts = locals.flatMap((root) => [this.#bound.get(root), this.#stored.get(root)]);
+    for (const part of [holding, ...parts]) {
+      for (const read of part?.reads ?? []) reads.add(read);
+      for (const [written, depth] of this.written(part?.writes ?? new Map())) changed(writes, written, depth);
+    }
+    aliases.delete(name);
+    contains.delete(name);
+    if (reads.size + writes.size + aliases.size + contains.size)
+      to.set(name, { reads, writes, aliases, contains });
   }
 
   /** Names that hold the same local value share it, though none holds the other. */
   #share(latent: Map<string, Latent>): void {
     const holders = new Map<Root, string>();
-    for (const [name, { aliases }] of this.#bound) {
+    for (const [name, { aliases, contains }] of [...this.#bound]) {
       if (isLocal(name)) continue;
-      for (const local of this.#reached(aliases)) {
+      for (const local of this.#reached([...aliases, ...contains])) {
         if (!isLocal(local)) continue;
         const first = holders.get(local);
         if (first === undefined) holders.set(local, name);
         else if (first !== name) {
-          this.#add(latent, first, { reads: new Set(), writes: new Set(), aliases: new Set([name]) });
-          this.#add(latent, name, { reads: new Set(), writes: new Set(), aliases: new Set([first]) });
+          this.#add(latent, first, { ...nothing(), aliases: new Set([name]) });
+          this.#add(latent, name, { ...nothing(), aliases: new Set([first]) });
         }
       }
     }
+  }
+
+  #names(roots: Iterable<Root>): string[] {
+    return [...this.#reached(roots)].filter((root) => !isLocal(root));
   }
 
   /** These and what the local ones among them hold. */
@@ -124,7 +134,8 @@ export class Holdings {
       if (seen.has(root)) continue;
       seen.add(root);
       if (!isLocal(root)) continue;
-      waiting.push(...(this.#bound.get(root)?.aliases ?? []), ...(this.#stored.get(root)?.aliases ?? []));
+      for (const holding of [this.#bound.get(root), this.#stored.get(root)])
+        if (holding) waiting.push(...holding.aliases, ...holding.contains);
     }
     return seen;
   }
@@ -133,8 +144,12 @@ export class Holdings {
 function entry(map: Map<Root, Holding>, root: Root): Holding {
   let known = map.get(root);
   if (!known) {
-    known = { reads: new Set(), writes: new Set(), aliases: new Set() };
+    known = nothing();
     map.set(root, known);
   }
   return known;
+}
+
+function nothing(): Holding {
+  return { reads: new Set(), writes: new Map(), aliases: new Set(), contains: new Set() };
 }

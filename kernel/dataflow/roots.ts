@@ -9,6 +9,9 @@ const HANDS_ON = /^(Object|Array|Promise|Reflect|Map|Set|WeakMap|WeakRef|Proxy|I
 /** `[].concat(o)`, `map.set("k", o)`: so do these methods'. */
 const METHOD_HANDS_ON = /^(concat|with|toSpliced|fill|set|add)$/;
 
+/** The name that the compiler gives the stack of what a cell's `using` has to dispose of. */
+export const USING = "_usingCtx";
+
 /** Without parentheses, optional chaining and what is left of type assertions. */
 export function unwrapped(node: Node): Node {
   if (node.type === "ParenthesizedExpression" || node.type === "ChainExpression")
@@ -16,72 +19,93 @@ export function unwrapped(node: Node): Node {
   return node;
 }
 
-/** The identifiers, and `this`, at the roots of an expression's value. */
-export function rootsOf(expression: Node | undefined): Node[] {
-  if (!expression) return [];
+export interface Roots {
+  /** Identifiers, and `this`, whose value this may be or be part of. */
+  readonly is: readonly Node[];
+  /** Those whose value is put into this one, an object or a list that is made here. */
+  readonly has: readonly Node[];
+}
+
+/** @param parts Whether it is not about the expression's value but about what can be reached in it. */
+export function rootsOf(expression: Node | undefined, parts = false): Roots {
+  const is: Node[] = [];
+  const has: Node[] = [];
+  if (expression) gather(expression, is, has, parts);
+  return { is, has };
+}
+
+/** @param inside Where the names go that are put into an object or a list. */
+function gather(expression: Node, is: Node[], inside: Node[], parts: boolean): undefined {
   const node = unwrapped(expression);
+  const also = (field: string, within = parts): undefined => {
+    const part = child(node, field);
+    if (part) gather(part, is, inside, within);
+  };
   switch (node.type) {
     case "Identifier":
     case "ThisExpression":
-      return [node];
+      is.push(node);
+      return;
     case "MemberExpression":
-      return rootsOf(child(node, "object"));
+      return also("object", true);
     case "CallExpression":
     case "NewExpression":
-      return ofCall(node);
+      return gatherCall(node, is, inside);
     case "TaggedTemplateExpression":
-      return rootsOf(child(node, "tag"));
+      return also("tag", true);
     case "ClassExpression":
-      return rootsOf(child(node, "superClass"));
+      return also("superClass", true);
     case "AwaitExpression":
     case "SpreadElement":
-      return rootsOf(child(node, "argument"));
+      return also("argument");
     case "AssignmentExpression":
-      return [
-        ...rootsOf(child(node, "right")),
-        ...(node.operator === "=" ? [] : rootsOf(child(node, "left"))),
-      ];
+      if (node.operator !== "=") also("left");
+      return also("right");
     case "Property":
-      return rootsOf(child(node, "value"));
+      return also("value");
     case "ConditionalExpression":
-      return [...rootsOf(child(node, "consequent")), ...rootsOf(child(node, "alternate"))];
+      also("consequent");
+      return also("alternate");
     case "LogicalExpression":
-      return [...rootsOf(child(node, "left")), ...rootsOf(child(node, "right"))];
+      also("left");
+      return also("right");
     case "SequenceExpression":
-      return rootsOf(children(node, "expressions").at(-1));
+      return gather(children(node, "expressions").at(-1)!, is, inside, parts);
     case "ObjectExpression":
-      return children(node, "properties").flatMap(rootsOf);
-    case "ArrayExpression":
-      return children(node, "elements").flatMap(rootsOf);
-    default:
-      return [];
+    case "ArrayExpression": {
+      const into = parts ? is : inside;
+      for (const part of descend(node)) gather(part, into, inside, false);
+    }
   }
 }
 
-function ofCall(node: Node): Node[] {
+function gatherCall(node: Node, is: Node[], inside: Node[]): undefined {
   const callee = unwrapped(child(node, "callee")!);
   const object = callee.type === "MemberExpression" ? unwrapped(child(callee, "object")!) : callee;
   const method =
     callee.type === "MemberExpression" && !callee.computed ? child(callee, "property") : undefined;
-  const handsOn =
-    (isIdentifier(object) && HANDS_ON.test(object.name)) ||
-    (isIdentifier(method) && METHOD_HANDS_ON.test(method.name));
-  if (isFunction(object)) return returnedBy(child(object, "body")!);
-  return [...rootsOf(object), ...(handsOn ? children(node, "arguments").flatMap(rootsOf) : [])];
+  if (isFunction(object)) return gatherReturned(child(object, "body")!, is, inside);
+  const known = isIdentifier(object) ? object.name : "";
+  // `using` is lowered to calls of a stack that hands on what it is given.
+  if (!known.startsWith(USING)) gather(object, is, inside, true);
+  if (
+    HANDS_ON.test(known) ||
+    known.startsWith(USING) ||
+    (isIdentifier(method) && METHOD_HANDS_ON.test(method.name))
+  )
+    for (const argument of children(node, "arguments")) gather(argument, is, inside, true);
 }
 
 /** What a function's own body hands out: `(() => o)()` */
-function returnedBy(body: Node): Node[] {
-  if (body.type !== "BlockStatement") return rootsOf(body);
-  const found: Node[] = [];
-  const waiting = [body];
-  for (let node = waiting.pop(); node; node = waiting.pop()) {
+function gatherReturned(body: Node, is: Node[], inside: Node[]): undefined {
+  if (body.type !== "BlockStatement") return gather(body, is, inside, true);
+  for (const node of descend(body)) {
     if (isFunction(node)) continue;
-    if (node.type === "ReturnStatement" || node.type === "YieldExpression")
-      found.push(...rootsOf(child(node, "argument")));
-    waiting.push(...descend(node));
+    const value = node.type === "ReturnStatement" || node.type === "YieldExpression";
+    const part = value ? child(node, "argument") : undefined;
+    if (part) gather(part, is, inside, true);
+    else gatherReturned({ ...node, type: "BlockStatement" }, is, inside);
   }
-  return found;
 }
 
 /** The default values in a pattern: `{ a = 1, b: [c = d] }` has 1 and d. */

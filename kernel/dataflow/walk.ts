@@ -12,9 +12,18 @@ import {
   type Node,
   patternNames,
 } from "../compile/syntax.ts";
-import type { CellFacts } from "./facts.ts";
-import { type Holding, Holdings, isLocal, localRoot, type Root } from "./holdings.ts";
-import { defaultsIn, rootsOf, unwrapped } from "./roots.ts";
+import type { CellFacts, Depth } from "./facts.ts";
+import {
+  changed,
+  type Held,
+  type Holding,
+  Holdings,
+  hold,
+  isLocal,
+  localRoot,
+  type Root,
+} from "./holdings.ts";
+import { defaultsIn, rootsOf, USING, unwrapped } from "./roots.ts";
 
 /** Methods of arrays that call their function at once and keep nothing of it. */
 const CALLS_AT_ONCE =
@@ -40,7 +49,7 @@ export class Walk {
   /** The scopes of all others. */
   readonly #inner: ReadonlyMap<Node, number>;
   readonly #reads = new Set<string>();
-  readonly #writes = new Set<Root>();
+  readonly #writes = new Map<Root, Depth>();
   readonly #consumes = new Set<string>();
   /** Local names whose parts the cell looks at. */
   readonly #opened = new Set<Root>();
@@ -51,7 +60,7 @@ export class Walk {
   constructor(program: Node) {
     this.#program = program;
     const { definitions, free, own, inner } = analyse(program);
-    this.#defines = new Set(definitions.map(({ name }) => name).filter((n) => !n.startsWith("_usingCtx")));
+    this.#defines = new Set(definitions.map(({ name }) => name).filter((n) => !n.startsWith(USING)));
     this.#assigns = new Set(free.filter((r) => r.assigned).map((r) => r.node.name));
     this.#free = new Set(free.map((r) => r.node.name));
     this.#top = new Set<Node>([...free.map((r) => r.node), ...own]);
@@ -74,7 +83,7 @@ export class Walk {
       defines: this.#defines,
       assigns: this.#assigns,
       free: this.#free,
-      uses: { reads: this.#reads, writes: this.#holdings.resolved(this.#writes) },
+      uses: { reads: this.#reads, writes: this.#holdings.written(this.#writes) },
       consumes: this.#consumes,
       ...this.#holdings.facts(),
     };
@@ -151,7 +160,7 @@ export class Walk {
   #inside(node: Node, context: Context): undefined {
     const body = child(node, "body")!;
     for (const parameter of children(node, "params")) {
-      this.#bind(parameter, [], context);
+      this.#bind(parameter, undefined, context);
       this.#walk(parameter, context);
     }
     if (body.type === "BlockStatement") this.#walk(body, context);
@@ -161,8 +170,7 @@ export class Walk {
   /** What a function returns or yields is in the hands of whoever has the function. */
   #handOut(value: Node | undefined, context: Context): undefined {
     if (!value) return;
-    for (const owner of context.owners)
-      for (const root of this.#roots(value, context)) owner.aliases.add(root);
+    this.#hold(value, context);
     this.#walk(value, context);
   }
 
@@ -173,7 +181,7 @@ export class Walk {
     const kept = name === undefined ? keptByName : !isLocal(name);
     const superClass = child(node, "superClass");
     // What its methods do, calling one of the subclass may do.
-    if (superClass) this.#hold(superClass, context);
+    if (superClass) this.#hold(superClass, context, true);
     if (superClass) this.#walk(superClass, { ...context, later: true });
     for (const member of children(child(node, "body")!, "body")) {
       if (member.type === "StaticBlock") {
@@ -197,14 +205,14 @@ export class Walk {
     const id = child(node, "id")!;
     const init = child(node, "init");
     if (init && context.immediate && id.type !== "Identifier") this.#open(init);
-    const names = this.#bind(id, init ? this.#roots(init, context) : [], context);
+    const names = this.#bind(id, init && this.#roots(init, context, isPattern(id)), context);
     this.#walkPattern(id, context);
     if (init) this.#walk(init, this.#owned(context, names), names.length > 0 && !names.some(isLocal));
   }
 
   #assignment(node: Node, context: Context): undefined {
     const [left, right] = [child(node, "left")!, child(node, "right")!];
-    const held = this.#target(left, context, this.#roots(node, context));
+    const held = this.#target(left, context, this.#roots(node, context, isPattern(left)));
     const owners = [...context.owners, ...held.map(([holding]) => holding)];
     const self = held.length ? held.map(([, root]) => root) : context.self;
     const kept = held.length > 0 && !held.some(([, root]) => isLocal(root));
@@ -213,7 +221,7 @@ export class Walk {
 
   #forEach(node: Node, context: Context): undefined {
     const [left, right] = [child(node, "left")!, child(node, "right")!];
-    const roots = node.type === "ForOfStatement" ? this.#roots(right, context) : [];
+    const roots = node.type === "ForOfStatement" ? this.#roots(right, context, true) : undefined;
     if (left.type === "VariableDeclaration")
       for (const declarator of children(left, "declarations")) {
         this.#bind(child(declarator, "id")!, roots, context);
@@ -231,45 +239,44 @@ export class Walk {
     const atOnce = isIdentifier(method) && !callee.computed && CALLS_AT_ONCE.test(method.name);
     if (isFunction(callee)) {
       for (const parameter of children(callee, "params"))
-        for (const argument of given) this.#bind(parameter, this.#roots(argument, context), context);
+        for (const argument of given)
+          this.#bind(parameter, this.#roots(argument, context, isPattern(parameter)), context);
       this.#inside(callee, context);
     } else this.#walk(callee, context);
     if (isIdentifier(callee) && callee.name === "display")
       for (const argument of given) this.#shown.add(unwrapped(argument));
     // The elements of an array that is walked are parts of it, and so is what a fold starts with.
     const receiver = callee.type === "MemberExpression" ? child(callee, "object") : undefined;
-    const parts = [receiver, ...given].flatMap((part) => (part ? this.#roots(part, context) : []));
+    const parts = [receiver, ...given].map((part) => part && this.#roots(part, context, true));
     for (const argument of given) {
       if (!isFunction(argument)) {
         this.#walk(argument, context);
         continue;
       }
-      for (const parameter of children(argument, "params")) this.#bind(parameter, parts, context);
+      for (const parameter of children(argument, "params"))
+        for (const part of parts) this.#bind(parameter, part, context);
       this.#inside(argument, atOnce ? context : { ...context, later: true });
     }
   }
 
   /** What is assigned, updated or deleted. Returns what now holds the value, and under which names. */
-  #target(target: Node, context: Context, roots: readonly Root[] | undefined): [Holding, Root][] {
+  #target(target: Node, context: Context, roots: Held | undefined): [Holding, Root][] {
     const node = unwrapped(target);
     switch (node.type) {
       case "Identifier": {
         const name = this.#name(node as Identifier);
         const holding = this.#holdings.bound(name);
-        for (const root of roots ?? []) holding.aliases.add(root);
-        if (context.later && !isLocal(name)) for (const owner of context.owners) owner.writes.add(name);
+        hold(holding, roots);
+        if (context.later && !isLocal(name))
+          for (const owner of context.owners) changed(owner.writes, name, 0);
         return [[holding, name]];
       }
       case "MemberExpression":
         this.#walk(node, context);
-        // What methods do to their own object cannot be told from calls that do not.
-        for (const root of this.#roots(child(node, "object")!, { ...context, self: [] })) {
-          if (context.immediate) this.#writes.add(root);
-          if (context.later) for (const owner of context.owners) owner.writes.add(root);
-        }
-        return this.#roots(child(node, "object")!, context).map((root) => {
+        this.#write(child(node, "object")!, context);
+        return this.#roots(child(node, "object")!, context, true).is.map((root) => {
           const holding = this.#holdings.stored(root);
-          for (const other of roots ?? []) holding.aliases.add(other);
+          hold(holding, roots && { is: [], has: [...roots.is, ...roots.has] });
           return [holding, root];
         });
       case "ObjectPattern":
@@ -283,10 +290,8 @@ export class Walk {
       case "AssignmentPattern": {
         const value = child(node, "right")!;
         this.#walk(value, context);
-        return this.#target(child(node, "left")!, context, [
-          ...(roots ?? []),
-          ...this.#roots(value, context),
-        ]);
+        this.#target(child(node, "left")!, context, this.#roots(value, context, true));
+        return this.#target(child(node, "left")!, context, roots);
       }
       case "RestElement":
         return this.#target(child(node, "argument")!, context, roots);
@@ -296,12 +301,21 @@ export class Walk {
     }
   }
 
+  /** A member of a value is changed. What methods do to their own object cannot be told from calls that do not. */
+  #write(value: Node, context: Context): undefined {
+    const depth = isIdentifier(unwrapped(value)) ? 1 : 2;
+    for (const root of this.#roots(value, { ...context, self: [] }, true).is) {
+      if (context.immediate) changed(this.#writes, root, depth);
+      if (context.later) for (const owner of context.owners) changed(owner.writes, root, depth);
+    }
+  }
+
   /** The names of a pattern come to hold a value, or one of the pattern's defaults. Returns them. */
-  #bind(pattern: Node, roots: readonly Root[], context: Context): Root[] {
-    const held = [...roots, ...defaultsIn(pattern).flatMap((value) => this.#roots(value, context))];
+  #bind(pattern: Node, roots: Held | undefined, context: Context): Root[] {
+    const defaults = defaultsIn(pattern).map((value) => this.#roots(value, context));
     return patternNames(pattern).map((id) => {
       const name = this.#name(id);
-      if (held.length) for (const root of held) this.#holdings.bound(name).aliases.add(root);
+      for (const held of [roots, ...defaults]) hold(this.#holdings.bound(name), held);
       return name;
     });
   }
@@ -324,13 +338,14 @@ export class Walk {
     if (isIdentifier(node) && this.#inner.has(node)) this.#opened.add(this.#name(node));
   }
 
-  #hold(value: Node, context: Context): undefined {
-    for (const owner of context.owners)
-      for (const root of this.#roots(value, context)) owner.aliases.add(root);
+  #hold(value: Node, context: Context, parts = false): undefined {
+    if (context.owners.length === 0) return;
+    const held = this.#roots(value, context, parts);
+    for (const owner of context.owners) hold(owner, held);
   }
 
   #read(node: Identifier, context: Context): undefined {
-    if (!this.#top.has(node)) return;
+    if (!this.#top.has(node) || node.name.startsWith(USING)) return;
     if (context.immediate) this.#reads.add(node.name);
     if (context.immediate && this.#defines.has(node.name) && !this.#shown.has(node))
       this.#consumes.add(node.name);
@@ -343,14 +358,19 @@ export class Walk {
     return { ...context, owners, self: names };
   }
 
-  #roots(value: Node, context: Context): Root[] {
-    return rootsOf(value).flatMap((node) =>
-      node.type === "ThisExpression" ? context.self : [this.#name(node as Identifier)],
-    );
+  #roots(value: Node, context: Context, parts = false): Held {
+    const { is, has } = rootsOf(value, parts);
+    const names = (node: Node): readonly Root[] =>
+      node.type === "ThisExpression" ? context.self : [this.#name(node as Identifier)];
+    return { is: is.flatMap(names), has: has.flatMap(names) };
   }
 
   #name(id: Identifier): Root {
     const scope = this.#inner.get(id);
     return scope === undefined ? id.name : localRoot(id.name, scope);
   }
+}
+
+function isPattern(node: Node): boolean {
+  return node.type === "ObjectPattern" || node.type === "ArrayPattern";
 }
