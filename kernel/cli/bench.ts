@@ -10,7 +10,7 @@ import { packageRoot } from "../session/root.ts";
 
 const SCRIPTS: Record<string, string> = { decode: "compare.ts", prefill: "compare.ts", kernel: "kernel.ts" };
 const USAGE = `Usage: lensor bench decode|prefill [--threads n] [--rounds n] [--context n] [--tokens n] [--model name|file]
-       lensor bench kernel [--rounds n]`;
+       lensor bench kernel [--rounds n] [--only figure]...`;
 
 export function main(args: string[]): Promise<number> {
   const script = SCRIPTS[args[0] ?? ""];

@@ -1,21 +1,36 @@
-/** `lensor bench kernel`: what starting the kernel costs in time and memory, the median of some rounds. */
+/** `lensor bench kernel`: the figures of the kernel, one after another; `--only name` for one of them. */
 import { parseArgs } from "node:util";
-import { type Figures, measureKernel } from "./kernel-process.ts";
+import { completion } from "./kernel/completion.ts";
+import type { Figure } from "./kernel/figure.ts";
+import { guards } from "./kernel/guards.ts";
+import { output } from "./kernel/output.ts";
+import { roundTrip } from "./kernel/round-trip.ts";
+import { start } from "./kernel/start.ts";
+
+const FIGURES: readonly Figure[] = [start, roundTrip, completion, guards, output];
+
+// A reader of figures wants the sentence, not the stack.
+process.once("uncaughtException", (error) => {
+  console.error(`lensor bench: ${error.message}`);
+  process.exit(1);
+});
 
 const { values } = parseArgs({
   args: process.argv.slice(3),
-  options: { rounds: { type: "string", default: "5" } },
+  options: { rounds: { type: "string", default: "5" }, only: { type: "string", multiple: true } },
 });
 const rounds = Number(values.rounds);
 if (!Number.isInteger(rounds) || rounds < 1)
   throw new Error(`--rounds: expected 1 or more, got ${values.rounds}`);
-const all: Figures[] = [];
-for (let round = 0; round < rounds; round++) all.push(await measureKernel());
-const median = (pick: (figures: Figures) => number) => all.map(pick).toSorted((a, b) => a - b)[rounds >> 1]!;
-const seconds = (ms: number) => `${(ms / 1000).toFixed(2)} s`;
-const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(0)} MB`;
-console.log(`kernel, median of ${rounds}:`);
-console.log(`  start to the reply to kernel_info     ${seconds(median((f) => f.info))}`);
-console.log(`  start to the reply to the first cell  ${seconds(median((f) => f.cell))}`);
-console.log(`  at rest, host and child together      ${megabytes(median((f) => f.rss))} resident`);
-console.log(`  the same, shared pages counted once   ${megabytes(median((f) => f.pss))}`);
+const names = FIGURES.map(({ name }) => name);
+for (const name of values.only ?? [])
+  if (!names.includes(name)) throw new Error(`--only: expected one of ${names.join(", ")}, got ${name}`);
+
+const missed: string[] = [];
+for (const figure of FIGURES) {
+  if (values.only && !values.only.includes(figure.name)) continue;
+  console.log(`${figure.name}: ${figure.title}`);
+  for (const target of await figure.run(rounds)) missed.push(`${figure.name} ${target}`.trim());
+}
+if (missed.length) console.log(`\nmissed: ${missed.join("; ")}`);
+process.exit(0);
