@@ -109,8 +109,9 @@ export class Dataflow {
     const node = this.graph.byId.get(cell);
     for (const name of this.#history.names(cell)) {
       // What a function of the cell computes from the input moves with it.
-      const moves = names.length === 0 || names.includes(name) || (node && holdsAny(name, node.facts, names));
-      if (moves) this.#history.move(resourceKey(cell, name));
+      const isInput = names.length === 0 || names.includes(name);
+      if (isInput || (node && holdsAny(name, node.facts, names)))
+        this.#history.move(resourceKey(cell, name), isInput);
     }
     this.#status = undefined;
     return node;

@@ -25,6 +25,8 @@ export function follow(state: number, run: number): number {
 interface Value {
   readonly run: number;
   moves: number;
+  /** Whether it is an input that was moved, or holds it. */
+  isInput: boolean;
   readonly changes: number[];
   state: number;
 }
@@ -38,7 +40,8 @@ export class History {
   begin(cell: string, names: Iterable<string>, run: number): void {
     this.forget(cell);
     const values = new Map<string, Value>();
-    for (const name of names) values.set(name, { run, moves: 0, changes: [], state: made(run, 0) });
+    for (const name of names)
+      values.set(name, { run, moves: 0, isInput: false, changes: [], state: made(run, 0) });
     this.#cells.set(cell, values);
   }
 
@@ -50,11 +53,12 @@ export class History {
     value.state = follow(value.state, run);
   }
 
-  /** An input has another value now. */
-  move(key: string): void {
+  /** An input has another value now, or what is computed from it each time. */
+  move(key: string, isInput: boolean): void {
     const value = this.#value(key);
     if (!value) return;
     value.moves++;
+    value.isInput ||= isInput;
     value.state = value.changes.reduce(follow, made(value.run, value.moves));
   }
 
@@ -67,6 +71,10 @@ export class History {
   origin(key: string): number {
     const value = this.#value(key);
     return value ? made(value.run, value.moves) : UNKNOWN;
+  }
+
+  isInput(key: string): boolean {
+    return this.#value(key)?.isInput ?? false;
   }
 
   forget(cell: string): void {

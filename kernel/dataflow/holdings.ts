@@ -42,6 +42,8 @@ export function changed(writes: Map<Root, Depth>, root: Root, depth: Depth): voi
 export class Holdings {
   readonly #bound = new Map<Root, Holding>();
   readonly #stored = new Map<Root, Holding>();
+  /** Those of the stored ones that may be put into a part of the value, not just into the value. */
+  readonly #deep = new Set<Root>();
 
   /** What a name is bound to. */
   bound(root: Root): Holding {
@@ -49,7 +51,8 @@ export class Holdings {
   }
 
   /** What is put into parts of the value under a name. */
-  stored(root: Root): Holding {
+  stored(root: Root, depth: Depth): Holding {
+    if (depth === 2) this.#deep.add(root);
     return entry(this.#stored, root);
   }
 
@@ -58,10 +61,7 @@ export class Holdings {
     const found = new Map<string, Depth>();
     for (const [root, depth] of writes) {
       if (!isLocal(root)) changed(found, root, depth);
-      // A member of a local value that is made here is nobody else's, whatever the value contains.
-      else
-        for (const name of this.#names(depth === 2 ? [root] : this.bound(root).aliases))
-          changed(found, name, 2);
+      else for (const name of this.#names(this.#changing(root, depth))) changed(found, name, 2);
     }
     return found;
   }
@@ -83,7 +83,8 @@ export class Holdings {
     this.#share(latent);
     const stored = new Map<string, Latent>();
     for (const [root, holding] of this.#stored)
-      for (const name of this.#names([root])) this.#add(stored, name, holding);
+      for (const name of this.#names(this.#changing(root, this.#deep.has(root) ? 2 : 1)))
+        this.#add(stored, name, holding);
     return { latent, stored };
   }
 
@@ -120,6 +121,11 @@ export class Holdings {
         }
       }
     }
+  }
+
+  /** A value made here has members of its own: to change one changes nothing that the value contains. */
+  #changing(root: Root, depth: Depth): Iterable<Root> {
+    return depth === 2 || !isLocal(root) ? [root] : this.bound(root).aliases;
   }
 
   #names(roots: Iterable<Root>): string[] {

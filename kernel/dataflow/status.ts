@@ -87,9 +87,8 @@ function reasonFor(
   for (const resource of node.names.values())
     if (!expected.has(resource) && record.states.get(resource.key) !== history.origin(resource.key))
       return { kind: "changed", name: resource.name, by: resource.owner };
-  const moved = movedIn(node, record, history);
-  if (moved.some((name) => node.facts.consumes.has(name)))
-    return { kind: "moved", names: new Set(moved.filter((name) => isInput(name, moved, node))) };
+  if (movedIn(node, record, history).some((name) => node.facts.consumes.has(name)))
+    return { kind: "moved", names: inputsIn(node, history) };
   return record.outcome === "error" ? { kind: "failed" } : undefined;
 }
 
@@ -98,10 +97,15 @@ function movedIn(node: Node, { run }: RunRecord, history: History): string[] {
   return own.map(({ name }) => name);
 }
 
-/** Whether a moved name is what was moved, not something that was made with it. */
-function isInput(name: string, moved: readonly string[], node: Node): boolean {
-  const held = heldBy(name, node.facts);
-  return !moved.some((other) => held.has(other));
+/** The names of a cell that are inputs and hold no other, so that nothing in them was made with an input's value. */
+function inputsIn(node: Node, history: History): Set<string> {
+  const inputs = [...node.defines.values()].filter(({ key }) => history.isInput(key)).map(({ name }) => name);
+  return new Set(
+    inputs.filter((name) => {
+      const held = heldBy(name, node.facts);
+      return !inputs.some((other) => held.has(other));
+    }),
+  );
 }
 
 /** Whether a cell in such a state keeps others waiting that use these names of it. */

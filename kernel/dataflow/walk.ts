@@ -29,6 +29,9 @@ import { defaultsIn, rootsOf, USING, unwrapped } from "./roots.ts";
 const CALLS_AT_ONCE =
   /^(forEach|map|filter|reduce|reduceRight|some|every|find|findIndex|findLast|findLastIndex|flatMap|sort|toSorted)$/;
 
+/** What the compiler puts in where it lowers newer syntax. */
+const HELPERS = "babelHelpers";
+
 /** Where code stands: whom it belongs to, and whether it runs with the cell, later, or both. */
 interface Context {
   /** What the code's functions, and the values they hand out, become part of. */
@@ -61,9 +64,10 @@ export class Walk {
     this.#program = program;
     const { definitions, free, own, inner } = analyse(program);
     this.#defines = new Set(definitions.map(({ name }) => name).filter((n) => !n.startsWith(USING)));
-    this.#assigns = new Set(free.filter((r) => r.assigned).map((r) => r.node.name));
-    this.#free = new Set(free.map((r) => r.node.name));
-    this.#top = new Set<Node>([...free.map((r) => r.node), ...own]);
+    const references = free.filter(({ node }) => node.name !== HELPERS);
+    this.#assigns = new Set(references.filter((r) => r.assigned).map((r) => r.node.name));
+    this.#free = new Set(references.map((r) => r.node.name));
+    this.#top = new Set<Node>([...references.map((r) => r.node), ...own]);
     this.#inner = inner;
   }
 
@@ -160,8 +164,8 @@ export class Walk {
   #inside(node: Node, context: Context): undefined {
     const body = child(node, "body")!;
     for (const parameter of children(node, "params")) {
-      this.#bind(parameter, undefined, context);
-      this.#walk(parameter, context);
+      const names = this.#bind(parameter, undefined, context);
+      this.#walkPattern(parameter, this.#owned(context, names), false);
     }
     if (body.type === "BlockStatement") this.#walk(body, context);
     else this.#handOut(body, context);
@@ -204,10 +208,11 @@ export class Walk {
   #declarator(node: Node, context: Context): undefined {
     const id = child(node, "id")!;
     const init = child(node, "init");
+    if (isIdentifier(id) && id.name.startsWith(USING)) return;
     if (init && context.immediate && id.type !== "Identifier") this.#open(init);
     const names = this.#bind(id, init && this.#roots(init, context, isPattern(id)), context);
-    this.#walkPattern(id, context);
-    if (init) this.#walk(init, this.#owned(context, names), names.length > 0 && !names.some(isLocal));
+    this.#walkPattern(id, this.#owned(context, names), areTop(names));
+    if (init) this.#walk(init, this.#owned(context, names), areTop(names));
   }
 
   #assignment(node: Node, context: Context): undefined {
@@ -215,8 +220,7 @@ export class Walk {
     const held = this.#target(left, context, this.#roots(node, context, isPattern(left)));
     const owners = [...context.owners, ...held.map(([holding]) => holding)];
     const self = held.length ? held.map(([, root]) => root) : context.self;
-    const kept = held.length > 0 && !held.some(([, root]) => isLocal(root));
-    this.#walk(right, { ...context, owners, self }, kept);
+    this.#walk(right, { ...context, owners, self }, areTop(held.map(([, root]) => root)));
   }
 
   #forEach(node: Node, context: Context): undefined {
@@ -224,8 +228,8 @@ export class Walk {
     const roots = node.type === "ForOfStatement" ? this.#roots(right, context, true) : undefined;
     if (left.type === "VariableDeclaration")
       for (const declarator of children(left, "declarations")) {
-        this.#bind(child(declarator, "id")!, roots, context);
-        this.#walkPattern(child(declarator, "id")!, context);
+        const names = this.#bind(child(declarator, "id")!, roots, context);
+        this.#walkPattern(child(declarator, "id")!, this.#owned(context, names), areTop(names));
       }
     else this.#target(left, context, roots);
     this.#walk(right, context);
@@ -271,14 +275,15 @@ export class Walk {
           for (const owner of context.owners) changed(owner.writes, name, 0);
         return [[holding, name]];
       }
-      case "MemberExpression":
+      case "MemberExpression": {
         this.#walk(node, context);
-        this.#write(child(node, "object")!, context);
+        const depth = this.#write(child(node, "object")!, context);
         return this.#roots(child(node, "object")!, context, true).is.map((root) => {
-          const holding = this.#holdings.stored(root);
+          const holding = this.#holdings.stored(root, depth);
           hold(holding, roots && { is: [], has: [...roots.is, ...roots.has] });
           return [holding, root];
         });
+      }
       case "ObjectPattern":
         return children(node, "properties").flatMap((property) => {
           if (property.computed) this.#walk(child(property, "key")!, context);
@@ -289,9 +294,9 @@ export class Walk {
         return children(node, "elements").flatMap((element) => this.#target(element, context, roots));
       case "AssignmentPattern": {
         const value = child(node, "right")!;
-        this.#walk(value, context);
-        this.#target(child(node, "left")!, context, this.#roots(value, context, true));
-        return this.#target(child(node, "left")!, context, roots);
+        const held = this.#target(child(node, "left")!, context, this.#roots(value, context));
+        this.#walk(value, { ...context, owners: [...context.owners, ...held.map(([holding]) => holding)] });
+        return [...held, ...this.#target(child(node, "left")!, context, roots)];
       }
       case "RestElement":
         return this.#target(child(node, "argument")!, context, roots);
@@ -302,12 +307,14 @@ export class Walk {
   }
 
   /** A member of a value is changed. What methods do to their own object cannot be told from calls that do not. */
-  #write(value: Node, context: Context): undefined {
+  #write(value: Node, context: Context): Depth {
     const depth = isIdentifier(unwrapped(value)) ? 1 : 2;
     for (const root of this.#roots(value, { ...context, self: [] }, true).is) {
+      if (root.startsWith(USING)) continue;
       if (context.immediate) changed(this.#writes, root, depth);
       if (context.later) for (const owner of context.owners) changed(owner.writes, root, depth);
     }
+    return depth;
   }
 
   /** The names of a pattern come to hold a value, or one of the pattern's defaults. Returns them. */
@@ -321,14 +328,14 @@ export class Walk {
   }
 
   /** Keys and defaults of a pattern, not its names: to declare a name is not to read it. */
-  #walkPattern(pattern: Node, context: Context): undefined {
+  #walkPattern(pattern: Node, context: Context, kept: boolean): undefined {
     if (pattern.computed) this.#walk(child(pattern, "key")!, context);
-    if (pattern.type === "AssignmentPattern") this.#walk(child(pattern, "right")!, context);
+    if (pattern.type === "AssignmentPattern") this.#walk(child(pattern, "right")!, context, kept);
     for (const field of ["properties", "elements"])
-      for (const part of children(pattern, field)) this.#walkPattern(part, context);
+      for (const part of children(pattern, field)) this.#walkPattern(part, context, kept);
     for (const field of ["value", "left", "argument"]) {
       const part = child(pattern, field);
-      if (part) this.#walkPattern(part, context);
+      if (part) this.#walkPattern(part, context, kept);
     }
   }
 
@@ -369,6 +376,10 @@ export class Walk {
     const scope = this.#inner.get(id);
     return scope === undefined ? id.name : localRoot(id.name, scope);
   }
+}
+
+function areTop(names: readonly Root[]): boolean {
+  return names.length > 0 && !names.some(isLocal);
 }
 
 function isPattern(node: Node): boolean {
