@@ -260,6 +260,10 @@ describe.skipIf(!browserPath)("reactive notebooks in JupyterLab (need Chromium)"
     await command(page, "lensor:show-graph");
     await expect.poll(() => rows.count(), PATIENCE).toBe(Object.keys(sources).length);
     await page.waitForTimeout(500);
+    await rows.nth(5).hover();
+    await expect
+      .poll(() => page.locator(".lensor-detail").textContent(), PATIENCE)
+      .toMatch(/^\[\d+\] Stale: it was edited/);
     await picture("graph-dark");
     await command(page, "lensor:show-graph");
     expect(await page.locator("#lensor-graph").count()).toBe(0);

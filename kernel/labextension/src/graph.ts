@@ -9,6 +9,7 @@ import type { Change } from "./link.ts";
 import { describe, markNode } from "./marks.ts";
 import type { Edge } from "./messages.ts";
 import type { Shown, Side } from "./sides.ts";
+import { markText } from "./words.ts";
 
 const SVG = "http://www.w3.org/2000/svg";
 /** From this many lines on, those that matter now have to stand out. */
@@ -25,6 +26,7 @@ export class GraphPanel extends Widget implements Side {
   readonly #goTo: (cell: string) => void;
   readonly #hint = document.createElement("p");
   readonly #body = document.createElement("div");
+  readonly #detail = document.createElement("p");
   readonly #svg = document.createElementNS(SVG, "svg");
   readonly #rows = new Map<string, Row>();
   readonly #arcs = new Map<SVGPathElement, Edge>();
@@ -43,11 +45,13 @@ export class GraphPanel extends Widget implements Side {
     this.addClass("lensor-side");
     this.#hint.className = "lensor-hint";
     this.#body.className = "lensor-graph";
+    this.#detail.className = "lensor-detail";
+    this.#detail.setAttribute("role", "status");
     this.#body.style.setProperty("--lensor-row", `${ROW}px`);
     this.#svg.setAttribute("aria-hidden", "true");
     const heading = document.createElement("h2");
     heading.textContent = "Dataflow";
-    this.node.append(heading, this.#hint, this.#body);
+    this.node.append(heading, this.#hint, this.#body, this.#detail);
     this.#body.addEventListener("keydown", (event) => this.#step(event));
   }
 
@@ -154,13 +158,22 @@ export class GraphPanel extends Widget implements Side {
     const marks = this.#shown?.link.marks;
     for (const [id, { mark }] of this.#rows)
       describe(mark, marks?.get(id) ?? { state: "new", frozen: false, why: "" });
+    this.#describe(this.#chosen());
+  }
+
+  #active(): string | undefined {
+    return this.#shown?.panel.content.activeCell?.model.id;
+  }
+
+  #chosen(): string | undefined {
+    return this.#hovered ?? this.#active();
   }
 
   /** Shows what the cell under the pointer, or else the active one, rests on and what rests on it. */
   #paintRelatives(): void {
     if (this.#isOld) return;
-    const active = this.#shown?.panel.content.activeCell?.model.id;
-    const chosen = this.#hovered ?? active;
+    const active = this.#active();
+    const chosen = this.#chosen();
     const edges = [...this.#arcs.values()];
     const { above, below } =
       chosen !== undefined && this.#rows.has(chosen)
@@ -189,6 +202,15 @@ export class GraphPanel extends Widget implements Side {
       node.classList.toggle("lensor-below", below.has(id));
       names.textContent = [...(near.get(id) ?? [])].join(", ");
     }
+    this.#describe(chosen);
+  }
+
+  /** Says in words how the chosen cell stands, for those who point at nothing. */
+  #describe(chosen: string | undefined): void {
+    const cell = this.#shown?.link.graph.cells.find(({ id }) => id === chosen);
+    const mark = cell && this.#shown?.link.marks.get(cell.id);
+    const said = cell && mark ? `${cell.count === undefined ? "" : `[${cell.count}] `}${markText(mark)}` : "";
+    if (this.#detail.textContent !== said) this.#detail.textContent = said;
   }
 
   /** The arrow keys go from cell to cell. */
