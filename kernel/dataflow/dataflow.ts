@@ -86,8 +86,7 @@ export class Dataflow {
     }
     for (const { key } of node.sees) states.set(key, this.#history.state(key));
     this.#history.begin(cell, node.defines.keys(), run);
-    // Until it has ended it counts as interrupted: nothing rests on a run that may yet fail.
-    this.#records.set(cell, { run, source, count, names, states, outcome: "interrupted" });
+    this.#records.set(cell, { run, source, count, names, states, outcome: "running" });
     this.#running = { cell, run, changes: [...node.changes].map(({ key }) => key) };
     this.#changed();
     return Object.fromEntries([...node.names].map(([name, { owner }]) => [name, owner.id]));

@@ -10,8 +10,15 @@ import { holdsBack, type Outcome } from "./status.ts";
 
 /** Dependents that take longer than this together do not follow by themselves. */
 export const BUDGET_SECONDS = 5;
+/** What follows and takes no longer than this is finished before inputs that have moved again make it follow anew. */
+const SHORT_SECONDS = 0.5;
 /** How often a cell may follow before a person does something: cells that move each other's inputs must come to rest. */
 const MOST_TURNS = 4;
+
+interface Move {
+  readonly cell: string;
+  readonly names: readonly string[];
+}
 
 export class Scheduler {
   readonly flow: Dataflow;
@@ -24,6 +31,8 @@ export class Scheduler {
   /** What follows, in no order. */
   readonly #following = new Set<string>();
   readonly #turns = new Map<string, number>();
+  /** Moves that wait for what follows already. */
+  readonly #moves = new Map<string, Move>();
 
   constructor(flow: Dataflow) {
     this.flow = flow;
@@ -49,12 +58,28 @@ export class Scheduler {
     return marked.filter(({ facts }) => !facts.frozen).map(({ id }) => id);
   }
 
-  /** An input in a cell has been moved. Its dependents follow whatever they cost, in any mode but `off`. */
+  /**
+   * An input in a cell has been moved. Its dependents follow whatever they cost, in any mode but `off`. While some follow
+   * already and are soon done the move waits for them: who pulls a slider without a pause sees all of them change.
+   */
   moved(cell: string, names: readonly string[], byPerson: boolean): void {
+    if (byPerson) this.#turns.clear();
+    const left = this.#followers();
+    if (left.length && secondsOf(left, this.flow.view().seconds) < SHORT_SECONDS)
+      this.#moves.set(`${cell}\n${names.join()}`, { cell, names });
+    else this.#move({ cell, names });
+  }
+
+  #move({ cell, names }: Move): void {
     const node = this.flow.move(cell, names);
     if (!node || this.mode === "off") return;
-    if (byPerson) this.#turns.clear();
     for (const { id } of dependents(new Set([node]), this.flow.view())) this.#following.add(id);
+  }
+
+  #takeMoves(): void {
+    const moves = [...this.#moves.values()];
+    this.#moves.clear();
+    for (const move of moves) this.#move(move);
   }
 
   /** The execution of a cell begins, asked for or not. */
@@ -80,6 +105,7 @@ export class Scheduler {
 
   /** Nothing follows. */
   rest(): void {
+    this.#takeMoves();
     this.#following.clear();
     this.#done.clear();
   }
@@ -98,6 +124,7 @@ export class Scheduler {
   next(): string | undefined {
     if (this.#asked.length || this.#running !== undefined) return undefined;
     this.#lookForDependents();
+    if (this.#followers().length === 0) this.#takeMoves();
     const [first] = this.#followers();
     if (!first) return undefined;
     const turns = (this.#turns.get(first.id) ?? 0) + 1;
@@ -147,7 +174,8 @@ export class Scheduler {
     // What has become fresh need not follow; what waits for a cell that does not, one that failed or was edited, cannot.
     for (const node of inOrder(nodes)) {
       const held = [...node.parents].some(
-        ([parent, names]) => holdsBack(reasons[parent.index], names) && !nodes.has(parent),
+        ([parent, names]) =>
+          holdsBack(reasons[parent.index], names) && !nodes.has(parent) && parent.id !== this.#running,
       );
       if (reasons[node.index] && !held) continue;
       nodes.delete(node);

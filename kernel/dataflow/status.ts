@@ -18,12 +18,12 @@ export interface RunRecord {
   readonly names: ReadonlyMap<string, string>;
   /** By key: the state in which the run found each value. */
   readonly states: ReadonlyMap<string, number>;
-  readonly outcome: Outcome;
+  readonly outcome: Outcome | "running";
 }
 
 /** Why a cell does not show what a run from the top would show. */
 export type Reason =
-  | { readonly kind: "new" | "edited" | "interrupted" }
+  | { readonly kind: "new" | "edited" | "interrupted" | "running" }
   /** It failed, on the very values it would find again. */
   | { readonly kind: "failed" }
   /** It reads inputs of its own that have been moved since: under these names are inputs, whose values are right all the same. */
@@ -72,7 +72,7 @@ function reasonFor(
 ): Reason | undefined {
   if (!record) return isBlank(node.source) ? undefined : { kind: "new" };
   if (record.source !== node.source) return { kind: "edited" };
-  if (record.outcome === "interrupted") return { kind: "interrupted" };
+  if (record.outcome === "interrupted" || record.outcome === "running") return { kind: record.outcome };
   for (const name of node.facts.free)
     if (record.names.get(name) !== node.names.get(name)?.key)
       return { kind: "meaning", name, by: node.names.get(name)?.owner };

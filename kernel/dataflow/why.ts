@@ -35,6 +35,8 @@ export function whyOf(node: Node, status: Status, records: Records): string {
       return "it was edited since it ran";
     case "interrupted":
       return "it was interrupted";
+    case "running":
+      return "it is running";
     case "moved":
       return `it reads its own ${list(reason.names)}: run it again, or read the value in another cell, which then follows by itself`;
     case "changed":
@@ -65,6 +67,8 @@ function waiting(reason: Extract<Reason, { kind: "waits" }>, status: Status, rec
       return `${direct}${name}, which was edited since it ran`;
     case "interrupted":
       return `${direct}${name}, which was interrupted`;
+    case "running":
+      return `${direct}${name}, which is running`;
     case "new":
       return `${direct}${name}`;
     default:

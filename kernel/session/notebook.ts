@@ -36,8 +36,12 @@ interface View {
 /** The cells of one notebook. Notebooks that share a kernel stand one behind the other. */
 interface Document {
   order: readonly string[];
-  view: View | undefined;
+  /** Its pages; the one that spoke last is last, and executes what follows. */
+  views: readonly View[];
 }
+
+/** Pages that went away without a word are forgotten when so many others have come. */
+const MOST_VIEWS = 8;
 
 export class Notebook {
   readonly #flow = new Dataflow();
@@ -64,18 +68,20 @@ export class Notebook {
     const opening = documentOf(data);
     if (!opening) return undefined;
     const view: View = { comm, watch: { graph: false, variables: false }, marks: new Map(), plan: "" };
-    // The page of a notebook that is known already takes it over; a reload changes nothing of what has run.
+    // A page of a notebook that is known already, perhaps loaded anew, changes nothing of what has run.
     const known = this.#documents.find(({ order }) => order.some((id) => opening.order.includes(id)));
-    const document = known ?? { order: [], view };
+    const document: Document = known ?? { order: [], views: [] };
     if (!known) this.#documents.push(document);
-    document.view = view;
+    this.#speaks(document, view);
+    for (const forgotten of document.views.slice(0, -MOST_VIEWS)) forgotten.comm.close();
+    document.views = document.views.slice(-MOST_VIEWS);
     this.#scheduler.mode = modeOf(data.mode) ?? "auto";
     this.#update(document, opening);
     this.#tellAll();
     return {
       message: (said) => this.#receive(document, view, said),
       closed: () => {
-        if (document.view === view) document.view = undefined;
+        document.views = document.views.filter((other) => other !== view);
         this.#advance();
       },
     };
@@ -151,9 +157,11 @@ export class Notebook {
     this.#variables = [];
     this.#orderTold = "";
     this.#tellSoon();
-    for (const { order, view } of this.#documents) {
-      const own = cells.filter((cell) => order.includes(cell));
-      if (view && own.length) this.#send(view, { type: "lost", message, cells: own });
+    // The cell that was running may be what ended it: to run it again is for the person to decide.
+    const safe = cells.filter((cell) => cell !== this.#running?.cell);
+    for (const { order, views } of this.#documents) {
+      const own = safe.filter((cell) => order.includes(cell));
+      if (own.length) views.at(-1)?.comm.send({ type: "lost", message, cells: own });
     }
   }
 
@@ -177,7 +185,8 @@ export class Notebook {
 
   #receive(document: Document, view: View, data: CommMessage["data"]): void {
     const request = requestOf(data);
-    if (!request || document.view !== view) return;
+    if (!request || !document.views.includes(view)) return;
+    this.#speaks(document, view);
     switch (request.type) {
       case "document":
         this.#update(document, request);
@@ -195,6 +204,7 @@ export class Notebook {
       case "declined":
         if (this.#ordered === request.cell) this.#ordered = undefined;
         this.#scheduler.dropFollowing(request.cell);
+        this.#scheduler.dropAsked([request.cell]);
         break;
       case "watch":
         Object.assign(view.watch, { graph: request.graph, variables: request.variables });
@@ -202,6 +212,10 @@ export class Notebook {
     }
     this.#tellSoon();
     this.#advance();
+  }
+
+  #speaks(document: Document, view: View): void {
+    document.views = [...document.views.filter((other) => other !== view), view];
   }
 
   #update(document: Document, { order, sources }: Known): void {
@@ -219,7 +233,8 @@ export class Notebook {
     clearTimeout(this.#patience);
     if (this.#ordered === undefined) {
       const next = this.#scheduler.next();
-      const view = this.#documents.find(({ order }) => next !== undefined && order.includes(next))?.view;
+      const document = this.#documents.find(({ order }) => next !== undefined && order.includes(next));
+      const view = document?.views.at(-1);
       if (view) {
         this.#ordered = next!;
         this.#send(view, { type: "execute", cell: next! });
@@ -252,11 +267,12 @@ export class Notebook {
   #tellAll(): void {
     clearTimeout(this.#telling);
     this.#telling = undefined;
-    if (!this.#documents.some(({ view }) => view)) return;
+    if (!this.#documents.some(({ views }) => views.length)) return;
     const start = performance.now();
     const plan = this.#scheduler.plan();
     const marks = marksOf(this.#flow, plan, this.#running?.cell);
-    for (const { order, view } of this.#documents) if (view) this.#tell(view, order, marks, plan);
+    for (const { order, views } of this.#documents)
+      for (const view of views) this.#tell(view, order, marks, plan);
     // A notebook of thousands of cells is told less often, so that telling never takes the whole time.
     this.#quietUntil = performance.now() + 4 * (performance.now() - start);
   }

@@ -26,7 +26,8 @@ export function openSession(options: SessionOptions = {}): Session & { readonly 
     comms,
     async execute(request, frontend) {
       const begun = await notebook.begin(request);
-      const failure = await child.execute({ ...request, ...begun }, frontend);
+      // Of an open notebook it is known which cells there are: a deletion that was undone must not take its values.
+      const failure = await child.execute(begun ? { ...request, deleted: [], ...begun } : request, frontend);
       return begun ? notebook.end(failure) : { failure };
     },
     aborted: (cell) => notebook.aborted(cell),

@@ -38,8 +38,9 @@ export class FrontEnd {
   plan: Planned | null = null;
   /** What was executed, in the order of the replies. */
   readonly log: Executed[] = [];
-  /** Everything the kernel said over `lensor.notebook`. */
+  /** Everything the kernel said over `lensor.notebook`, to this page as it is now. */
   readonly heard: ToFrontend[] = [];
+  readonly #others = new Map<string, ToFrontend[]>();
   /** Cells that this front end pretends not to be able to run. */
   readonly declines = new Set<string>();
   /** Widgets by id: their state. */
@@ -103,12 +104,22 @@ export class FrontEnd {
 
   /** Opens the comm, as a page does that is loaded. */
   connect(mode: Mode = "auto"): void {
+    if (this.#comm) this.#others.set(this.#comm, []);
     this.#comm = `comm-${++this.#ids}`;
     this.#told.clear();
     this.marks.clear();
     this.plan = null;
     const data = { mode, ...this.#document() };
     this.#send("comm_open", { comm_id: this.#comm, target_name: "lensor.notebook", data });
+  }
+
+  get comm(): string {
+    return this.#comm;
+  }
+
+  /** What was said to an earlier page since this one came. */
+  heardBy(comm: string): readonly ToFrontend[] {
+    return this.#others.get(comm) ?? [];
   }
 
   disconnect(): void {
@@ -282,6 +293,7 @@ export class FrontEnd {
         return;
       case "comm_msg":
         if (content.comm_id === this.#comm) this.#obey(content.data as ToFrontend);
+        else this.#others.get(String(content.comm_id))?.push(content.data as ToFrontend);
         return;
     }
   }
