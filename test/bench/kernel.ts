@@ -4,10 +4,15 @@ import { completion } from "./kernel/completion.ts";
 import type { Figure } from "./kernel/figure.ts";
 import { guards } from "./kernel/guards.ts";
 import { output } from "./kernel/output.ts";
+import { replan } from "./kernel/replan.ts";
 import { roundTrip } from "./kernel/round-trip.ts";
+import { slider } from "./kernel/slider.ts";
 import { start } from "./kernel/start.ts";
 
-const FIGURES: readonly Figure[] = [start, roundTrip, completion, guards, output];
+// Typed with the end-to-end tests, whose browser it drives.
+const page = (await import(new URL("./kernel/page.ts", import.meta.url).href)).page as Figure;
+
+const FIGURES: readonly Figure[] = [start, roundTrip, completion, guards, output, replan, slider, page];
 
 // A reader of figures wants the sentence, not the stack.
 process.once("uncaughtException", (error) => {
