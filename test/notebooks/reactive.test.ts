@@ -48,19 +48,16 @@ test("is committed without outputs, for our kernel, each cell with its id", () =
 let folder: string;
 let cells: Cell[];
 let page: string;
-let seconds: number;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "lensor-reactive-"));
   const [saved, html] = [join(folder, "out.ipynb"), join(folder, "out.html")];
-  const began = performance.now();
   await promisify(execFile)(process.execPath, [lensor, "run", file, "--out", saved, "--html", html], {
     maxBuffer: 1 << 26,
   });
-  seconds = (performance.now() - began) / 1000;
   cells = codeOf(read(saved));
   page = readFileSync(html, "utf8");
-}, 180_000);
+}, 120_000);
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -72,10 +69,9 @@ function shown(id: string): string {
   return said.flat().join("");
 }
 
-test("runs every cell once, in less than two minutes, and all but the one of functions have something to see", () => {
+test("runs every cell once, and all but the one of functions have something to see", () => {
   expect(cells.map(({ execution_count }) => execution_count)).toEqual(cells.map((_, i) => i + 1));
   expect(cells.filter(({ id }) => !shown(id).trim()).map(({ id }) => id)).toEqual(["bars"]);
-  expect(seconds).toBeLessThan(120);
 });
 
 test("where nothing can be moved, an input says what it is set to", () => {
