@@ -17,6 +17,7 @@ import {
   pictures,
   runAll,
   seenCells,
+  write,
 } from "./lab.ts";
 
 const PATIENCE = { timeout: 20_000, interval: 100 };
@@ -82,6 +83,22 @@ describe.skipIf(!browserPath)("the notebook about reactivity in JupyterLab (need
     await page.mouse.up();
   }
 
+  /** A picture of some cells that follow each other, without the file browser. */
+  async function pictureOf(first: string, last: string, path: string): Promise<void> {
+    const size = page.viewportSize()!;
+    await page.setViewportSize({ width: 1000, height: 1500 });
+    await command(page, "application:toggle-left-area");
+    await (await cell(first)).scrollIntoViewIfNeeded();
+    await page.waitForTimeout(1000);
+    const [top, bottom] = [
+      (await (await cell(first)).boundingBox())!,
+      (await (await cell(last)).boundingBox())!,
+    ];
+    await page.screenshot({ path, clip: { ...top, height: bottom.y + bottom.height - top.y } });
+    await command(page, "application:toggle-left-area");
+    await page.setViewportSize(size);
+  }
+
   /** Cells that have run, or are running, since these counts were taken. */
   async function runSince(before: Record<string, number | null>): Promise<string[]> {
     const after = await counts();
@@ -101,6 +118,8 @@ describe.skipIf(!browserPath)("the notebook about reactivity in JupyterLab (need
     await expect.poll(() => marked("Stale"), PATIENCE).toEqual([]);
     await pictures(page, "01-reactive", "JupyterLab Dark");
     await pictures(page, "01-reactive", "JupyterLab Light");
+    const readme = process.env.LENSOR_REACTIVE_PICTURE;
+    if (readme) await pictureOf("place", "looks", join(root, readme));
   }, 400_000);
 
   test("each input moves what rests on it, and nothing else", async () => {
@@ -174,6 +193,43 @@ describe.skipIf(!browserPath)("the notebook about reactivity in JupyterLab (need
     await expect.poll(() => marked("Error"), PATIENCE).toEqual([]);
     await expect.poll(() => marked("Stale"), PATIENCE).toEqual(["long"]);
   }, 60_000);
+
+  test("what it suggests to try does what it says", async () => {
+    const sources = await page.evaluate(() => {
+      const { jupyterapp } = globalThis as unknown as {
+        jupyterapp: {
+          shell: {
+            currentWidget: {
+              content: { widgets: { model: { id: string; sharedModel: { source: string } } }[] };
+            };
+          };
+        };
+      };
+      const { widgets } = jupyterapp.shell.currentWidget.content;
+      return Object.fromEntries(widgets.map(({ model }) => [model.id, model.sharedModel.source]));
+    });
+    const edit = async (id: string, from: string, to: string) => {
+      expect(sources[id]).toContain(from);
+      await write(page, id, sources[id]!.replace(from, to));
+      const before = await counts();
+      await choose(page, id);
+      await command(page, "notebook:run-cell");
+      await rest();
+      return runSince(before);
+    };
+    expect(await edit("heads", "layer.value", "29 - layer.value")).toEqual(["heads"]);
+    const users = ["looks", "guesses", "pushes", "pushed", "mass", "favourite"];
+    expect(await edit("bars", "height: 280", "height: 200")).toEqual(["bars", ...users]);
+    await choose(page, "place");
+    await command(page, "notebook:delete-cell");
+    await expect
+      .poll(async () => (await marked("Stale")).concat(await marked("Error")), PATIENCE)
+      .toContain("looks");
+    await command(page, "notebook:undo-cell-action");
+    await command(page, "lensor:run-stale");
+    await rest();
+    expect(await text("looks")).toMatch(/^Head \d+\.8 looks from “them” at/);
+  }, 90_000);
 
   test("asks nothing of a network", () => {
     expect(lab.foreign).toEqual([]);
