@@ -23,11 +23,16 @@ export class Dataflow {
   readonly #history = new History();
   readonly #seconds = new Map<string, number>();
   #graph: Graph | undefined;
+  /** Of the history that the graph was built for. */
+  #version = 0;
   #status: Status | undefined;
   #running: Running | undefined;
 
   get graph(): Graph {
-    this.#graph ??= buildGraph(this.#cells, this.#history.changedNames());
+    const { version } = this.#history;
+    if (!this.#graph || this.#version !== version)
+      this.#graph = buildGraph(this.#cells, this.#history.changedNames());
+    this.#version = version;
     return this.#graph;
   }
 
@@ -66,7 +71,7 @@ export class Dataflow {
     for (const id of gone) this.#forget(id);
     this.#texts = texts;
     this.#cells = [...texts.values()];
-    this.#changed();
+    this.#edited();
     return gone;
   }
 
@@ -88,7 +93,7 @@ export class Dataflow {
     this.#history.begin(cell, node.defines.keys(), run);
     this.#records.set(cell, { run, source, count, names, states, outcome: "running" });
     this.#running = { cell, run, changes: [...node.changes].map(({ key }) => key) };
-    this.#changed();
+    this.#status = undefined;
     return Object.fromEntries([...node.names].map(([name, { owner }]) => [name, owner.id]));
   }
 
@@ -100,7 +105,7 @@ export class Dataflow {
     const record = this.#records.get(running.cell);
     if (record?.run === running.run) this.#records.set(running.cell, { ...record, outcome });
     if (outcome === "ok" && this.#texts.has(running.cell)) this.#seconds.set(running.cell, seconds);
-    this.#changed();
+    this.#status = undefined;
   }
 
   /** An input in a cell has another value; without names, any of the cell's may hold it. Returns its cell. */
@@ -122,7 +127,7 @@ export class Dataflow {
     for (const id of ran) this.#history.forget(id);
     this.#records = new Map();
     this.#running = undefined;
-    this.#changed();
+    this.#status = undefined;
     return ran;
   }
 
@@ -131,7 +136,7 @@ export class Dataflow {
     if (!this.#texts.has(cell)) this.#cells.push(text);
     else this.#cells = this.#cells.map((other) => (other.id === cell ? text : other));
     this.#texts.set(cell, text);
-    this.#changed();
+    this.#edited();
   }
 
   #forget(cell: string): void {
@@ -140,7 +145,7 @@ export class Dataflow {
     this.#history.forget(cell);
   }
 
-  #changed(): void {
+  #edited(): void {
     this.#graph = undefined;
     this.#status = undefined;
   }

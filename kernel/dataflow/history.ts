@@ -35,6 +35,12 @@ interface Value {
 export class History {
   readonly #cells = new Map<string, Map<string, Value>>();
   readonly #changed = new Map<string, number>();
+  #namesChanged = 0;
+
+  /** Tells apart the sets of names that `changedNames` has given. */
+  get version(): number {
+    return this.#namesChanged;
+  }
 
   /** A run of a cell begins: the values it made before are gone. */
   begin(cell: string, names: Iterable<string>, run: number): void {
@@ -98,9 +104,10 @@ export class History {
   }
 
   #count(name: string, by: number): void {
-    const now = (this.#changed.get(name) ?? 0) + by;
-    if (now > 0) this.#changed.set(name, now);
+    const before = this.#changed.get(name) ?? 0;
+    if (before + by > 0) this.#changed.set(name, before + by);
     else this.#changed.delete(name);
+    if (before === 0 || before + by === 0) this.#namesChanged++;
   }
 }
 

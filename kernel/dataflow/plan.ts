@@ -30,7 +30,7 @@ export function secondsOf(cells: Iterable<Node>, seconds: ReadonlyMap<string, nu
  */
 export function planFor(asked: ReadonlySet<Node>, view: View, resetBudget: number): Node[] {
   const plain = required(asked, view, false);
-  const whole = required(asked, view, true);
+  const whole = required(plain, view, true);
   if (whole.size === plain.size) return inOrder(plain);
   const more = [...whole].filter((node) => !plain.has(node));
   return inOrder(secondsOf(more, view.seconds) <= resetBudget ? whole : plain);

@@ -171,13 +171,15 @@ export class Scheduler {
     if (this.#following.size === 0) return [];
     const { reasons } = this.flow.status;
     const nodes = this.#nodes(this.#following);
-    // What has become fresh need not follow; what waits for a cell that does not, one that failed or was edited, cannot.
+    // What has become fresh need not follow, what was edited is its writer's to run, and what waits for a cell that does not
+    // follow, one that failed or was edited, cannot.
     for (const node of inOrder(nodes)) {
       const held = [...node.parents].some(
         ([parent, names]) =>
           holdsBack(reasons[parent.index], names) && !nodes.has(parent) && parent.id !== this.#running,
       );
-      if (reasons[node.index] && !held) continue;
+      const edited = this.flow.record(node.id)?.source !== node.source;
+      if (reasons[node.index] && !held && !edited) continue;
       nodes.delete(node);
       this.#following.delete(node.id);
     }

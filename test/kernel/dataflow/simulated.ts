@@ -14,10 +14,26 @@ class Stopped extends Error {}
 
 /** What a cell shows of an input moves with it. */
 class Input {
-  value: number;
+  changed: () => void = () => {};
+  #value: number;
 
   constructor(value: number) {
-    this.value = value;
+    this.#value = value;
+  }
+
+  get value(): number {
+    return this.#value;
+  }
+
+  /** Moved by code. */
+  set value(value: number) {
+    this.#value = value;
+    this.changed();
+  }
+
+  /** Moved by a person. */
+  put(value: number): void {
+    this.#value = value;
   }
 
   toJSON(): string {
@@ -88,10 +104,14 @@ export class Simulated {
 
   /** A person moves the inputs of a cell. */
   async slide(cell: string, value: number): Promise<void> {
-    for (const [key, input] of this.kept) if (key.startsWith(`${cell}:`)) input.value = value;
-    const names = [...this.#namespace.of(cell)].filter(([, binding]) => holdsInput(binding)).map(([n]) => n);
-    this.scheduler.moved(cell, names, true);
+    for (const [key, input] of this.kept) if (key.startsWith(`${cell}:`)) input.put(value);
+    this.scheduler.moved(cell, this.#inputs(cell), true);
     await this.settle();
+  }
+
+  /** The names of a cell that hold inputs. */
+  #inputs(cell: string): string[] {
+    return [...this.#namespace.of(cell)].filter(([, binding]) => holdsInput(binding)).map(([name]) => name);
   }
 
   async settle(): Promise<void> {
@@ -153,6 +173,7 @@ export class Simulated {
     globals.slider = (value: number) => {
       const key = `${id}:${value}`;
       const input = this.kept.get(key) ?? new Input(value);
+      input.changed = () => this.scheduler.moved(id, this.#inputs(id), false);
       this.kept.set(key, input);
       return input;
     };
@@ -161,6 +182,7 @@ export class Simulated {
     ) => Promise<[unknown] | undefined>;
     const returned = await cell({
       in: names,
+      stop: new Int32Array(1),
       tick: () => {},
       caught: (error: unknown) => {
         if (error instanceof Stopped) throw error;
