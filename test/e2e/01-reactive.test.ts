@@ -139,7 +139,7 @@ describe.skipIf(!browserPath)("the notebook about reactivity in JupyterLab (need
       await rest();
       expect([name, await runSince(before)]).toEqual([name, expected]);
     }
-    expect(await text("pushed")).toMatch(/“tea” comes first/);
+    expect(await text("pushed")).toMatch(/“tea” leads the five/);
   }, 120_000);
 
   test("a text that is typed makes the model read again, and what rests on that follows", async () => {

@@ -85,7 +85,7 @@ test("where nothing can be moved, an input says what it is set to", () => {
 test("shows what its text says", () => {
   expect(shown("looks")).toBe("Head 13.8 looks from “them” at “keys”");
   expect(shown("guesses")).toBe("After 30 layers the first choice is “coffee”");
-  expect(shown("pushed")).toMatch(/^“coffee” comes first with \d+ %$/);
+  expect(shown("pushed")).toMatch(/^“coffee” leads the five with \d+ %$/);
   expect(shown("longer")).toBe("'he had dropped them, and then he found them'");
   expect(shown("counted-once")).toBe("{ runs: 1, words: [ 'keys' ] }");
   expect(shown("long").startsWith(shown("story"))).toBe(true);
