@@ -41,9 +41,10 @@ function stateOf(
 ): Mark["state"] {
   if (node.id === running) return "running";
   if (queued.has(node.id)) return "queued";
+  const stale = kind !== undefined && kind !== "new" && kind !== "failed";
+  if (stale) return "stale";
   if (kind === "failed" || node.early.length) return "error";
-  if (kind === undefined) return "fresh";
-  return kind === "new" ? "new" : "stale";
+  return kind ?? "fresh";
 }
 
 export function planned(flow: Dataflow, cells: readonly string[]): Planned | null {
