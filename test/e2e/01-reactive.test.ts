@@ -143,6 +143,7 @@ describe.skipIf(!browserPath)("the notebook about reactivity in JupyterLab (need
   }, 120_000);
 
   test("a text that is typed makes the model read again, and what rests on that follows", async () => {
+    await rest();
     const before = await counts();
     const field = (await cell("beginning")).locator("input");
     await field.fill("The opposite of hot is");
@@ -169,6 +170,7 @@ describe.skipIf(!browserPath)("the notebook about reactivity in JupyterLab (need
     await expect.poll(() => marked("Running"), PATIENCE).toEqual([]);
     await box.uncheck();
     await expect.poll(() => text("counting"), PATIENCE).toBe("Counted to 1,000,000.\n");
+    await rest();
     const before = await counts();
     await drag("layer", 0.2);
     await expect.poll(() => runSince(before), PATIENCE).toEqual(["heads", "looks"]);
@@ -210,6 +212,7 @@ describe.skipIf(!browserPath)("the notebook about reactivity in JupyterLab (need
     });
     const edit = async (id: string, from: string, to: string) => {
       expect(sources[id]).toContain(from);
+      await rest();
       await write(page, id, sources[id]!.replace(from, to));
       const before = await counts();
       await choose(page, id);
