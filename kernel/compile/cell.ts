@@ -34,7 +34,13 @@ export function compileCell(source: string, visible: ReadonlySet<string>): Compi
   const scopes = analyse(program);
   const text = new MagicString(javascript);
   const cell = unusedName(javascript);
-  const names: GuardNames = { count: `${cell}_n`, tick: `${cell}_tick`, caught: `${cell}_caught` };
+  const names: GuardNames = {
+    stop: `${cell}_stop`,
+    here: `${cell}_here`,
+    reason: `${cell}_reason`,
+    tick: `${cell}_tick`,
+    caught: `${cell}_caught`,
+  };
 
   const assigned = new Set(
     scopes.free.filter((r) => r.assigned && visible.has(r.node.name)).map((r) => r.node.name),
@@ -76,7 +82,8 @@ export function compileCell(source: string, visible: ReadonlySet<string>): Compi
       : `${name}:[()=>${name},${cell}_v=>${name}=${cell}_v]`,
   );
   const prologue = [
-    `let ${names.count}=0;const{in:${cell}_in,tick:${names.tick},caught:${names.caught}}=${cell};`,
+    `const{in:${cell}_in,stop:${names.stop},reason:${names.reason},tick:${names.tick},caught:${names.caught}}=${cell},`,
+    `${names.here}=${names.stop};`,
     ...[...assigned].map((name) => `let ${name}=${cell}_in.${name};`),
     accessors.length ? `${cell}.define({${accessors.join(",")}});` : "",
   ];

@@ -139,6 +139,8 @@ export class Cells {
     const modules = this.#modules;
     return {
       in: names,
+      stop: run.stop,
+      reason: run.reason,
       tick: run.tick,
       caught: rethrowInterrupt,
       define: (accessors: Parameters<Namespace["define"]>[1]) => this.namespace.define(run.cell, accessors),

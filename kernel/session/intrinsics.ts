@@ -4,7 +4,7 @@
 
 export const { AbortController, performance, Buffer, clearTimeout, process, setTimeout } = globalThis;
 export const { parse, stringify } = JSON;
-export const { load, notify, store, wait } = Atomics;
+export const { and, load, notify, or, store, wait } = Atomics;
 export const first = Promise.race.bind(Promise) as PromiseConstructor["race"];
 export const every = Promise.all.bind(Promise) as PromiseConstructor["all"];
 /** Without a last word to anyone: what listens to `exit` may be what is broken. */

@@ -111,8 +111,16 @@ export function loadSync(
   return loadOwn(url, context) ?? next(url, context);
 }
 
-const GUARD = { count: "$lensor_n", tick: "$lensor_tick", caught: "$lensor_caught" };
-const PRELUDE = `let ${GUARD.count}=0;const{tick:${GUARD.tick},caught:${GUARD.caught}}=globalThis[Symbol.for("lensor.guard")];`;
+const GUARD = {
+  stop: "$lensor_stop",
+  here: "$lensor_here",
+  reason: "$lensor_reason",
+  tick: "$lensor_tick",
+  caught: "$lensor_caught",
+};
+const PRELUDE =
+  `const{stop:${GUARD.stop},reason:${GUARD.reason},tick:${GUARD.tick},caught:${GUARD.caught}}=globalThis[Symbol.for("lensor.guard")],` +
+  `${GUARD.here}=${GUARD.stop};`;
 
 /** A whole file of TypeScript -> JavaScript with its source map inside; guarded like a cell when a session loads it. */
 function compileFile(path: string): string {

@@ -160,8 +160,11 @@ function stampOf(path: string): string {
 
 async function hook(): Promise<void> {
   (globalThis as Record<symbol, unknown>)[Symbol.for("lensor.guard")] = {
+    stop: flag,
+    reason: new Interrupt(),
     tick() {
-      if (isPending(flag) || currentRun()?.cancelled) throw new Interrupt();
+      if (isPending(flag)) throw new Interrupt();
+      currentRun()?.tick();
     },
     caught(error: unknown) {
       if (Interrupt.is(error)) throw error;

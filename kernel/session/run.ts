@@ -3,8 +3,8 @@
 
 import { AsyncLocalStorage } from "node:async_hooks";
 import { inspect } from "node:util";
-import { createFlag, isPending } from "./flag.ts";
-import { AbortController } from "./intrinsics.ts";
+import { cancel, createFlag, isPending, quietly, stopWord } from "./flag.ts";
+import { AbortController, performance, setTimeout } from "./intrinsics.ts";
 
 /** Thrown into code that was stopped. Compiled cells let it through their own `catch`. */
 export class Interrupt extends Error {
@@ -21,6 +21,11 @@ export class Interrupt extends Error {
   }
 }
 
+const STOPPED = new Interrupt();
+
+/** How long a run that has been replaced may clean up, by `invalidation` or its signal. */
+const CLEANUP_MS = 1000;
+
 /** Shared with the control thread and with native kernels. */
 export const flag = createFlag();
 
@@ -28,6 +33,9 @@ export class Run {
   readonly id: number;
   readonly cell: string;
   readonly label: string;
+  /** Not zero when this run's code has to stop, and what it throws then. */
+  readonly stop: Int32Array;
+  readonly reason = STOPPED;
   readonly controller = new AbortController();
   /** Rejects when the run is interrupted, so that no await can hold it. */
   readonly interrupted: Promise<never>;
@@ -38,6 +46,8 @@ export class Run {
   /** What was asked to be shown and is not there yet: the cell's end waits for it. */
   readonly displays = new Set<Promise<void>>();
   cancelled = false;
+  /** From when on, on the clock of `performance`, nothing of a cancelled run goes on. */
+  #deadline = Number.POSITIVE_INFINITY;
   #reject!: (reason: Interrupt) => void;
   #invalidate!: () => void;
 
@@ -45,6 +55,7 @@ export class Run {
     this.id = id;
     this.cell = cell;
     this.label = label;
+    this.stop = stopWord(flag, id);
     this.interrupted = new Promise((_, reject) => {
       this.#reject = reject;
     });
@@ -54,22 +65,25 @@ export class Run {
     });
   }
 
-  /** Throws when this run must not go on. Called by compiled loops and functions, so it does as little as it can. */
+  /** Throws when this run must not go on. */
   readonly tick = (): void => {
-    if (isPending(flag) || this.cancelled) throw new Interrupt();
+    if (isPending(flag) || (this.cancelled && performance.now() >= this.#deadline)) throw new Interrupt();
   };
 
   interrupt(): void {
     if (this.cancelled) return;
     const reason = new Interrupt();
-    this.#stop(reason);
+    // Who listens to the signal is told in the midst of the interrupt, and may clean up.
+    quietly(flag, () => this.#stop(reason, 0));
+    cancel(this.stop);
     this.#reject(reason);
   }
 
   /** The cell is run again or deleted: what this run left behind ends. */
   invalidate(): void {
-    this.#stop(new Interrupt("the cell was run again"));
+    this.#stop(new Interrupt("the cell was run again"), CLEANUP_MS);
     this.#invalidate();
+    setTimeout(cancel, CLEANUP_MS, this.stop).unref();
   }
 
   /** Node's handles hold their run, and print it with everything it holds. */
@@ -77,8 +91,9 @@ export class Run {
     return `[${this.label}]`;
   }
 
-  #stop(reason: Interrupt): void {
+  #stop(reason: Interrupt, graceMs: number): void {
     this.cancelled = true;
+    this.#deadline = performance.now() + graceMs;
     this.controller.abort(reason);
     for (const timer of this.timers) clearInterval(timer);
     this.timers.clear();

@@ -2,13 +2,16 @@
 // So that a function shown, hashed, or sent to a browser page or a worker reads as it was written.
 // Relies on the shape of compile/guard.ts's insertions. Functions without any are told as they are.
 
-const GUARD = /\(\$+(?:cell|lensor)_n=\$+(?:cell|lensor)_n\+1\|0\)&\d+\|\|\$+(?:cell|lensor)_tick\(\)[;,]/g;
+const NAME = String.raw`\$+(?:cell|lensor)_`;
+const CHECK = String.raw`if\(${NAME}(?:stop|here)\[0\]\)throw ${NAME}reason;`;
+const GUARD = new RegExp(
+  String.raw`\{\/\*value\*\/${CHECK}return |\/\*value\*\/\}|const ${NAME}here=${NAME}stop;|${CHECK}|${NAME}tick\(\);`,
+  "g",
+);
 const CAUGHT = /\$+(?:cell|lensor)_caught\([\p{ID_Continue}$]+\);/gu;
 
 export function withoutGuards(text: string): string {
-  return text.includes("_tick()") || text.includes("_caught(")
-    ? text.replace(GUARD, "").replace(CAUGHT, "")
-    : text;
+  return /_(?:reason;|tick\(\)|caught\()/.test(text) ? text.replace(GUARD, "").replace(CAUGHT, "") : text;
 }
 
 /** Makes every function in this process tell its text that way. */

@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { completion } from "./kernel/completion.ts";
 import type { Figure } from "./kernel/figure.ts";
 import { guards } from "./kernel/guards.ts";
+import { interrupt } from "./kernel/interrupt.ts";
 import { output } from "./kernel/output.ts";
 import { replan } from "./kernel/replan.ts";
 import { roundTrip } from "./kernel/round-trip.ts";

@@ -4,7 +4,7 @@
  */
 import { KernelClient } from "./client.ts";
 import { ours } from "./contestants.ts";
-import { type Figure, line, quantile } from "./figure.ts";
+import { type Figure, line } from "./figure.ts";
 
 const MOST = 1.3;
 
@@ -58,14 +58,13 @@ export const guards: Figure = {
         if (!result) throw new Error(`${label}: ${String(reply.evalue)}`);
         const text = (result.content.data as Record<string, string>)["text/plain"]!;
         const { guarded, plain } = JSON.parse(text.slice(1, -1)) as Record<string, number[]>;
-        const ratio = quantile(
-          guarded!.map((ms, i) => ms / plain![i]!),
-          0.5,
-        );
+        // The best of many: whatever else runs on the machine only ever makes one of them slower.
+        const best = (times: number[]): number => Math.min(...times);
+        const ratio = best(guarded!) / best(plain!);
         line(
           label,
           `${ratio.toFixed(2)}x${ratio > MOST ? `: MISSED, at most ${MOST}x` : ""}`,
-          `plain ${quantile(plain!, 0.5).toFixed(2)} ms`,
+          `plain ${best(plain!).toFixed(2)} ms`,
         );
         if (ratio > MOST) missed.push(label);
       }

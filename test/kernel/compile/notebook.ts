@@ -10,6 +10,8 @@ class Stopped extends Error {}
 export class Notebook {
   readonly namespace = new Namespace();
   readonly modules: Record<string, Record<string, unknown>>;
+  /** Not zero: guards call `tick`. */
+  readonly stop = new Int32Array(1);
   interrupted = false;
   ticks = 0;
   #unnamed = 0;
@@ -30,6 +32,8 @@ export class Notebook {
     const run = vm.runInThisContext(`(${compiled.code})`) as (cell: object) => Promise<[unknown] | undefined>;
     const returned = await run({
       in: names,
+      stop: this.stop,
+      reason: new Stopped("stopped"),
       tick: () => {
         this.ticks++;
         if (this.interrupted) throw new Stopped("stopped");

@@ -78,11 +78,21 @@ describe("values", () => {
   });
 });
 
-test("a function's text is as it was written", async () => {
-  const { text } = await session.run(
-    "const f = (n) => { for (;;) { try { return n } catch (e) { n++ } } }; [f.toString().replace(/\\s+/g, ' '), String((a) => a * 2)]",
-  );
-  expect(text).toBe("[ '(n) => { for (;;) { try { return n; } catch (e) { n++; } } }', '(a) => (a * 2)' ]");
+test.each([
+  [
+    "(n) => { for (;;) { try { return n } catch (e) { n++ } } }",
+    "(n) => { for (;;) { try { return n; } catch (e) { n++; } } }",
+  ],
+  ["(a) => a * 2", "(a) => a * 2"],
+  ["[(x) => ({ x })][0]", "(x) => ({ x })"],
+  ["(function () {return [1].map((x) => x)})", "function() { return [1].map((x) => x); }"],
+  [
+    "async (all) => { for await (const one of all) await one }",
+    "async (all) => { for await (const one of all) {await one;} }",
+  ],
+])("the text of a function is as it was written: %s", async (code, expected) => {
+  const { text } = await session.run(`String(${code}).replace(/\\s+/g, " ")`);
+  expect(text).toBe(`'${expected}'`);
 });
 
 test("a name that holds a great deal does not slow the cells after it", async () => {

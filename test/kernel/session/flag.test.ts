@@ -5,10 +5,13 @@ import { expect, test } from "vitest";
 import {
   askInterrupt,
   beginRun,
+  cancel,
   createFlag,
   dropStale,
   endRun,
   isPending,
+  quietly,
+  stopWord,
 } from "../../../kernel/session/flag.ts";
 
 test("an interrupt of the running run is pending until it ends", () => {
@@ -19,6 +22,22 @@ test("an interrupt of the running run is pending until it ends", () => {
   endRun(flag, 1);
   expect(isPending(flag)).toBe(false);
   expect(beginRun(flag, 2)).toBe(false);
+});
+
+test("every run's word is raised with the flag and falls with it; a cancelled run's stays", () => {
+  const flag = createFlag();
+  const [one, two] = [stopWord(flag, 1), stopWord(flag, 2)];
+  cancel(one);
+  beginRun(flag, 2);
+  expect([one[0] === 0, two[0] === 0]).toEqual([false, true]);
+  askInterrupt(flag, 2);
+  expect([one[0] === 0, two[0] === 0]).toEqual([false, false]);
+  quietly(flag, () => expect([one[0], two[0]]).toEqual([0, 0]));
+  expect([one[0] === 0, two[0] === 0]).toEqual([false, false]);
+  endRun(flag, 2);
+  expect([one[0] === 0, two[0] === 0]).toEqual([false, true]);
+  // A later run that takes the word starts with it clear.
+  expect(stopWord(flag, 1 + 4096)[0]).toBe(0);
 });
 
 test("one that comes before its run is kept for it", () => {
