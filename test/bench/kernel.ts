@@ -13,7 +13,17 @@ import { start } from "./kernel/start.ts";
 // Typed with the end-to-end tests, whose browser it drives.
 const page = (await import(new URL("./kernel/page.ts", import.meta.url).href)).page as Figure;
 
-const FIGURES: readonly Figure[] = [start, roundTrip, completion, guards, output, replan, slider, page];
+const FIGURES: readonly Figure[] = [
+  start,
+  roundTrip,
+  interrupt,
+  completion,
+  guards,
+  output,
+  replan,
+  slider,
+  page,
+];
 
 // A reader of figures wants the sentence, not the stack.
 process.once("uncaughtException", (error) => {
