@@ -114,7 +114,7 @@ export class Inputs {
     const input: Input = { id: randomUUID(), cell, definition, value, run: run?.id ?? 0, told: 0 };
     made.push(input);
     this.#byId.set(input.id, input);
-    emit({ event: "widget-open", id: input.id, definition });
+    emit({ event: "widget-open", id: input.id, cell, definition });
     return input;
   }
 

@@ -2,6 +2,7 @@
 // stands. Relies on kernel/dataflow for every decision. Runs nothing: cells come as ordinary executions.
 
 import { Dataflow, type Meanings } from "../dataflow/dataflow.ts";
+import type { Node } from "../dataflow/graph.ts";
 import { blame, drawn, marksOf, planned } from "../dataflow/marks.ts";
 import { Scheduler } from "../dataflow/scheduler.ts";
 import type { Outcome } from "../dataflow/status.ts";
@@ -14,7 +15,7 @@ import { documentOf, type Known, modeOf, requestOf } from "./notebook-requests.t
 export interface Hooks {
   /** Cells that are gone: their values may go. */
   removed(cells: readonly string[]): void;
-  /** What the running cell will show is out of date already: it is to be stopped, for itself to run again. */
+  /** What the running cell will show is out of date already: it is to be stopped, and will run again. */
   supersede(): void;
 }
 
@@ -136,16 +137,16 @@ export class Notebook {
   moved(cell: string, names: readonly string[], byCode: boolean): void {
     this.#scheduler.moved(cell, names, !byCode);
     const running = this.#running;
-    if (
-      running?.byItself &&
-      this.#scheduler.follows(running.cell) &&
-      this.#left(running) > WORTH_STOPPING_SECONDS
-    ) {
-      this.#superseded = true;
-      this.#hooks.supersede();
-    }
+    if (running && this.#scheduler.follows(running.cell)) this.#supersede();
     this.#tellSoon();
     this.#advance();
+  }
+
+  /** An input was moved, and the running cell leaves nobody the time to look: it is out of date if it rests on it. */
+  ignored(cell: string): void {
+    const running = this.#running && this.#flow.graph.byId.get(this.#running.cell);
+    const input = this.#flow.graph.byId.get(cell);
+    if (running && input && restsOn(running, input)) this.#supersede();
   }
 
   /** The process that held the values has ended. */
@@ -254,9 +255,16 @@ export class Notebook {
     this.#advance();
   }
 
-  /** How long the running cell has still to run, by its last run. */
-  #left({ cell, since }: { cell: string; since: number }): number {
-    return (this.#flow.seconds(cell) ?? 0) - (performance.now() - since) / 1000;
+  /** Stops the running cell, where it runs by itself and will not be done soon. */
+  #supersede(): void {
+    const running = this.#running;
+    if (!running?.byItself || this.#superseded) return;
+    const taken = (performance.now() - running.since) / 1000;
+    const left = (this.#flow.seconds(running.cell) ?? 0) - taken;
+    // One that takes longer than last time may take for ever.
+    if (left < 0 ? taken < WORTH_STOPPING_SECONDS : left < WORTH_STOPPING_SECONDS) return;
+    this.#superseded = true;
+    this.#hooks.supersede();
   }
 
   #tellSoon(): void {
@@ -309,6 +317,18 @@ export class Notebook {
   #send(view: View, message: ToFrontend): void {
     view.comm.send(message as unknown as Record<string, unknown>);
   }
+}
+
+function restsOn(node: Node, other: Node): boolean {
+  const seen = new Set<Node>();
+  const waiting = [node];
+  for (let next = waiting.pop(); next; next = waiting.pop()) {
+    if (next === other) return true;
+    if (seen.has(next)) continue;
+    seen.add(next);
+    waiting.push(...next.parents.keys());
+  }
+  return false;
 }
 
 function same(a: Mark, b: Mark | undefined): boolean {

@@ -51,6 +51,8 @@ export class SessionProcess {
   names: readonly NameFacts[] = [];
   /** An input that a cell made has another value: told with the cell's names that hold it, none where that is not known. */
   onChanged: (cell: string, names: readonly string[], byCode: boolean) => void = () => {};
+  /** An input that a cell made was moved, and the child has its hands too full to look. */
+  onIgnored: (cell: string) => void = () => {};
   /** The child has said something new of its names. */
   onNames: (names: readonly NameFacts[]) => void = () => {};
   /** The child is gone, and all values with it. */
@@ -79,6 +81,7 @@ export class SessionProcess {
     this.#widgets = new Widgets(
       options.comms ?? new Comms(),
       (command) => this.#child && this.#send(command),
+      (cell) => this.onIgnored(cell),
     );
     this.#start();
   }

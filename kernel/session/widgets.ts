@@ -26,7 +26,12 @@ type State = Readonly<Record<string, unknown>>;
 
 /** What the child says of its inputs. */
 export type WidgetEvent =
-  | { readonly event: "widget-open"; readonly id: string; readonly definition: Definition }
+  | {
+      readonly event: "widget-open";
+      readonly id: string;
+      readonly cell: string;
+      readonly definition: Definition;
+    }
   /** Code has set the value. */
   | { readonly event: "widget-value"; readonly id: string; readonly value: unknown }
   /** The last value sent has been looked at, and this one holds now; none for files, which code cannot set. */
@@ -51,6 +56,8 @@ interface Model {
 
 interface Widget {
   readonly id: string;
+  /** The cell that made it. */
+  readonly cell: string;
   readonly definition: Definition;
   /** Those of its parts, in their order. */
   readonly models: Model[];
@@ -60,17 +67,30 @@ interface Widget {
   /** The child has not answered yet to what it was sent last. */
   sent: boolean;
   waiting?: Change;
+  patience?: NodeJS.Timeout;
 }
+
+/** A child that has not looked at a value after this long has its hands full. */
+const PATIENCE_MS = 300;
 
 export class Widgets {
   readonly #comms: Comms;
   readonly #tell: (command: WidgetCommand) => void;
+  readonly #ignored: (cell: string) => void;
   readonly #widgets = new Map<string, Widget>();
 
-  /** @param tell Sends to the child, where there is one. */
-  constructor(comms: Comms, tell: (command: WidgetCommand) => void) {
+  /**
+   * @param tell Sends to the child, where there is one.
+   * @param ignored Hears of a cell whose input was moved while the child had no time to look.
+   */
+  constructor(
+    comms: Comms,
+    tell: (command: WidgetCommand) => void,
+    ignored: (cell: string) => void = () => {},
+  ) {
     this.#comms = comms;
     this.#tell = tell;
+    this.#ignored = ignored;
     comms.register(CONTROL, (comm) => ({
       message: ({ method }) => {
         if (method === "request_states") comm.send(this.#states());
@@ -83,7 +103,7 @@ export class Widgets {
     switch (event.event) {
       case "widget-open":
         if (typeof event.id === "string" && isDefinition(event.definition))
-          this.#open(event.id, event.definition);
+          this.#open(event.id, String(event.cell), event.definition);
         break;
       case "widget-close":
         for (const id of Array.isArray(event.ids) ? event.ids : []) this.#close(id);
@@ -101,10 +121,10 @@ export class Widgets {
     for (const id of [...this.#widgets.keys()]) this.#close(id);
   }
 
-  #open(id: string, definition: Definition): void {
+  #open(id: string, cell: string, definition: Definition): void {
     if (this.#widgets.has(id) || this.#widgets.size >= MOST_INPUTS) return;
     const { parts, key, value } = definition;
-    const widget: Widget = { id, definition, models: [], all: [], value, sent: false };
+    const widget: Widget = { id, cell, definition, models: [], all: [], value, sent: false };
     this.#widgets.set(id, widget);
     const alone = parts.length === 1;
     // What a state refers to has to be there before it.
@@ -148,6 +168,7 @@ export class Widgets {
     const widget = this.#widgets.get(id);
     if (!widget) return;
     this.#widgets.delete(id);
+    clearTimeout(widget.patience);
     for (const { comm } of widget.all.reverse()) comm.close();
   }
 
@@ -213,6 +234,7 @@ export class Widgets {
       return;
     }
     widget.sent = true;
+    widget.patience = setTimeout(() => this.#ignored(widget.cell), PATIENCE_MS);
     this.#tell({ op: "widget", id: widget.id, ...change });
   }
 
@@ -225,6 +247,7 @@ export class Widgets {
     const widget = this.#widgets.get(id);
     if (!widget) return;
     const { waiting } = widget;
+    clearTimeout(widget.patience);
     widget.sent = false;
     widget.waiting = undefined;
     if (waiting) this.#deliver(widget, waiting);

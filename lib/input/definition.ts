@@ -96,7 +96,7 @@ export const plainText = {
 };
 
 /** Labels stand in a column of this width, so that inputs under each other line up; longer ones take what they need. */
-const LABEL_CHARACTERS = 11;
+const LABEL_CHARACTERS = 10;
 
 /** A control whose label stands before it: `kind` is the name of its style. */
 export function labelled(

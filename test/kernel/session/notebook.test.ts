@@ -186,6 +186,19 @@ describe("inputs", () => {
     expect(page.shown.get(x!)).toBe("6");
   });
 
+  test("moved while a loop leaves no time to look, stop the loop", async () => {
+    const [s, x] = cells(slider, "while (n.value === 5); n.value");
+    page.connect();
+    await page.run(s!, x!);
+    page.slide(widget(), 5);
+    await until(() => state(x!) === "running");
+    await sleep(400);
+    page.slide(widget(), 6);
+    await page.settle();
+    expect(page.log.slice(2).map(({ status }) => status)).toEqual(["aborted", "ok"]);
+    expect(page.shown.get(x!)).toBe("6");
+  });
+
   test("keep their value when their cell runs again, and after the page is loaded anew", async () => {
     const [s, x] = cells(slider, "n.value");
     page.connect();
