@@ -41,6 +41,8 @@ type Running = {
 };
 
 const GRACE_MS = 5000;
+/** How long a child may take to answer when it did not before, in the same run. */
+const DEAF_MS = 20;
 /** How long a child whose pipes have closed may take to end by itself. */
 const CLOSED_MS = 300;
 const LAST_WORDS = 8192;
@@ -70,6 +72,8 @@ export class SessionProcess {
   #lastId = 0;
   #lastWords = "";
   #exitCode: number | undefined;
+  /** The last run in which the child was too busy to answer: asked again, it gets less time. */
+  #deafRun: number | undefined;
   #grace: NodeJS.Timeout | undefined;
   #overdue = false;
   #cutOff = false;
@@ -128,7 +132,15 @@ export class SessionProcess {
     await this.#ready;
     const id = ++this.#lastId;
     return new Promise((resolve) => {
-      const timer = setTimeout(() => finish(undefined), patienceMs);
+      const run = this.#running?.run;
+      const deaf = run !== undefined && run === this.#deafRun;
+      const timer = setTimeout(
+        () => {
+          this.#deafRun = run;
+          finish(undefined);
+        },
+        deaf ? DEAF_MS : patienceMs,
+      );
       const finish = (body: unknown): void => {
         clearTimeout(timer);
         this.#replies.delete(id);

@@ -245,6 +245,16 @@ describe("the interrupt guard", () => {
     await expect(notebook.run(source)).rejects.toThrow("stopped");
   });
 
+  test("leaves out small functions by a name that call nothing, and no others", () => {
+    const guarded = (source: string): boolean =>
+      compileCell(source, new Set()).code.includes("throw $cell_reason");
+    expect(guarded("const f = (x) => x * x + 1; function g(a) { return a.b }")).toBe(false);
+    expect(guarded("[3, 1].sort((a, b) => a - b)")).toBe(true);
+    expect(guarded("const f = (n) => f(n - 1) + f(n - 1)")).toBe(true);
+    expect(guarded("const f = (n) => new f.constructor(n)")).toBe(true);
+    expect(guarded("const o = { get x() { return this.x + this.x } }")).toBe(true);
+  });
+
   test("calls nothing where nothing waits", async () => {
     const notebook = new Notebook();
     await notebook.run("let n = 0; const add = (i) => { n += i }; for (let i = 0; i < 10; i++) add(i)");
