@@ -69,21 +69,32 @@ export function buildGraph(cells: readonly CellText[], changed: Iterable<string>
  */
 function changingNames(cells: readonly CellText[], changed: Iterable<string>): Set<string> {
   const names = new Set(changed);
-  const aliases: [string, ReadonlySet<string>][] = [];
-  for (const { facts } of cells) {
-    for (const name of facts.uses.writes.keys()) names.add(name);
+  const links = new Map<string, Latent[]>();
+  /** Names that change with all that their values are part of and contain. */
+  const whole: string[] = [];
+  const write = (name: string, depth: Depth): void => {
+    names.add(name);
+    if (depth === 2) whole.push(name);
+    else if (depth === 1) for (const { aliases } of links.get(name) ?? []) whole.push(...aliases);
+  };
+  for (const { facts } of cells)
     for (const [name, latent] of facts.latent) {
-      for (const written of latent.writes.keys()) names.add(written);
-      if (latent.aliases.size) aliases.push([name, latent.aliases]);
-      if (latent.contains.size) aliases.push([name, latent.contains]);
+      const known = links.get(name);
+      if (known) known.push(latent);
+      else links.set(name, [latent]);
     }
-    for (const { writes, contains } of facts.stored.values())
-      for (const name of [...writes.keys(), ...contains]) names.add(name);
+  for (const { facts } of cells) {
+    for (const [name, depth] of facts.uses.writes) write(name, depth);
+    for (const latent of [...facts.latent.values(), ...facts.stored.values()])
+      for (const [name, depth] of latent.writes) write(name, depth);
+    for (const { contains } of facts.stored.values()) whole.push(...contains);
   }
-  if (names.size === 0) return names;
-  for (let before = -1; before !== names.size; ) {
-    before = names.size;
-    for (const [name, others] of aliases) if (names.has(name)) for (const other of others) names.add(other);
+  const seen = new Set<string>();
+  for (let name = whole.pop(); name !== undefined; name = whole.pop()) {
+    if (seen.has(name)) continue;
+    seen.add(name);
+    names.add(name);
+    for (const { aliases, contains } of links.get(name) ?? []) whole.push(...aliases, ...contains);
   }
   return names;
 }
@@ -108,18 +119,13 @@ function place(
   const node: Placed = { ...cell, index, defines, names, sees, changes, parents, early: [] };
 
   const own = [...facts.defines, ...[...facts.assigns].filter((name) => above.has(name))];
-  for (const name of own) defines.set(name, emptyResource(node, name));
+  for (const name of own) defines.set(name, emptyResource(node, name, changing.size > 0));
   for (const name of facts.free) {
     const resource = above.get(name);
     if (resource) names.set(name, resource);
   }
   const meaning = (name: string): Resource | undefined => defines.get(name) ?? names.get(name);
-  // A binding that starts with the value of another may be left at that.
-  for (const [name, resource] of defines) {
-    const start = facts.assigns.has(name) ? names.get(name) : undefined;
-    if (start) resource.aliases.add(start);
-  }
-  if (changing.size) attachLatent(facts, meaning);
+  if (changing.size) attachLatent(facts, meaning, names);
 
   const see = (resource: Resource): void => {
     if (resource.owner !== node) sees.add(resource);
@@ -128,12 +134,10 @@ function place(
     const start = names.get(name);
     if (start) see(start);
   }
-  for (const name of facts.uses.reads) {
-    const resource = meaning(name);
-    if (!resource) continue;
-    see(resource);
-    if (changing.size === 0) continue;
-    const { touched, written } = reach(resource);
+  const read = [...facts.uses.reads].flatMap((name) => meaning(name) ?? []);
+  for (const resource of read) see(resource);
+  if (changing.size) {
+    const { touched, written } = reach(read);
     for (const other of touched) if (changing.has(other.name)) see(other);
     for (const other of written) if (other.owner !== node) changes.add(other);
   }
@@ -158,13 +162,22 @@ function place(
   return node;
 }
 
-function emptyResource(owner: Node, name: string): Resource {
+/** Of a notebook that changes nothing in place: what is shared with what does not matter. */
+const NOTHING = { aliases: new Set<Resource>(), contains: new Set<Resource>(), reads: new Set<Resource>() };
+const NO_WRITES = new Map<Resource, Depth>();
+
+function emptyResource(owner: Node, name: string, followed: boolean): Resource {
   const key = resourceKey(owner.id, name);
+  if (!followed) return { key, name, owner, ...NOTHING, writes: NO_WRITES };
   return { key, name, owner, aliases: new Set(), contains: new Set(), reads: new Set(), writes: new Map() };
 }
 
 /** Names that the cell defines or changes come to do, from here on, what the cell's functions in them do. */
-function attachLatent(facts: CellFacts, meaning: (name: string) => Resource | undefined): void {
+function attachLatent(
+  facts: CellFacts,
+  meaning: (name: string) => Resource | undefined,
+  starts: ReadonlyMap<string, Resource>,
+): void {
   const attach = (resource: Resource, latent: Latent): boolean => {
     let news = false;
     for (const kind of ["aliases", "contains", "reads"] as const)
@@ -182,6 +195,11 @@ function attachLatent(facts: CellFacts, meaning: (name: string) => Resource | un
     }
     return news;
   };
+  // A binding that starts with the value of another may be left at that.
+  for (const name of facts.assigns) {
+    const start = starts.get(name);
+    if (start) meaning(name)?.aliases.add(start);
+  }
   for (const [name, latent] of facts.latent) {
     const resource = meaning(name);
     if (resource) attach(resource, latent);
@@ -197,11 +215,11 @@ function attachLatent(facts: CellFacts, meaning: (name: string) => Resource | un
   }
 }
 
-/** What touching a value may read and change: its own parts, what its functions use, and so on. */
-function reach(from: Resource): { touched: Set<Resource>; written: Set<Resource> } {
+/** What touching some values may read and change: their own parts, what their functions use, and so on. */
+function reach(from: readonly Resource[]): { touched: Set<Resource>; written: Set<Resource> } {
   const touched = new Set<Resource>();
   const written = new Set<Resource>();
-  const waiting = [from];
+  const waiting = [...from];
   for (let resource = waiting.pop(); resource; resource = waiting.pop()) {
     if (touched.has(resource)) continue;
     touched.add(resource);
