@@ -1,6 +1,7 @@
 // Cells in document order -> who uses whose names. A name means its nearest definition above; what changes a value in
 // place stands between that definition and the cells below. Pure; never looks at what has been run.
 
+import { type Changing, changingIn } from "./changing.ts";
 import type { CellFacts, Depth, Latent } from "./facts.ts";
 
 export interface CellText {
@@ -52,7 +53,7 @@ export function buildGraph(cells: readonly CellText[], changed: Iterable<string>
   const nodes: Placed[] = [];
   const above = new Map<string, Resource>();
   const lastChange = new Map<Resource, Node>();
-  const changing = changingNames(cells, changed);
+  const changing = changingIn(cells, changed);
   for (const [index, cell] of cells.entries()) {
     const node = place(cell, index, above, lastChange, changing);
     nodes.push(node);
@@ -61,42 +62,6 @@ export function buildGraph(cells: readonly CellText[], changed: Iterable<string>
   }
   markEarly(nodes);
   return { nodes, byId: new Map(nodes.map((node) => [node.id, node])) };
-}
-
-/**
- * Names whose values anything changes in place, and names that may stand for such a value. Notebooks that change nothing in
- * place need not follow what is shared with what: this is then empty.
- */
-function changingNames(cells: readonly CellText[], changed: Iterable<string>): Set<string> {
-  const names = new Set(changed);
-  const links = new Map<string, Latent[]>();
-  /** Names that change with all that their values are part of and contain. */
-  const whole: string[] = [];
-  const write = (name: string, depth: Depth): void => {
-    names.add(name);
-    if (depth === 2) whole.push(name);
-    else if (depth === 1) for (const { aliases } of links.get(name) ?? []) whole.push(...aliases);
-  };
-  for (const { facts } of cells)
-    for (const [name, latent] of facts.latent) {
-      const known = links.get(name);
-      if (known) known.push(latent);
-      else links.set(name, [latent]);
-    }
-  for (const { facts } of cells) {
-    for (const [name, depth] of facts.uses.writes) write(name, depth);
-    for (const latent of [...facts.latent.values(), ...facts.stored.values()])
-      for (const [name, depth] of latent.writes) write(name, depth);
-    for (const { contains } of facts.stored.values()) whole.push(...contains);
-  }
-  const seen = new Set<string>();
-  for (let name = whole.pop(); name !== undefined; name = whole.pop()) {
-    if (seen.has(name)) continue;
-    seen.add(name);
-    names.add(name);
-    for (const { aliases, contains } of links.get(name) ?? []) whole.push(...aliases, ...contains);
-  }
-  return names;
 }
 
 interface Placed extends Node {
@@ -108,7 +73,7 @@ function place(
   index: number,
   above: ReadonlyMap<string, Resource>,
   lastChange: ReadonlyMap<Resource, Node>,
-  changing: ReadonlySet<string>,
+  changing: Changing | undefined,
 ): Placed {
   const { facts } = cell;
   const defines = new Map<string, Resource>();
@@ -119,13 +84,13 @@ function place(
   const node: Placed = { ...cell, index, defines, names, sees, changes, parents, early: [] };
 
   const own = [...facts.defines, ...[...facts.assigns].filter((name) => above.has(name))];
-  for (const name of own) defines.set(name, emptyResource(node, name, changing.size > 0));
+  for (const name of own) defines.set(name, emptyResource(node, name, changing !== undefined));
   for (const name of facts.free) {
     const resource = above.get(name);
     if (resource) names.set(name, resource);
   }
   const meaning = (name: string): Resource | undefined => defines.get(name) ?? names.get(name);
-  if (changing.size) attachLatent(facts, meaning, names);
+  if (changing) attachLatent(facts, meaning, names);
 
   const see = (resource: Resource): void => {
     if (resource.owner !== node) sees.add(resource);
@@ -136,9 +101,9 @@ function place(
   }
   const read = [...facts.uses.reads].flatMap((name) => meaning(name) ?? []);
   for (const resource of read) see(resource);
-  if (changing.size) {
-    const { touched, written } = reach(read);
-    for (const other of touched) if (changing.has(other.name)) see(other);
+  if (changing) {
+    const { touched, written } = reach(read, changing.leading);
+    for (const other of touched) if (changing.names.has(other.name)) see(other);
     for (const other of written) if (other.owner !== node) changes.add(other);
   }
   for (const [name, depth] of facts.uses.writes) {
@@ -216,12 +181,15 @@ function attachLatent(
 }
 
 /** What touching some values may read and change: their own parts, what their functions use, and so on. */
-function reach(from: readonly Resource[]): { touched: Set<Resource>; written: Set<Resource> } {
+function reach(
+  from: readonly Resource[],
+  leading: ReadonlySet<string>,
+): { touched: Set<Resource>; written: Set<Resource> } {
   const touched = new Set<Resource>();
   const written = new Set<Resource>();
   const waiting = [...from];
   for (let resource = waiting.pop(); resource; resource = waiting.pop()) {
-    if (touched.has(resource)) continue;
+    if (touched.has(resource) || !leading.has(resource.name)) continue;
     touched.add(resource);
     waiting.push(...resource.aliases, ...resource.contains, ...resource.reads);
     for (const [target, depth] of resource.writes)
