@@ -3,6 +3,7 @@
 
 import { parseSync } from "oxc-parser";
 import { type HelperMode, type SourceMap, transformSync } from "oxc-transform";
+import { tooDeepAt } from "./depth.ts";
 import type { Node } from "./syntax.ts";
 
 /** A mistake in the cell's own text. `offset` counts UTF-16 units from its start. */
@@ -28,11 +29,14 @@ export interface Parsed {
 
 /** Errors of the TypeScript text itself, without compiling it. */
 export function syntaxErrors(source: string): CellSyntaxError[] {
+  const tooDeep = depthError(source);
+  if (tooDeep) return [tooDeep];
   return parseSync("cell.ts", source, { lang: "ts", sourceType: "module" }).errors.map(toError);
 }
 
 /** The comments of a TypeScript text, without their marks. */
 export function commentsOf(source: string): string[] {
+  if (depthError(source)) return [];
   const { comments } = parseSync("cell.ts", source, { lang: "ts", sourceType: "module" });
   return comments.map(({ value }) => value);
 }
@@ -47,6 +51,8 @@ export function stripTypes(
   filename: string,
   keepImports: boolean,
 ): { code: string; map: SourceMap | undefined } {
+  const tooDeep = depthError(source);
+  if (tooDeep) throw tooDeep;
   const { code, map, errors } = transformSync(filename, source, {
     lang: "ts",
     sourceType: "module",
@@ -72,9 +78,18 @@ export function parseTypeScript(source: string): Parsed {
 }
 
 export function parseJavaScript(code: string): Node {
+  const tooDeep = depthError(code);
+  if (tooDeep) throw tooDeep;
   const parsed = parseSync("cell.js", code, { lang: "js", sourceType: "module" });
   if (parsed.errors[0]) throw toError(parsed.errors[0]);
   return parsed.program as unknown as Node;
+}
+
+/** What would overrun the parser's stack, and end this process with it. */
+function depthError(source: string): CellSyntaxError | undefined {
+  const at = tooDeepAt(source);
+  if (at === undefined) return undefined;
+  return new CellSyntaxError("This nests too deep to be parsed: split it into smaller parts", at, at + 1);
 }
 
 /** What the two packages' own error types have in common. */

@@ -199,7 +199,8 @@ function prepare(command: RunCommand, visible: Map<string, Binding>): Prepared |
   try {
     compiled = compileCell(source, new Set(visible.keys()));
   } catch (error) {
-    if (!(error instanceof CellSyntaxError)) throw error;
+    // What the compiler itself stumbles over, such as an expression that nests too deep, is this cell's failure alone.
+    if (!(error instanceof CellSyntaxError)) return { failure: failureOf(error) };
     return { failure: syntaxFailure(error.message, { label, source }, placeAt(source, error.offset)) };
   }
   try {

@@ -252,7 +252,7 @@ export class SessionProcess {
       if (child.exitCode !== null || child.signalCode !== null) return;
       this.#cutOff = true;
       signalGroup(child.pid, "SIGKILL");
-    }, CLOSED_MS);
+    }, CLOSED_MS).unref();
   }
 
   #show(run: number, output: Output): undefined {
