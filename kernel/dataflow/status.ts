@@ -87,14 +87,17 @@ function reasonFor(
   for (const resource of node.names.values())
     if (!expected.has(resource) && record.states.get(resource.key) !== history.origin(resource.key))
       return { kind: "changed", name: resource.name, by: resource.owner };
-  if (movedIn(node, record, history).some((name) => node.facts.consumes.has(name)))
-    return { kind: "moved", names: inputsIn(node, history) };
+  if (hasMoved(node, record, history)) return { kind: "moved", names: inputsIn(node, history) };
   return record.outcome === "error" ? { kind: "failed" } : undefined;
 }
 
-function movedIn(node: Node, { run }: RunRecord, history: History): string[] {
-  const own = [...node.defines.values()].filter(({ key }) => history.origin(key) !== made(run, 0));
-  return own.map(({ name }) => name);
+/** Whether a value of its own that the cell reads itself has moved since. */
+function hasMoved({ facts, defines }: Node, { run }: RunRecord, history: History): boolean {
+  for (const name of facts.consumes) {
+    const own = defines.get(name);
+    if (own && history.origin(own.key) !== made(run, 0)) return true;
+  }
+  return false;
 }
 
 /** The names of a cell that are inputs and hold no other, so that nothing in them was made with an input's value. */
