@@ -78,8 +78,8 @@ export function compileCell(source: string, visible: ReadonlySet<string>): Compi
   ];
   const accessors = definitions.map(({ name, kind }) =>
     kind === "const" || kind === "import"
-      ? `${name}:[()=>${name}]`
-      : `${name}:[()=>${name},${cell}_v=>${name}=${cell}_v]`,
+      ? `["${name}"]:[()=>${name}]`
+      : `["${name}"]:[()=>${name},${cell}_v=>${name}=${cell}_v]`,
   );
   const prologue = [
     `const{in:${cell}_in,stop:${names.stop},reason:${names.reason},tick:${names.tick},caught:${names.caught}}=${cell},`,

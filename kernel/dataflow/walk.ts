@@ -80,9 +80,11 @@ export class Walk {
       const declaration = unexported(statement);
       if (declaration && statement.type !== "ImportDeclaration") this.#walk(declaration, context);
     }
-    if (this.#opened.size)
-      for (const name of this.#holdings.holders(this.#opened))
+    if (this.#opened.size) {
+      const parts = this.#holdings.written(new Map([...this.#opened].map((root) => [root, 1])));
+      for (const name of [...this.#holdings.holders(this.#opened), ...parts.keys()])
         if (this.#defines.has(name)) this.#consumes.add(name);
+    }
     return {
       defines: this.#defines,
       assigns: this.#assigns,
@@ -232,6 +234,7 @@ export class Walk {
         this.#walkPattern(child(declarator, "id")!, this.#owned(context, names), areTop(names));
       }
     else this.#target(left, context, roots);
+    if (node.type === "ForOfStatement") this.#show(right);
     this.#walk(right, context);
     this.#walk(child(node, "body")!, context);
   }
@@ -241,14 +244,18 @@ export class Walk {
     const given = children(node, "arguments");
     const method = callee.type === "MemberExpression" ? child(callee, "property") : undefined;
     const atOnce = isIdentifier(method) && !callee.computed && CALLS_AT_ONCE.test(method.name);
+    const shows = isIdentifier(callee) && callee.name === "display";
+    for (const argument of given)
+      if (shows) this.#show(argument);
+      else this.#open(argument);
+    // Looking through an array is not yet looking at what is in it: the function that is called for each part may.
+    if (atOnce && given.some(isFunction)) this.#show(child(callee, "object")!);
     if (isFunction(callee)) {
       for (const parameter of children(callee, "params"))
         for (const argument of given)
           this.#bind(parameter, this.#roots(argument, context, isPattern(parameter)), context);
       this.#inside(callee, context);
     } else this.#walk(callee, context);
-    if (isIdentifier(callee) && callee.name === "display")
-      for (const argument of given) this.#shown.add(unwrapped(argument));
     // The elements of an array that is walked are parts of it, and so is what a fold starts with.
     const receiver = callee.type === "MemberExpression" ? child(callee, "object") : undefined;
     const parts = [receiver, ...given].map((part) => part && this.#roots(part, context, true));
@@ -337,6 +344,14 @@ export class Walk {
       const part = child(pattern, field);
       if (part) this.#walkPattern(part, context, kept);
     }
+  }
+
+  /** A value, or a part of one, is shown or handed on as it is. An input's `value` is no part: it is what moves. */
+  #show(value: Node): undefined {
+    const node = unwrapped(value);
+    if (node.type !== "MemberExpression") this.#shown.add(node);
+    else if ((child(node, "property") as Partial<Identifier>).name !== "value")
+      this.#show(child(node, "object")!);
   }
 
   /** A local input that is read here outdates the cell when it moves, under whatever name others hold it. */

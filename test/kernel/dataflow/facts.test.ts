@@ -419,10 +419,18 @@ describe("what a cell looks at of its own names", () => {
     expect(consumes("const s = slider(1); display(s)")).toBe("");
     expect(consumes("const s = slider(1)")).toBe("");
     expect(consumes("const { s = 1, t: [u] } = v")).toBe("");
+    expect(consumes("const r = { x: slider(1) }; display(r.x)")).toBe("");
+    expect(consumes("const all = [slider(1)]; for (const s of all) display(s)")).toBe("");
+    expect(consumes("const all = [slider(1)]; all.forEach((s) => display(s))")).toBe("");
   });
 
   test("using its value is", () => {
     expect(consumes("const s = slider(1); s.value")).toBe("s");
+    expect(consumes("const r = { x: slider(1) }; display(r.x.value)")).toBe("r");
+    expect(consumes("const all = [slider(1)]; for (const s of all) print(s)")).toBe("all");
+    expect(consumes("const all = [slider(1)]; for (const s of all) { const t = s; t.value; }")).toBe("all");
+    expect(consumes("const all = [slider(1)]; all.map((s) => s.value)")).toBe("all");
+    expect(consumes("const all = [slider(1)]; all.map(print)")).toBe("all");
     expect(consumes("const s = slider(1); const t = s.value + 1; t")).toBe("s");
   });
 
