@@ -17,12 +17,12 @@ export interface Resource {
   readonly name: string;
   readonly owner: Node;
   /** Values that this one's may be, or be part of. */
-  readonly aliases: Set<Resource>;
+  aliases: ReadonlySet<Resource>;
   /** Values that may be part of this one. */
-  readonly contains: Set<Resource>;
+  contains: ReadonlySet<Resource>;
   /** What calling it may read and change. */
-  readonly reads: Set<Resource>;
-  readonly writes: Map<Resource, Depth>;
+  reads: ReadonlySet<Resource>;
+  writes: ReadonlyMap<Resource, Depth>;
 }
 
 /** A cell in its place. */
@@ -83,8 +83,8 @@ function place(
   const parents = new Map<Node, Set<string>>();
   const node: Placed = { ...cell, index, defines, names, sees, changes, parents, early: [] };
 
-  const own = [...facts.defines, ...[...facts.assigns].filter((name) => above.has(name))];
-  for (const name of own) defines.set(name, emptyResource(node, name, changing !== undefined));
+  for (const name of facts.defines) defines.set(name, emptyResource(node, name));
+  for (const name of facts.assigns) if (above.has(name)) defines.set(name, emptyResource(node, name));
   for (const name of facts.free) {
     const resource = above.get(name);
     if (resource) names.set(name, resource);
@@ -99,9 +99,14 @@ function place(
     const start = names.get(name);
     if (start) see(start);
   }
-  const read = [...facts.uses.reads].flatMap((name) => meaning(name) ?? []);
-  for (const resource of read) see(resource);
-  if (changing) {
+  const read: Resource[] = [];
+  for (const name of facts.uses.reads) {
+    const resource = meaning(name);
+    if (!resource) continue;
+    see(resource);
+    if (changing?.leading.has(name)) read.push(resource);
+  }
+  if (changing && read.length) {
     const { touched, written } = reach(read, changing.leading);
     for (const other of touched) if (changing.names.has(other.name)) see(other);
     for (const other of written) if (other.owner !== node) changes.add(other);
@@ -127,14 +132,30 @@ function place(
   return node;
 }
 
-/** Of a notebook that changes nothing in place: what is shared with what does not matter. */
-const NOTHING = { aliases: new Set<Resource>(), contains: new Set<Resource>(), reads: new Set<Resource>() };
-const NO_WRITES = new Map<Resource, Depth>();
+/** Most values share nothing: they share these. */
+const NONE: ReadonlySet<Resource> = new Set();
+const NO_WRITES: ReadonlyMap<Resource, Depth> = new Map();
 
-function emptyResource(owner: Node, name: string, followed: boolean): Resource {
+function emptyResource(owner: Node, name: string): Resource {
   const key = resourceKey(owner.id, name);
-  if (!followed) return { key, name, owner, ...NOTHING, writes: NO_WRITES };
-  return { key, name, owner, aliases: new Set(), contains: new Set(), reads: new Set(), writes: new Map() };
+  return { key, name, owner, aliases: NONE, contains: NONE, reads: NONE, writes: NO_WRITES };
+}
+
+const KINDS = ["aliases", "contains", "reads"] as const;
+
+/** Whether that was news. */
+function add(resource: Resource, kind: "aliases" | "contains" | "reads", other: Resource): boolean {
+  if (other === resource || resource[kind].has(other)) return false;
+  if (resource[kind] === NONE) resource[kind] = new Set();
+  (resource[kind] as Set<Resource>).add(other);
+  return true;
+}
+
+function addWrite(resource: Resource, other: Resource, depth: Depth): boolean {
+  if ((resource.writes.get(other) ?? -1) >= depth) return false;
+  if (resource.writes === NO_WRITES) resource.writes = new Map();
+  (resource.writes as Map<Resource, Depth>).set(other, depth);
+  return true;
 }
 
 /** Names that the cell defines or changes come to do, from here on, what the cell's functions in them do. */
@@ -145,25 +166,22 @@ function attachLatent(
 ): void {
   const attach = (resource: Resource, latent: Latent): boolean => {
     let news = false;
-    for (const kind of ["aliases", "contains", "reads"] as const)
+    for (const kind of KINDS)
       for (const other of latent[kind]) {
         const meant = meaning(other);
-        if (!meant || meant === resource || resource[kind].has(meant)) continue;
-        resource[kind].add(meant);
-        news = true;
+        if (meant && add(resource, kind, meant)) news = true;
       }
     for (const [other, depth] of latent.writes) {
       const meant = meaning(other);
-      if (!meant || (resource.writes.get(meant) ?? -1) >= depth) continue;
-      resource.writes.set(meant, depth);
-      news = true;
+      if (meant && addWrite(resource, meant, depth)) news = true;
     }
     return news;
   };
   // A binding that starts with the value of another may be left at that.
   for (const name of facts.assigns) {
     const start = starts.get(name);
-    if (start) meaning(name)?.aliases.add(start);
+    const own = meaning(name);
+    if (start && own) add(own, "aliases", start);
   }
   for (const [name, latent] of facts.latent) {
     const resource = meaning(name);
