@@ -90,7 +90,8 @@ export function keeps(rule: Rule, value: unknown): boolean {
       return (
         Array.isArray(value) &&
         value.length <= rule.count &&
-        value.every((index) => isIndex(index, rule.count)) &&
+        // A hole is no choice: \`every\` would pass over it.
+        Array.from(value as unknown[]).every((index) => isIndex(index, rule.count)) &&
         new Set(value).size === value.length
       );
     case "date":
