@@ -35,6 +35,8 @@ export interface Scopes {
   readonly own: readonly Identifier[];
   /** By each identifier that stands for a name of an inner scope: which scope that is. */
   readonly inner: ReadonlyMap<Node, number>;
+  /** By each function: its scope. Scopes within have higher numbers, those around it lower ones. */
+  readonly functions: ReadonlyMap<Node, number>;
   /** Names imported by this cell that its own code reads. */
   readonly used: ReadonlySet<string>;
 }
@@ -55,6 +57,7 @@ export function analyse(program: Node): Scopes {
   const own: Identifier[] = [];
   const used = new Set<string>();
   const inner = new Map<Node, number>();
+  const functions = new Map<Node, number>();
 
   /** The identifier that a function or class statement declares: it is found where the statement stands. */
   const declare = (id: Node | undefined, scope: Scope): undefined => {
@@ -124,6 +127,7 @@ export function analyse(program: Node): Scopes {
       for (const name of patternNames(parameter)) names.add(name.name);
     const block = child(node, "body")!;
     const scope: Scope = { id: ++scopes, names, parent: outer };
+    functions.set(node, scope.id);
     if (block.type === "BlockStatement") {
       const statements = children(block, "body");
       for (const name of varNames(statements)) names.add(name);
@@ -238,7 +242,7 @@ export function analyse(program: Node): Scopes {
   };
 
   each(body, root);
-  return { definitions, free, own, inner, used };
+  return { definitions, free, own, inner, functions, used };
 }
 
 /** What the top level of a cell defines, `var` inside blocks included, in order of first appearance. */

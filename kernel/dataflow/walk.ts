@@ -36,8 +36,14 @@ const HELPERS = "babelHelpers";
 interface Context {
   /** What the code's functions, and the values they hand out, become part of. */
   readonly owners: readonly Holding[];
+  /** Their names, in the same order. */
+  readonly names: readonly Root[];
   /** What `this` may be. */
   readonly self: readonly Root[];
+  /** The scope of the function that may be called when the one around it is over; 0 outside of such. */
+  readonly closure: number;
+  /** Inside what a function returns. */
+  readonly handedOut: boolean;
   readonly immediate: boolean;
   readonly later: boolean;
 }
@@ -51,6 +57,9 @@ export class Walk {
   readonly #top: Set<Node>;
   /** The scopes of all others. */
   readonly #inner: ReadonlyMap<Node, number>;
+  readonly #functions: ReadonlyMap<Node, number>;
+  /** Local names whose values functions return. */
+  readonly #handedOut = new Set<Root>();
   readonly #reads = new Set<string>();
   readonly #writes = new Map<Root, Depth>();
   readonly #consumes = new Set<string>();
@@ -62,20 +71,31 @@ export class Walk {
 
   constructor(program: Node) {
     this.#program = program;
-    const { definitions, free, own, inner } = analyse(program);
+    const { definitions, free, own, inner, functions } = analyse(program);
     this.#defines = new Set(definitions.map(({ name }) => name).filter((n) => !n.startsWith(USING)));
     const references = free.filter(({ node }) => node.name !== HELPERS);
     this.#assigns = new Set(references.filter((r) => r.assigned).map((r) => r.node.name));
     this.#free = new Set(references.map((r) => r.node.name));
     this.#top = new Set<Node>([...references.map((r) => r.node), ...own]);
     this.#inner = inner;
+    this.#functions = functions;
+    for (const value of handedOut(program))
+      for (const id of identifiersIn(value)) if (inner.has(id)) this.#handedOut.add(this.#name(id));
   }
 
   facts(): Omit<CellFacts, "frozen" | "auto" | "broken"> {
     const statements = children(this.#program, "body");
     const last = statements.at(-1);
     if (last?.type === "ExpressionStatement") this.#shown.add(unwrapped(child(last, "expression")!));
-    const context: Context = { owners: [], self: [], immediate: true, later: false };
+    const context: Context = {
+      owners: [],
+      names: [],
+      self: [],
+      closure: 0,
+      handedOut: false,
+      immediate: true,
+      later: false,
+    };
     for (const statement of statements) {
       const declaration = unexported(statement);
       if (declaration && statement.type !== "ImportDeclaration") this.#walk(declaration, context);
@@ -153,8 +173,12 @@ export class Walk {
     }
   }
 
-  #function(node: Node, context: Context, kept: boolean): undefined {
+  #function(node: Node, outer: Context, kept: boolean): undefined {
     const id = child(node, "id");
+    const names = node.type === "FunctionDeclaration" && isIdentifier(id) ? [this.#name(id)] : outer.self;
+    const outlives = kept || outer.handedOut || names.some((name) => this.#handedOut.has(name));
+    const closure = outlives ? this.#functions.get(node)! : outer.closure;
+    const context = { ...outer, closure, handedOut: false };
     if (node.type !== "FunctionDeclaration" || !isIdentifier(id))
       return this.#inside(node, { ...context, immediate: context.immediate && !kept, later: true });
     // A top-level function runs when its name is used; a local one may have been called when that cannot be seen.
@@ -177,7 +201,7 @@ export class Walk {
   #handOut(value: Node | undefined, context: Context): undefined {
     if (!value) return;
     this.#hold(value, context);
-    this.#walk(value, context);
+    this.#walk(value, { ...context, handedOut: true });
   }
 
   #class(node: Node, outer: Context, keptByName: boolean): undefined {
@@ -220,9 +244,11 @@ export class Walk {
   #assignment(node: Node, context: Context): undefined {
     const [left, right] = [child(node, "left")!, child(node, "right")!];
     const held = this.#target(left, context, this.#roots(node, context, isPattern(left)));
+    const roots = held.map(([, root]) => root);
     const owners = [...context.owners, ...held.map(([holding]) => holding)];
-    const self = held.length ? held.map(([, root]) => root) : context.self;
-    this.#walk(right, { ...context, owners, self }, areTop(held.map(([, root]) => root)));
+    const names = [...context.names, ...roots];
+    const self = held.length ? roots : context.self;
+    this.#walk(right, { ...context, owners, names, self }, areTop(roots));
   }
 
   #forEach(node: Node, context: Context): undefined {
@@ -278,8 +304,8 @@ export class Walk {
         const name = this.#name(node as Identifier);
         const holding = this.#holdings.bound(name);
         hold(holding, roots);
-        if (context.later && !isLocal(name))
-          for (const owner of context.owners) changed(owner.writes, name, 0);
+        if (isLocal(name)) this.#changeState(this.#inner.get(node)!, context);
+        else if (context.later) for (const owner of context.owners) changed(owner.writes, name, 0);
         return [[holding, name]];
       }
       case "MemberExpression": {
@@ -302,7 +328,9 @@ export class Walk {
       case "AssignmentPattern": {
         const value = child(node, "right")!;
         const held = this.#target(child(node, "left")!, context, this.#roots(value, context));
-        this.#walk(value, { ...context, owners: [...context.owners, ...held.map(([holding]) => holding)] });
+        const owners = [...context.owners, ...held.map(([holding]) => holding)];
+        const names = [...context.names, ...held.map(([, root]) => root)];
+        this.#walk(value, { ...context, owners, names });
         return [...held, ...this.#target(child(node, "left")!, context, roots)];
       }
       case "RestElement":
@@ -315,6 +343,9 @@ export class Walk {
 
   /** A member of a value is changed. What methods do to their own object cannot be told from calls that do not. */
   #write(value: Node, context: Context): Depth {
+    const root = rootIdentifier(value);
+    const scope = root && this.#inner.get(root);
+    if (scope !== undefined) this.#changeState(scope, context);
     const depth = isIdentifier(unwrapped(value)) ? 1 : 2;
     for (const root of this.#roots(value, { ...context, self: [] }, true).is) {
       if (root.startsWith(USING)) continue;
@@ -322,6 +353,13 @@ export class Walk {
       if (context.later) for (const owner of context.owners) changed(owner.writes, root, depth);
     }
     return depth;
+  }
+
+  /** A closure that changes a variable of the function that made it changes, with every call, what it is itself. */
+  #changeState(scope: number, context: Context): undefined {
+    if (!context.later || scope >= context.closure) return;
+    for (const [i, owner] of context.owners.entries())
+      if (!isLocal(context.names[i]!)) changed(owner.writes, context.names[i]!, 1);
   }
 
   /** The names of a pattern come to hold a value, or one of the pattern's defaults. Returns them. */
@@ -377,7 +415,7 @@ export class Walk {
   #owned(context: Context, names: readonly Root[]): Context {
     if (names.length === 0) return context;
     const owners = [...context.owners, ...names.map((name) => this.#holdings.bound(name))];
-    return { ...context, owners, self: names };
+    return { ...context, owners, names: [...context.names, ...names], self: names };
   }
 
   #roots(value: Node, context: Context, parts = false): Held {
@@ -391,6 +429,30 @@ export class Walk {
     const scope = this.#inner.get(id);
     return scope === undefined ? id.name : localRoot(id.name, scope);
   }
+}
+
+/** What the functions of a cell return. */
+function* handedOut(node: Node): Generator<Node> {
+  const returned = node.type === "ReturnStatement" ? child(node, "argument") : undefined;
+  if (returned) yield returned;
+  const body = node.type === "ArrowFunctionExpression" ? child(node, "body") : undefined;
+  if (body && body.type !== "BlockStatement") yield body;
+  for (const inner of descend(node)) yield* handedOut(inner);
+}
+
+/** The names whose values a value is or has in it, by its own text. */
+function* identifiersIn(value: Node): Generator<Identifier> {
+  const node = unwrapped(value);
+  if (isIdentifier(node)) yield node;
+  else if (node.type === "Property") yield* identifiersIn(child(node, "value")!);
+  else if (/^(Object|Array|Conditional|Logical|Sequence)Expression$|^SpreadElement$/.test(node.type))
+    for (const part of descend(node)) yield* identifiersIn(part);
+}
+
+function rootIdentifier(value: Node): Identifier | undefined {
+  const node = unwrapped(value);
+  if (isIdentifier(node)) return node;
+  return node.type === "MemberExpression" ? rootIdentifier(child(node, "object")!) : undefined;
 }
 
 function areTop(names: readonly Root[]): boolean {

@@ -411,6 +411,32 @@ describe("values share parts", () => {
   ]);
 });
 
+describe("a function with a state of its own", () => {
+  const changes = (text: string) =>
+    [...factsOf(text).latent].filter(([, { writes }]) => writes.size).map(([name]) => name);
+
+  test.each([
+    ["make", "function make() { let n = 0; return () => ++n; }"],
+    ["make", "const make = () => { let n = 0; return { up: () => ++n, get: () => n } };"],
+    ["make", "function make() { const state = { n: 0 }; function up() { state.n++ } return { up }; }"],
+    ["next", "const next = (() => { let n = 0; const up = () => ++n; return up; })();"],
+    ["g", "let g; { let n = 0; g = () => ++n; }"],
+  ])("changes what holds it: %s", (name, text) => {
+    expect(changes(text)).toEqual([name]);
+  });
+
+  test.each([
+    "function sum(xs) { let all = 0; xs.forEach((x) => { all += x }); return all; }",
+    "function f() { let n = 0; const step = () => { n++ }; step(); return n; }",
+    "async function f() { let done; await new Promise((resolve) => { done = resolve; }); return done; }",
+    "const f = (n) => { n++; return n; }",
+    "function f() { const made = []; made[0] = 1; return made; }",
+    "function f() { let n = 0; return () => n; }",
+  ])("is not one that only uses variables while it runs: %s", (text) => {
+    expect(changes(text)).toEqual([]);
+  });
+});
+
 describe("what a cell looks at of its own names", () => {
   const consumes = (text: string) => words(factsOf(text).consumes);
 

@@ -1,5 +1,5 @@
 // Random notebooks and what a person does to them. Left out is what the documentation leaves out: what a method does to its
-// own `this`, what a function does to the values it receives, and state that lives in a closure alone.
+// own `this`, and what a function does to the values it receives.
 
 import fc from "fast-check";
 import { factsOf } from "../../../kernel/dataflow/facts.ts";
@@ -81,6 +81,8 @@ const functions = fc.oneof(
     "let c = 0; const g = () => ++c;",
     "const g = () => f();",
     "const g: any = [f];",
+    "const g = (() => { let n = 0; return () => ++n; })();",
+    "const f = (() => { const own = { n: 0 }; const up = () => ++own.n; return up; })();",
     "const f: any = o.f;",
   ),
   one(

@@ -132,3 +132,11 @@ test("a value that is made anew anyway is not made anew once more", async () => 
   await notebook.run("c2");
   expect(notebook.log).toEqual(["c1", "c2"]);
 });
+
+test("a closure that counts is made anew before it counts again", async () => {
+  const make =
+    "function make() { let n = 0; return { up: () => ++n, get: () => n }; } const { up, get } = make();";
+  const notebook = await keeps([make, "up()", "get()"], (n) => n.run("c2"));
+  expect(notebook.shown.get("c2")).toBe("1");
+  await keeps(["let up: any; { let n = 0; up = () => ++n; }", "up()", "up()"], (n) => n.run("c3"));
+});
