@@ -24,21 +24,27 @@ export class Dataflow {
   readonly #seconds = new Map<string, number>();
   #graph: Graph | undefined;
   /** Of the history that the graph was built for. */
-  #version = 0;
+  #historyVersion = 0;
   #status: Status | undefined;
   #running: Running | undefined;
+  #changes = 0;
 
   get graph(): Graph {
     const { version } = this.#history;
-    if (!this.#graph || this.#version !== version)
+    if (!this.#graph || this.#historyVersion !== version)
       this.#graph = buildGraph(this.#cells, this.#history.changedNames());
-    this.#version = version;
+    this.#historyVersion = version;
     return this.#graph;
   }
 
   get status(): Status {
     this.#status ??= statusOf(this.graph, this.#records, this.#history);
     return this.#status;
+  }
+
+  /** Changes with everything that can change what is stale. */
+  get version(): number {
+    return this.#changes;
   }
 
   view(pending: ReadonlySet<string> = new Set()): View {
@@ -93,7 +99,7 @@ export class Dataflow {
     this.#history.begin(cell, node.defines.keys(), run);
     this.#records.set(cell, { run, source, count, names, states, outcome: "running" });
     this.#running = { cell, run, changes: [...node.changes].map(({ key }) => key) };
-    this.#status = undefined;
+    this.#outdate();
     return Object.fromEntries([...node.names].map(([name, { owner }]) => [name, owner.id]));
   }
 
@@ -105,7 +111,12 @@ export class Dataflow {
     const record = this.#records.get(running.cell);
     if (record?.run === running.run) this.#records.set(running.cell, { ...record, outcome });
     if (outcome === "ok" && this.#texts.has(running.cell)) this.#seconds.set(running.cell, seconds);
-    this.#status = undefined;
+    this.#outdate();
+  }
+
+  /** Names whose values are inputs, by their cells. */
+  keep(values: Iterable<{ readonly cell: string; readonly name: string }>): void {
+    for (const { cell, name } of values) if (this.#history.keep(resourceKey(cell, name))) this.#outdate();
   }
 
   /** An input in a cell has another value; without names, any of the cell's may hold it. Returns its cell. */
@@ -114,10 +125,13 @@ export class Dataflow {
     for (const name of this.#history.names(cell)) {
       // What a function of the cell computes from the input moves with it.
       const isInput = names.length === 0 || names.includes(name);
-      if (isInput || (node && holdsAny(name, node.facts, names)))
-        this.#history.move(resourceKey(cell, name), isInput);
+      if (isInput || (node && holdsAny(name, node.facts, names))) {
+        const key = resourceKey(cell, name);
+        this.#history.move(key, isInput);
+        this.#moveOwn(key);
+      }
     }
-    this.#status = undefined;
+    this.#outdate();
     return node;
   }
 
@@ -127,8 +141,16 @@ export class Dataflow {
     for (const id of ran) this.#history.forget(id);
     this.#records = new Map();
     this.#running = undefined;
-    this.#status = undefined;
+    this.#outdate();
     return ran;
+  }
+
+  /** What the running cell itself has set, it need not follow. */
+  #moveOwn(key: string): void {
+    const record = this.#running?.changes.includes(key) && this.#records.get(this.#running.cell);
+    if (!record || !record.states.has(key)) return;
+    const states = new Map(record.states).set(key, this.#history.state(key));
+    this.#records.set(this.#running!.cell, { ...record, states });
   }
 
   #edit(cell: string, source: string, facts: CellFacts): void {
@@ -147,7 +169,12 @@ export class Dataflow {
 
   #edited(): void {
     this.#graph = undefined;
+    this.#outdate();
+  }
+
+  #outdate(): void {
     this.#status = undefined;
+    this.#changes++;
   }
 }
 

@@ -31,6 +31,8 @@ export interface CellFacts {
   readonly free: ReadonlySet<string>;
   /** What running the cell does. */
   readonly uses: Uses;
+  /** Own names of functions and of what was imported: what they hand out, and others change, is not part of them. */
+  readonly makers: ReadonlySet<string>;
   /** Own names that the cell reads itself, other than to show them. */
   readonly consumes: ReadonlySet<string>;
   /** By name: what its functions do when they are called, and what its value shares with others. */
@@ -48,6 +50,7 @@ const BROKEN: CellFacts = {
   assigns: NONE,
   free: NONE,
   uses: { reads: NONE, writes: new Map() },
+  makers: NONE,
   consumes: NONE,
   latent: new Map(),
   stored: new Map(),
@@ -56,7 +59,12 @@ const BROKEN: CellFacts = {
   broken: true,
 };
 
+/** Nobody writes such a cell by hand, and to read it would keep the kernel from everything else. */
+const MOST_CHARACTERS = 1_000_000;
+
+/** A text that is broken, or longer than a million characters, says nothing. */
 export function factsOf(source: string): CellFacts {
+  if (source.length > MOST_CHARACTERS) return BROKEN;
   try {
     const facts = new Walk(parseTypeScript(source).program).facts();
     const said = source.includes("@") ? commentsOf(source).map((text) => text.trim()) : [];

@@ -216,14 +216,17 @@ function reach(
   return { touched, written };
 }
 
-/** A value and the others that change with it. */
+/** A value and the others that change with it: not the functions that handed it out, but what they hand out. */
 function sharers(from: Resource, depth: Depth): Set<Resource> {
-  const found = new Set<Resource>([from]);
+  const isMaker = ({ owner, name }: Resource) => owner.facts.makers.has(name);
+  const found = new Set<Resource>(depth === 2 && isMaker(from) ? [] : [from]);
+  const seen = new Set<Resource>([from]);
   const waiting = depth === 0 ? [] : [...from.aliases];
   if (depth === 2) waiting.push(...from.contains);
   for (let resource = waiting.pop(); resource; resource = waiting.pop()) {
-    if (found.has(resource)) continue;
-    found.add(resource);
+    if (seen.has(resource)) continue;
+    seen.add(resource);
+    if (!isMaker(resource)) found.add(resource);
     waiting.push(...resource.aliases, ...resource.contains);
   }
   return found;

@@ -27,6 +27,7 @@ interface Value {
   moves: number;
   /** Whether it is an input that was moved, or holds it. */
   isInput: boolean;
+  keeps: boolean;
   readonly changes: number[];
   state: number;
 }
@@ -47,16 +48,28 @@ export class History {
     this.forget(cell);
     const values = new Map<string, Value>();
     for (const name of names)
-      values.set(name, { run, moves: 0, isInput: false, changes: [], state: made(run, 0) });
+      values.set(name, { run, moves: 0, isInput: false, keeps: false, changes: [], state: made(run, 0) });
     this.#cells.set(cell, values);
   }
 
   change(key: string, run: number): void {
     const value = this.#value(key);
-    if (!value) return;
+    if (!value || value.keeps) return;
     if (value.changes.length === 0) this.#count(split(key).name, 1);
     value.changes.push(run);
     value.state = follow(value.state, run);
+  }
+
+  /** A value that keeps what it holds when its cell runs again, as an input does: to set it is not to spoil it. */
+  keep(key: string): boolean {
+    const value = this.#value(key);
+    if (!value || value.keeps) return false;
+    value.keeps = true;
+    return true;
+  }
+
+  keeps(key: string): boolean {
+    return this.#value(key)?.keeps ?? false;
   }
 
   /** An input has another value now, or what is computed from it each time. */

@@ -30,10 +30,17 @@ export function secondsOf(cells: Iterable<Node>, seconds: ReadonlyMap<string, nu
  */
 export function planFor(asked: ReadonlySet<Node>, view: View, resetBudget: number): Node[] {
   const plain = required(asked, view, false);
+  // Where nothing was changed in place, no value has to be made anew.
+  if (isEmpty(view.history.changedNames())) return inOrder(plain);
   const whole = required(plain, view, true);
   if (whole.size === plain.size) return inOrder(plain);
   const more = [...whole].filter((node) => !plain.has(node));
   return inOrder(secondsOf(more, view.seconds) <= resetBudget ? whole : plain);
+}
+
+function isEmpty(names: Iterable<string>): boolean {
+  for (const _ of names) return false;
+  return true;
 }
 
 export function inOrder(nodes: Iterable<Node>): Node[] {

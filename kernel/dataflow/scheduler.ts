@@ -27,7 +27,9 @@ export class Scheduler {
   #asked: string[] = [];
   /** Executed since dependents were last looked for. */
   #done = new Set<string>();
-  #running: string | undefined;
+  #runs: { readonly cell: string; readonly follows: boolean } | undefined;
+  /** What follows, in order, as long as nothing has changed. */
+  #known: { readonly version: number; readonly nodes: readonly Node[] } | undefined;
   /** What follows, in no order. */
   readonly #following = new Set<string>();
   readonly #turns = new Map<string, number>();
@@ -41,6 +43,8 @@ export class Scheduler {
   /** Cells that a person wants run now. Returns them with those that must run before, in order. */
   ask(cells: readonly string[]): string[] {
     this.#turns.clear();
+    // What runs now reads the inputs as they are.
+    this.#takeMoves();
     const nodes = this.#nodes(cells);
     const planned = this.mode === "off" ? inOrder(nodes) : this.#withWhatTheyNeed(nodes);
     const ids = planned.map(({ id }) => id);
@@ -73,7 +77,7 @@ export class Scheduler {
   #move({ cell, names }: Move): void {
     const node = this.flow.move(cell, names);
     if (!node || this.mode === "off") return;
-    for (const { id } of dependents(new Set([node]), this.flow.view())) this.#following.add(id);
+    for (const { id } of dependents(new Set([node]), this.flow.view())) this.#follow(id);
   }
 
   #takeMoves(): void {
@@ -86,14 +90,16 @@ export class Scheduler {
   started(cell: string): void {
     const at = this.#asked.indexOf(cell);
     if (at >= 0) this.#asked.splice(at, 1);
-    this.#following.delete(cell);
-    this.#running = cell;
+    this.#runs = { cell, follows: this.#following.delete(cell) };
+    this.#known = undefined;
   }
 
   /** It has ended. An input that was moved meanwhile has made it follow again. */
   executed(cell: string, outcome: Outcome): void {
-    this.#running = undefined;
-    this.#done.add(cell);
+    // What depends on a follower follows already.
+    if (!this.#runs?.follows) this.#done.add(cell);
+    this.#runs = undefined;
+    this.#known = undefined;
     // Whoever stops a cell wants rest, not the next one.
     if (outcome === "interrupted") this.rest();
   }
@@ -107,6 +113,7 @@ export class Scheduler {
   rest(): void {
     this.#takeMoves();
     this.#following.clear();
+    this.#known = undefined;
     this.#done.clear();
   }
 
@@ -118,6 +125,7 @@ export class Scheduler {
 
   dropFollowing(cell: string): void {
     this.#following.delete(cell);
+    this.#known = undefined;
   }
 
   /** The cell to execute next by itself; undefined while others run or are to come, and when nothing follows. */
@@ -131,6 +139,7 @@ export class Scheduler {
     this.#turns.set(first.id, turns);
     if (turns <= MOST_TURNS) return first.id;
     this.#following.clear();
+    this.#known = undefined;
     return undefined;
   }
 
@@ -164,10 +173,16 @@ export class Scheduler {
     const found = this.mode === "off" ? [] : dependents(this.#nodes(this.#done), view);
     this.#done.clear();
     const cheap = this.mode === "auto" && secondsOf(found, view.seconds) <= BUDGET_SECONDS;
-    for (const { id, facts } of found) if (cheap || facts.auto) this.#following.add(id);
+    for (const { id, facts } of found) if (cheap || facts.auto) this.#follow(id);
   }
 
-  #followers(): Node[] {
+  #followers(): readonly Node[] {
+    const { version } = this.flow;
+    if (this.#known?.version !== version) this.#known = { version, nodes: this.#findFollowers() };
+    return this.#known.nodes;
+  }
+
+  #findFollowers(): Node[] {
     if (this.#following.size === 0) return [];
     const { reasons } = this.flow.status;
     const nodes = this.#nodes(this.#following);
@@ -184,6 +199,15 @@ export class Scheduler {
       this.#following.delete(node.id);
     }
     return planFor(nodes, this.flow.view(), BUDGET_SECONDS);
+  }
+
+  get #running(): string | undefined {
+    return this.#runs?.cell;
+  }
+
+  #follow(cell: string): void {
+    this.#following.add(cell);
+    this.#known = undefined;
   }
 
   #nodes(cells: Iterable<string>): Set<Node> {

@@ -58,7 +58,8 @@ export function statusOf(graph: Graph, records: ReadonlyMap<string, RunRecord>, 
     const record = records.get(node.id);
     reasons.push(reasonFor(node, record, found, reasons, history));
     for (const resource of node.changes)
-      states.set(resource, record ? follow(stateOf(resource), record.run) : UNKNOWN);
+      if (!history.keeps(resource.key))
+        states.set(resource, record ? follow(stateOf(resource), record.run) : UNKNOWN);
   }
   return { reasons, expected };
 }

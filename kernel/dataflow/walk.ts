@@ -51,6 +51,7 @@ interface Context {
 export class Walk {
   readonly #program: Node;
   readonly #defines: Set<string>;
+  readonly #makers: Set<string>;
   readonly #assigns: Set<string>;
   readonly #free: Set<string>;
   /** The references that are to the cell's top level or to other cells. */
@@ -72,6 +73,9 @@ export class Walk {
   constructor(program: Node) {
     this.#program = program;
     const { definitions, free, own, inner, functions } = analyse(program);
+    this.#makers = new Set(
+      definitions.filter(({ kind }) => kind === "function" || kind === "import").map(({ name }) => name),
+    );
     this.#defines = new Set(definitions.map(({ name }) => name).filter((n) => !n.startsWith(USING)));
     const references = free.filter(({ node }) => node.name !== HELPERS);
     this.#assigns = new Set(references.filter((r) => r.assigned).map((r) => r.node.name));
@@ -110,6 +114,7 @@ export class Walk {
       assigns: this.#assigns,
       free: this.#free,
       uses: { reads: this.#reads, writes: this.#holdings.written(this.#writes) },
+      makers: this.#makers,
       consumes: this.#consumes,
       ...this.#holdings.facts(),
     };
@@ -237,6 +242,7 @@ export class Walk {
     if (isIdentifier(id) && id.name.startsWith(USING)) return;
     if (init && context.immediate && id.type !== "Identifier") this.#open(init);
     const names = this.#bind(id, init && this.#roots(init, context, isPattern(id)), context);
+    if (isIdentifier(id) && init && isFunction(unwrapped(init)) && areTop(names)) this.#makers.add(id.name);
     this.#walkPattern(id, this.#owned(context, names), areTop(names));
     if (init) this.#walk(init, this.#owned(context, names), areTop(names));
   }

@@ -32,6 +32,8 @@ interface View {
   readonly watch: { graph: boolean; variables: boolean };
   marks: ReadonlyMap<string, Mark>;
   plan: string;
+  /** By type: the last message to a panel, as text. */
+  readonly sent: Map<string, string>;
 }
 
 /** The cells of one notebook. Notebooks that share a kernel stand one behind the other. */
@@ -68,7 +70,13 @@ export class Notebook {
   open(comm: Comm, { data }: CommMessage): CommHandler | undefined {
     const opening = documentOf(data);
     if (!opening) return undefined;
-    const view: View = { comm, watch: { graph: false, variables: false }, marks: new Map(), plan: "" };
+    const view: View = {
+      comm,
+      watch: { graph: false, variables: false },
+      marks: new Map(),
+      plan: "",
+      sent: new Map(),
+    };
     // A page of a notebook that is known already, perhaps loaded anew, changes nothing of what has run.
     const known = this.#documents.find(({ order }) => order.some((id) => opening.order.includes(id)));
     const document: Document = known ?? { order: [], views: [] };
@@ -101,6 +109,7 @@ export class Notebook {
     const byItself = this.#ordered === cell;
     if (byItself) this.#ordered = undefined;
     this.#running = { cell, since: performance.now(), byItself };
+    this.#stopWaiting();
     this.#superseded = false;
     const meanings = this.#flow.begin(cell, code, ++this.#runs, count);
     this.#scheduler.started(cell);
@@ -151,15 +160,17 @@ export class Notebook {
 
   /** The process that held the values has ended. */
   lost(message: string): void {
+    // The cell that was running may be what ended it: to run it again, and what rests on it, is for the person to decide.
     const cells = this.#flow.lost();
+    const { byId } = this.#flow.graph;
+    const crashed = this.#running && byId.get(this.#running.cell);
+    const safe = cells.filter((cell) => !(crashed && restsOn(byId.get(cell)!, crashed)));
     this.#scheduler.rest();
     this.#scheduler.dropAsked();
     this.#ordered = undefined;
     this.#variables = [];
     this.#orderTold = "";
     this.#tellSoon();
-    // The cell that was running may be what ended it: to run it again is for the person to decide.
-    const safe = cells.filter((cell) => cell !== this.#running?.cell);
     for (const { order, views } of this.#documents) {
       const own = safe.filter((cell) => order.includes(cell));
       if (own.length) views.at(-1)?.comm.send({ type: "lost", message, cells: own });
@@ -168,6 +179,7 @@ export class Notebook {
 
   variables(facts: readonly NameFacts[]): void {
     this.#variables = facts;
+    this.#flow.keep(facts.filter(({ type }) => type === "Input"));
     this.#tellSoon();
   }
 
@@ -179,7 +191,7 @@ export class Notebook {
   }
 
   close(): void {
-    clearTimeout(this.#patience);
+    this.#stopWaiting();
     clearTimeout(this.#telling);
     this.#documents = [];
   }
@@ -209,6 +221,7 @@ export class Notebook {
         break;
       case "watch":
         Object.assign(view.watch, { graph: request.graph, variables: request.variables });
+        view.sent.clear();
         break;
     }
     this.#tellSoon();
@@ -231,7 +244,6 @@ export class Notebook {
 
   /** Tells a front end to execute what comes next by itself. */
   #advance(): void {
-    clearTimeout(this.#patience);
     if (this.#ordered === undefined) {
       const next = this.#scheduler.next();
       const document = this.#documents.find(({ order }) => next !== undefined && order.includes(next));
@@ -242,11 +254,18 @@ export class Notebook {
       } else if (next !== undefined) this.#scheduler.rest();
     }
     const waits = this.#ordered !== undefined || this.#scheduler.asked.length > 0;
-    if (waits && !this.#running) this.#patience = setTimeout(() => this.#giveUp(), PATIENCE_MS);
+    if (!waits || this.#running) this.#stopWaiting();
+    else this.#patience ??= setTimeout(() => this.#giveUp(), PATIENCE_MS);
+  }
+
+  #stopWaiting(): void {
+    clearTimeout(this.#patience);
+    this.#patience = undefined;
   }
 
   /** A page that went away, or forgot: nobody waits for its cells for ever. */
   #giveUp(): void {
+    this.#patience = undefined;
     if (this.#running) return;
     if (this.#ordered !== undefined) this.#scheduler.dropFollowing(this.#ordered);
     this.#ordered = undefined;
@@ -306,12 +325,23 @@ export class Notebook {
       });
     view.marks = now;
     view.plan = text;
-    if (view.watch.graph) this.#send(view, { type: "graph", ...drawn(this.#flow) });
+    if (view.watch.graph) this.#sendNew(view, { type: "graph", ...drawn(this.#flow) });
     if (view.watch.variables) {
       const known = new Set(order);
       const variables = this.#variables.filter(({ cell }) => known.has(cell));
-      this.#send(view, { type: "variables", variables: variables.map(({ members: _, ...facts }) => facts) });
+      this.#sendNew(view, {
+        type: "variables",
+        variables: variables.map(({ members: _, ...facts }) => facts),
+      });
     }
+  }
+
+  /** Sends what is not what was sent last. */
+  #sendNew(view: View, message: ToFrontend): void {
+    const text = JSON.stringify(message);
+    if (view.sent.get(message.type) === text) return;
+    view.sent.set(message.type, text);
+    this.#send(view, message);
   }
 
   #send(view: View, message: ToFrontend): void {

@@ -109,7 +109,8 @@ export class SessionProcess {
       this.#send({
         op: "run",
         run,
-        cell: request.cell ?? unnamedCell(run),
+        // What leaves nothing behind must not take away what its cell has.
+        cell: request.silent || request.cell === undefined ? unnamedCell(run) : request.cell,
         code: request.code,
         label: request.silent ? "Cell" : `Cell [${request.count}]`,
         order: request.order,
@@ -151,18 +152,22 @@ export class SessionProcess {
     });
   }
 
-  /** Stops the running cell: first its signal and the guards in its code, at last its process. */
-  interrupt(): void {
+  /**
+   * Stops the running cell: first its signal and the guards in its code, at last its process.
+   * @param last Whether its process may be ended, and all values with it, when nothing else helps.
+   */
+  interrupt({ last = true } = {}): void {
     const running = this.#running;
     const child = this.#child;
     if (!running || !child) return;
     const control: Control = { op: "interrupt", run: running.run };
     pipe(child, CONTROLS).write(encode(control));
     if (!this.#grace) this.#interrupted = running;
-    this.#grace ??= setTimeout(() => {
-      this.#overdue = true;
-      signalGroup(child.pid, "SIGKILL");
-    }, this.#graceMs);
+    if (last)
+      this.#grace ??= setTimeout(() => {
+        this.#overdue = true;
+        signalGroup(child.pid, "SIGKILL");
+      }, this.#graceMs);
   }
 
   get #graceMs(): number {

@@ -24,7 +24,7 @@ export function connectNotebook(child: SessionProcess, comms: Comms): NotebookPo
     const { Notebook } = await import("./notebook.ts");
     notebook = new Notebook({
       removed: (cells) => child.remove(cells),
-      supersede: () => child.interrupt(),
+      supersede: () => child.interrupt({ last: false }),
     });
     notebook.variables(child.names);
   };

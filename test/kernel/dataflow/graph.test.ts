@@ -131,9 +131,9 @@ describe("what changes a value stands between its definition and the cells below
     expect(changes(object, "const get = () => o", "get().n++", "const q = get()", "q.n++")).toEqual([
       "",
       "",
-      "get of 1, o of 0",
+      "o of 0",
       "",
-      "get of 1, o of 0, q of 3",
+      "o of 0, q of 3",
     ]);
   });
 

@@ -156,6 +156,42 @@ describe("inputs", () => {
     expect(page.log.length - before).toBeLessThan(30);
   });
 
+  test("that drive other inputs do so once, and no input's cell runs again", async () => {
+    const use = 'import { input } from "lensor";';
+    const [a, b, c, d, e] = cells(
+      use,
+      'const n = input.slider("n", { min: 0, max: 1000, value: 1 });',
+      'const other = input.slider("other", { min: 0, max: 1000, value: 1 });',
+      "other.value = n.value",
+      "[n.value, other.value]",
+    );
+    page.connect();
+    await page.run(a!, b!, c!, d!, e!);
+    const before = page.log.length;
+    const n = [...page.widgets].find(([, state]) => state.description === "n")![0];
+    page.slide(n, 7);
+    await page.settle();
+    expect(new Set(ran().slice(before))).toEqual(new Set([d, e]));
+    expect(page.log.length - before).toBeLessThanOrEqual(4);
+    expect([page.shown.get(e!), state(d!), state(e!)]).toEqual(["[ 7, 7 ]", "fresh", "fresh"]);
+  });
+
+  test("moved while a cell that cannot be stopped runs on the old value, lose nothing", async () => {
+    await page.close();
+    page = await FrontEnd.open({ graceMs: 500 });
+    const wait = "Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2000)";
+    const pause = "await new Promise((r) => setTimeout(r, 500))";
+    const [k, s, x] = cells("const precious = 1", slider, `if (n.value === 2) ${wait}; ${pause}; n.value`);
+    page.connect();
+    await page.run(k!, s!, x!);
+    page.slide(widget(), 2);
+    await until(() => state(x!) === "running");
+    await sleep(700);
+    page.slide(widget(), 3);
+    await page.settle();
+    expect([page.shown.get(x!), await page.request({ code: "precious" }, {})]).toEqual(["3", "1"]);
+  });
+
   test("moved without a pause, let what follows come to its end now and then", async () => {
     const [s, slow, plot] = cells(
       slider,
@@ -279,6 +315,24 @@ test("an interrupt stops the cell and all that would follow", async () => {
   await page.settle();
   expect([state(b!), why(b!), state(c!)]).toEqual(["stale", "it was interrupted", "stale"]);
   expect(ran().slice(3)).toEqual([a, b]);
+});
+
+test("what ended the session is not run again by the replay", async () => {
+  const [a, b, c] = cells("let x = 1", "x + 1", "'apart'");
+  page.connect();
+  await page.run(a!, b!, c!);
+  page.edit(a!, "process.abort(); let x = 1");
+  await page.run(a!);
+  expect(page.heard.find((message) => message.type === "lost")).toMatchObject({ cells: [c] });
+});
+
+test("a silent request takes nothing away", async () => {
+  const [a, b] = cells("let x = 1", "x + 1");
+  page.connect();
+  await page.run(a!, b!);
+  await page.request({ code: "let w = 9", silent: true }, { cellId: a });
+  await page.run(b!);
+  expect(page.shown.get(b!)).toBe("2");
 });
 
 test("a session that is lost says which cells bring it back", async () => {
