@@ -57,10 +57,21 @@ function required(asked: ReadonlySet<Node>, view: View, resets: boolean): Set<No
       const node = nodes[i]!;
       if (!must.has(node)) continue;
       for (const [parent, names] of node.parents)
-        if (dirty.has(parent, names) && !parent.facts.frozen) must.add(parent);
+        if (dirty.has(parent, names) && !parent.facts.frozen && (resets || !countsTwice(parent, must, view)))
+          must.add(parent);
     }
   }
   return must;
+}
+
+/** A cell that would change values which it, or one further down, has changed already, and which are not made anew. */
+function countsTwice(node: Node, must: ReadonlySet<Node>, { status, history }: View): boolean {
+  const expected = status.expected[node.index]!;
+  return [...node.changes].some((resource) => {
+    const state = expected.get(resource)!;
+    const isKnown = !Number.isNaN(state);
+    return isKnown && !must.has(resource.owner) && history.state(resource.key) !== state;
+  });
 }
 
 /** Walks down: what is not fresh, or will not be once these cells have run. Adds to them the makers of spoilt values. */

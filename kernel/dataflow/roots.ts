@@ -5,7 +5,8 @@
 import { child, children, descend, isFunction, isIdentifier, type Node } from "../compile/syntax.ts";
 
 /** `Object.values(o)`, `new Map([["k", o]])`, `Promise.all([o])`: their values hold their arguments. */
-const HANDS_ON = /^(Object|Array|Promise|Reflect|Map|Set|WeakMap|WeakRef|Proxy|Iterator)$/;
+const HANDS_ON =
+  /^(Object|Array|Promise|Reflect|Map|Set|WeakMap|WeakRef|Proxy|Iterator|DataView|(Ui|I)nt(8|16|32)Array|Uint8ClampedArray|Float(32|64)Array|Big(Ui|I)nt64Array)$/;
 /** `[].concat(o)`, `map.set("k", o)`: so do these methods'. */
 const METHOD_HANDS_ON = /^(concat|with|toSpliced|fill|set|add)$/;
 

@@ -3,8 +3,8 @@
 
 import { Socket } from "node:net";
 import { parentPort, workerData } from "node:worker_threads";
-import { askInterrupt, type Flag } from "./flag.ts";
-import { CONTROLS, type Control, encode, lines } from "./link.ts";
+import { askBackground, askInterrupt, type Flag } from "./flag.ts";
+import { BACKGROUND, CONTROLS, type Control, encode, lines } from "./link.ts";
 
 const { flag } = workerData as { flag: Flag };
 
@@ -12,7 +12,7 @@ const pipe = new Socket({ fd: CONTROLS, readable: true, writable: true });
 pipe.on(
   "data",
   lines<Control>((control) => {
-    if (!askInterrupt(flag, control.run)) return;
+    if (control.run === BACKGROUND ? !askBackground(flag) : !askInterrupt(flag, control.run)) return;
     parentPort?.postMessage(control.run);
     // The host hears that the flag is up: what the cell waits for may fail now, and the cell knows why.
     pipe.write(encode(control));

@@ -74,6 +74,14 @@ export function askInterrupt(flag: Flag, run: number): boolean {
   return true;
 }
 
+/** Control thread: an interrupt while no run is under way stops what runs in the background. False when one is. */
+export function askBackground(flag: Flag): boolean {
+  if (load(flag, RUNNING) !== 0) return false;
+  setPending(flag, true);
+  notify(flag, PENDING);
+  return true;
+}
+
 /** Main thread: a run begins. True when its interrupt has come before it. */
 export function beginRun(flag: Flag, run: number): boolean {
   store(flag, RUNNING, run);

@@ -33,6 +33,9 @@ export type Command =
   | WidgetCommand;
 
 /** To the control thread, and back from it once the flag is up. */
+/** In place of a run: whatever runs while no cell does. */
+export const BACKGROUND = 0;
+
 export type Control = { readonly op: "interrupt"; readonly run: number };
 
 export type StreamName = "stdout" | "stderr";

@@ -8,6 +8,7 @@ import type { ExecuteRequest, Failure, Frontend, Output } from "../protocol/sess
 import { Comms } from "./comms.ts";
 import { Started, signalGroup } from "./group.ts";
 import {
+  BACKGROUND,
   BROKEN,
   COMMANDS,
   CONTROLS,
@@ -159,9 +160,10 @@ export class SessionProcess {
   interrupt({ last = true } = {}): void {
     const running = this.#running;
     const child = this.#child;
-    if (!running || !child) return;
-    const control: Control = { op: "interrupt", run: running.run };
+    if (!child) return;
+    const control: Control = { op: "interrupt", run: running?.run ?? BACKGROUND };
     pipe(child, CONTROLS).write(encode(control));
+    if (!running) return;
     if (!this.#grace) this.#interrupted = running;
     if (last)
       this.#grace ??= setTimeout(() => {

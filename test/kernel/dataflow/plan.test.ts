@@ -192,3 +192,15 @@ test("a chain of 5,000 cells is planned like any other", async () => {
   notebook.scheduler.dropAsked();
   expect(notebook.scheduler.ask(["c4999"]).length).toBe(length);
 });
+
+test("a cell that counted twice, since its maker is dear, is not made to count once more for others", async () => {
+  const notebook = new Simulated(["const o = { n: 0 }; /* dear */", "o.n++; o.n", "o.n"]);
+  notebook.seconds = (source) => (source.includes("dear") ? 60 : 0.01);
+  await notebook.run(...notebook.order);
+  await notebook.run("c1");
+  expect([notebook.shown.get("c1"), notebook.state("c1")]).toEqual(["2", "changed"]);
+  notebook.log.length = 0;
+  await notebook.run("c2");
+  expect(notebook.log).toEqual(["c2"]);
+  expect(notebook.state("c2")).not.toBe("fresh");
+});

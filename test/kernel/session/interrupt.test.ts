@@ -118,6 +118,13 @@ test("an interrupt stops nothing when nothing runs", async () => {
   await isWhole();
 });
 
+test("an interrupt between cells stops a loop in the background, and the next cell runs", async () => {
+  await session.run("setTimeout(() => { for (;;) {} }, 30)");
+  await sleep(200);
+  session.process.interrupt();
+  await isWhole();
+});
+
 test("an interrupted cell does not go on later", async () => {
   const ran = await session.interrupted(
     "await new Promise((r) => setTimeout(r, 300)); for (;;) console.log('zombie')",
