@@ -148,8 +148,9 @@ export class Dataflow {
   /** What the running cell itself has set, it need not follow. */
   #moveOwn(key: string): void {
     const record = this.#running?.changes.includes(key) && this.#records.get(this.#running.cell);
-    if (!record || !record.states.has(key)) return;
-    const states = new Map(record.states).set(key, this.#history.state(key));
+    if (!record) return;
+    const states = new Map(record.states);
+    if (states.has(key)) states.set(key, this.#history.state(key));
     this.#records.set(this.#running!.cell, { ...record, states });
   }
 

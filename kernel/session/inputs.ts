@@ -3,7 +3,7 @@
 // that makes the same again. Never lets a value in that breaks the input's rules.
 
 import { randomUUID } from "node:crypto";
-import { isProxy } from "node:util/types";
+import { isAnyArrayBuffer, isMap, isProxy, isSet, isTypedArray } from "node:util/types";
 import { type Definition, isDefinition, keeps, MOST_INPUTS } from "./accept.ts";
 import { Buffer, clearTimeout, performance, setTimeout, stringify } from "./intrinsics.ts";
 import { emit } from "./link.ts";
@@ -36,8 +36,13 @@ const MOST_CHARACTERS = 4_000_000;
 /** A loop that sets an input is shown at this pace. */
 const PACE_MS = 16;
 /** How far into a cell's values an input is looked for. */
-const DEPTH = 2;
+const DEPTH = 5;
 const BREADTH = 1000;
+const MOST_PARTS = 2000;
+
+// Taken before any cell can replace them.
+const mapEntries = Map.prototype.entries;
+const setValues = Set.prototype.values;
 
 export class Inputs {
   /** The names that a cell defines. */
@@ -155,25 +160,29 @@ export class Inputs {
 
   #holds(binding: Binding, input: Input): boolean {
     try {
-      return this.#within(binding.get(), input, DEPTH);
+      return this.#within(binding.get(), input);
     } catch {
       // Not defined yet: its cell is still running.
       return false;
     }
   }
 
-  /** Looks into arrays and plain objects, and runs no getter. */
-  #within(value: unknown, input: Input, depth: number): boolean {
-    if (typeof value !== "object" || value === null || isProxy(value)) return false;
-    if (this.#owners.get(value) === input) return true;
-    if (depth === 0) return false;
-    if (Array.isArray(value))
-      return value.slice(0, BREADTH).some((item) => this.#within(item, input, depth - 1));
-    const prototype = Object.getPrototypeOf(value);
-    if (prototype !== Object.prototype && prototype !== null) return false;
-    return Object.keys(value)
-      .slice(0, BREADTH)
-      .some((key) => this.#within(Object.getOwnPropertyDescriptor(value, key)?.value, input, depth - 1));
+  /** Looks into what a value is made of, the nearest first, and runs no getter. */
+  #within(value: unknown, input: Input): boolean {
+    const seen = new Set<unknown>();
+    let level: unknown[] = [value];
+    for (let depth = 0; depth <= DEPTH && level.length; depth++) {
+      const below: unknown[] = [];
+      for (const part of level) {
+        if (!isReference(part) || isProxy(part) || seen.has(part)) continue;
+        if (this.#owners.get(part) === input) return true;
+        if (seen.size >= MOST_PARTS) return false;
+        seen.add(part);
+        below.push(...partsOf(part));
+      }
+      level = below;
+    }
+    return false;
   }
 
   #closeAll(cell: string, which: (input: Input) => boolean): void {
@@ -194,6 +203,20 @@ export class Inputs {
     }
     if (same?.size === 0) this.#byCell.delete(input.cell);
   }
+}
+
+function isReference(value: unknown): value is object {
+  return (typeof value === "object" && value !== null) || typeof value === "function";
+}
+
+function partsOf(value: object): unknown[] {
+  if (isMap(value)) return [...mapEntries.call(value)].slice(0, BREADTH).flat();
+  if (isSet(value)) return [...setValues.call(value)].slice(0, BREADTH);
+  if (isTypedArray(value) || isAnyArrayBuffer(value)) return [];
+  const parts: unknown[] = [];
+  for (const key of Object.getOwnPropertyNames(value).slice(0, BREADTH))
+    parts.push(Object.getOwnPropertyDescriptor(value, key)?.value);
+  return parts;
 }
 
 function withBytes({ value, files }: Pick<WidgetCommand, "value" | "files">): unknown {

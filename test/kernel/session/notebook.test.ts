@@ -156,6 +156,29 @@ describe("inputs", () => {
     expect(page.log.length - before).toBeLessThan(30);
   });
 
+  test.each([
+    ["a record in records", `const ui = { a: { b: { c: INPUT } } }; const s = ui.a.b.c;`, "ui.a.b.c.value"],
+    [
+      "an object of a class",
+      `class Panel { s = INPUT } const panel = new Panel(); const s = panel.s;`,
+      "panel.s.value",
+    ],
+    ["a static member", `class C { static s = INPUT } const copy = C.s;`, "C.s.value"],
+    ["a map", `const m = new Map(); m.set(1, INPUT);`, "m.get(1).value"],
+    ["a set", `const all = new Set([INPUT]);`, "[...all][0].value"],
+  ])("drive what reads them out of %s", async (_, make, read) => {
+    const use = 'import { input } from "lensor";';
+    const [s, x] = cells(
+      `${use} ${make.replace("INPUT", 'input.slider("n", { min: 0, max: 1000, value: 1 })')}`,
+      read,
+    );
+    page.connect();
+    await page.run(s!, x!);
+    page.slide(widget(), 7);
+    await page.settle();
+    expect(page.shown.get(x!)).toBe("7");
+  });
+
   test("that drive other inputs do so once, and no input's cell runs again", async () => {
     const use = 'import { input } from "lensor";';
     const [a, b, c, d, e] = cells(

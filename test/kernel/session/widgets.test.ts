@@ -74,12 +74,15 @@ describe("an input", () => {
     expect(await value("ratio.value")).toBe("42");
   });
 
-  test("is found in arrays and records, and where it is not found, none is named", async () => {
-    await cell("a", `const list = [{ r: ${slider} }]; const n = 1; display(list[0].r);`);
-    await cell("b", `const hidden = new Map([[1, ${slider}]]);`);
-    const [[inList], [inMap]] = page.all("IntSlider") as [[string, unknown], [string, unknown]];
+  test("is found in lists, records and maps, and where it is not found, none is named", async () => {
+    await cell(
+      "a",
+      `const list = [new Map([[1, { r: ${slider} }]])]; const n = 1; display(list[0].get(1).r);`,
+    );
+    await cell("b", `const hidden = ((held) => () => held.value)(${slider});`);
+    const [[inList], [inFunction]] = page.all("IntSlider") as [[string, unknown], [string, unknown]];
     page.move(inList, { value: 3 });
-    page.move(inMap, { value: 4 });
+    page.move(inFunction, { value: 4 });
     await until(() => changed.length > 1);
     expect(changed).toEqual([
       { cell: "a", names: ["list"] },
