@@ -239,7 +239,9 @@ export class Notebook {
       this.#documents.flatMap((d) => d.order),
       sources,
     );
-    if (gone.length) this.#hooks.removed(gone);
+    if (gone.length === 0) return;
+    this.#scheduler.dropAsked(gone);
+    this.#hooks.removed(gone);
   }
 
   /** Tells a front end to execute what comes next by itself. */

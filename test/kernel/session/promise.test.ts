@@ -81,7 +81,7 @@ test(`${NOTEBOOKS} random notebooks in the real kernel`, { timeout: 900_000 }, a
         }
       },
     ),
-    { numRuns: NOTEBOOKS, endOnFailure: true },
+    { numRuns: NOTEBOOKS, endOnFailure: true, timeout: 60_000 },
   );
   expect(fresh).toBeGreaterThan(NOTEBOOKS);
 });
