@@ -235,7 +235,9 @@ function sharers(from: Resource, depth: Depth): Set<Resource> {
 function markEarly(nodes: readonly Placed[]): void {
   const below = new Set<string>();
   for (const node of nodes.toReversed()) {
-    for (const name of node.facts.free) if (below.has(name) && !node.names.has(name)) node.early.push(name);
+    // What JavaScript itself defines may be meant: a cell may use `fetch` though one further down makes its own.
+    for (const name of node.facts.free)
+      if (below.has(name) && !node.names.has(name) && !(name in globalThis)) node.early.push(name);
     for (const name of node.facts.defines) below.add(name);
   }
 }

@@ -41,10 +41,10 @@ function stateOf(
 ): Mark["state"] {
   if (node.id === running) return "running";
   if (queued.has(node.id)) return "queued";
-  const stale = kind !== undefined && kind !== "new" && kind !== "failed";
-  if (stale) return "stale";
+  if (kind === undefined) return "fresh";
+  // A cell that cannot run where it stands is as good as failed, whatever it shows from before.
   if (kind === "failed" || node.early.length) return "error";
-  return kind ?? "fresh";
+  return kind === "new" ? "new" : "stale";
 }
 
 export function planned(flow: Dataflow, cells: readonly string[]): Planned | null {

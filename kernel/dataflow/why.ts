@@ -23,8 +23,7 @@ export function titleOf(source: string, length = 40): string {
 export function whyOf(node: Node, status: Status, records: Records): string {
   const reason = status.reasons[node.index];
   const [early] = node.early;
-  if (early !== undefined && (!reason || reason.kind === "failed" || reason.kind === "new"))
-    return `\`${early}\` is used here and defined only further down`;
+  if (reason && early !== undefined) return `\`${early}\` is used here and defined only further down`;
   switch (reason?.kind) {
     case undefined:
     case "new":
