@@ -41,6 +41,8 @@ std::shared_ptr<Failure> Executor::failure_of(const Task& task, lensor_status st
     return failed(task.name + ": interrupted", true);
   case LENSOR_BAD_INDEX:
     return failed(task.name + ": an index lies outside the axis it selects from");
+  case LENSOR_BAD_VALUE:
+    return failed(task.name + ": a matrix is not positive definite, or is singular");
   case LENSOR_OUT_OF_MEMORY:
     break;
   }

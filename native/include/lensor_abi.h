@@ -30,7 +30,7 @@
 extern "C" {
 #endif
 
-#define LENSOR_ABI_VERSION 1
+#define LENSOR_ABI_VERSION 2
 #define LENSOR_MAX_RANK 8
 #define LENSOR_PANEL 16 /* output rows (or keys) interleaved in one panel */
 #define LENSOR_BLOCK 32 /* values along K that share a scale */
@@ -41,6 +41,7 @@ typedef enum lensor_status {
   LENSOR_INTERRUPTED = 1,
   LENSOR_OUT_OF_MEMORY = 2,
   LENSOR_BAD_INDEX = 3, /* an index tensor held a value outside its axis: known only once it is computed */
+  LENSOR_BAD_VALUE = 4, /* a matrix is not what the operation asks for (positive definite, not singular) */
 } lensor_status;
 
 typedef enum lensor_dtype {
@@ -189,6 +190,102 @@ typedef struct lensor_attention_map {
   float* mass;    /* NULL, or [heads, T]: sum over queries of the weight each key receives */
 } lensor_attention_map;
 
+/*
+ * out[b, m, n] = f( alpha sum_k a[b, m, k] w[b, k, n] + bias[n] ) (+ out[b, m, n]),   k in order
+ * a [B, M, K], w [B, K, N], out [B, M, N]: f32, f16 or bf16 each. a and w have any strides (0 on the batch
+ * axis repeats a matrix), out's last stride is 1. In place of w a packed weight, dequantized block by block.
+ */
+typedef struct lensor_gemm {
+  const lensor_view* a;
+  const lensor_view* w;
+  const lensor_weight*
+      weight; /* where w is NULL: [N, K], used transposed as a linear layer does; flipped: [K, N] */
+  int32_t flipped;
+  int32_t compute; /* LENSOR_F32, or LENSOR_BF16: both sides rounded to bf16, their products added in f32 */
+  float alpha;
+  const float* bias;  /* NULL or [N] */
+  int32_t activation; /* a lensor_unary, or -1 */
+  int32_t accumulate;
+  const lensor_view* out;
+} lensor_gemm;
+
+/* Rows of heads inside one matrix: element (t, h, i) stands at data[t * row + h * head + i]. */
+typedef struct lensor_heads {
+  void* data;
+  int64_t row, head;
+} lensor_heads;
+
+/*
+ * Attention over packed sequences, for training and for prompts without a cache; grouped-query, g = h
+ * kv_heads / heads: s[h, i, j] = scale q[i, h] . k[j, g] + key_bias[g, j];   out[i, h] = sum_j
+ * softmax_j(s)[h, i, j] v[j, g] Sequence n has queries [q_offsets[n], q_offsets[n + 1]) and keys likewise.
+ * Causal: its last query sees its last key, each query before it one fewer. With a window a query sees the
+ * last `window` of those keys. A query that sees none gives 0 and a log_sum_exp of -inf. Memory beside the
+ * results is O(queries + keys).
+ */
+typedef struct lensor_flash {
+  int32_t heads, kv_heads, head_width;
+  int32_t dtype;   /* of q, k, v, out and their gradients: f32 or bf16 */
+  int32_t compute; /* as in lensor_gemm; sums, softmax and statistics are f32 */
+  int32_t causal;
+  int64_t window; /* 0: all */
+  int64_t sequences;
+  const int64_t *q_offsets, *k_offsets; /* [sequences + 1] */
+  lensor_heads q, k, v, out;
+  float scale;
+  const float* key_bias; /* NULL or [kv_heads, keys] */
+  float* log_sum_exp;    /* NULL or [heads, queries]; the gradient needs it */
+  float* entropy;        /* NULL or [heads, queries], nats: of each query's weights */
+  float* mass;           /* NULL or [heads, keys]: the weights that each key receives, added up */
+} lensor_flash;
+
+/* The gradients, where `of` has been computed: dv = P^T do, ds = P (do v^T - rowsum(do out)), dq = scale ds
+   k, dk = scale ds^T q (FlashAttention-2, Dao 2023). Any but do may be NULL. */
+typedef struct lensor_flash_grad {
+  const lensor_flash* of;
+  lensor_heads out; /* do */
+  lensor_heads q, k, v;
+  float* key_bias; /* [kv_heads, keys] */
+} lensor_flash_grad;
+
+/* A row of logits against its target, the base of every likelihood (smoothing as torch's cross_entropy):
+ *   loss = lse(x) - (1 - smoothing) x[target] - smoothing mean(x);   0 where the target is `ignore`
+ * and in place of x, where wanted, its gradient times the row's factor. */
+typedef struct lensor_loss_rows {
+  int64_t rows, classes;
+  float* logits;          /* [rows, classes] */
+  const int64_t* targets; /* [rows] */
+  int64_t ignore;
+  float smoothing;
+  float* loss;         /* NULL or [rows] */
+  float* log_sum_exp;  /* NULL or [rows] */
+  const float* factor; /* NULL: logits stay; or [rows]: d loss / d logits * factor replaces them */
+} lensor_loss_rows;
+
+typedef enum lensor_optimizer {
+  LENSOR_SGD,    /* state1: momentum, or NULL */
+  LENSOR_ADAMW,  /* state1, state2: first and second moment, f32 */
+  LENSOR_ADAMW8, /* the same in 8 bits: blocks of 256 with a scale (Dettmers et al. 2022) */
+  LENSOR_LION,   /* state1: momentum */
+  LENSOR_OPTIMIZER_COUNT,
+} lensor_optimizer;
+
+/* One step of one parameter; formulas beside the kernel. Adafactor and Muon are put together from other
+ * functions. */
+typedef struct lensor_optimizer_step {
+  int32_t kind;
+  int64_t count, step; /* step counts from 1 */
+  float* parameter;    /* f32 */
+  const void* gradient;
+  int32_t gradient_dtype; /* f32 or bf16 */
+  float gradient_scale;   /* clipping: the gradient is multiplied by it first */
+  float *state1, *state2;
+  uint8_t *code1, *code2; /* ADAMW8: [count] */
+  float *scale1, *scale2; /* ADAMW8: [blocks of 256] */
+  float lr, beta1, beta2, epsilon, weight_decay, momentum, dampening;
+  int32_t nesterov;
+} lensor_optimizer_step;
+
 typedef struct lensor_ops {
   uint32_t abi_version;
   const char* name;
@@ -240,6 +337,64 @@ typedef struct lensor_ops {
   lensor_status (*attention_map)(lensor_context*, const lensor_attention_map*);
   /* log(sum(exp(x))) of n values: what a log-probability is measured from. */
   float (*log_sum_exp)(const float* x, int64_t n);
+
+  /* ---- training: gradients and what they need. Rows are contiguous; every dx, dgain ... is written, not
+     added to, unless it says so. Sums over rows run in row order, in fixed blocks. ---- */
+  lensor_status (*gemm)(lensor_context*, const lensor_gemm*);
+  lensor_status (*flash)(lensor_context*, const lensor_flash*);
+  lensor_status (*flash_grad)(lensor_context*, const lensor_flash_grad*);
+  /* dx = dy f'(x); y = f(x) is given where the derivative is simpler in it. All one shape and dtype, any
+   * strides. */
+  lensor_status (*unary_grad)(lensor_context*, lensor_unary, const lensor_view* x, const lensor_view* y,
+                              const lensor_view* dy, const lensor_view* dx);
+  /* softmax: dx = y (dy - sum(dy y)); log: dx = dy - exp(y) sum(dy). [rows, n], contiguous. */
+  lensor_status (*softmax_grad)(lensor_context*, const lensor_view* y, const lensor_view* dy,
+                                const lensor_view* dx, int32_t log);
+  /* out[index[i], ...] += x[i, ...] in the order of i; out holds its start value. The adjoint of gather. */
+  lensor_status (*scatter_add)(lensor_context*, const lensor_view* x, const lensor_view* index,
+                               const lensor_view* out);
+  /* Along the last axis of contiguous [rows, n], from the end where `reverse`; accumulates floats in f32. */
+  lensor_status (*cumsum)(lensor_context*, const lensor_view* x, const lensor_view* out, int32_t reverse);
+  /* Stable; NaN as the largest. values like x, indices i64; both [rows, n], contiguous. */
+  lensor_status (*sort)(lensor_context*, const lensor_view* x, const lensor_view* values,
+                        const lensor_view* indices, int32_t descending);
+  /* h[t] = a[t] h[t - 1] + x[t], h[-1] = 0, along the middle axis of contiguous [B, T, N] f32; from the end
+     where `reverse`. The gradient is the same recurrence the other way. */
+  lensor_status (*scan)(lensor_context*, const lensor_view* a, const lensor_view* x, const lensor_view* out,
+                        int32_t reverse);
+  /* Norms of rows of x (f32 or bf16; statistics in f32): rms: y = x / sqrt(mean(x^2) + epsilon) gain;
+     layer: y = (x - mean) / sqrt(var + epsilon) gain + bias. gain and bias are f32 [width] or NULL. */
+  lensor_status (*norm)(lensor_context*, int32_t layer, const lensor_view* x, const float* gain,
+                        const float* bias, float epsilon, const lensor_view* y);
+  /* dgain and dbias, f32 [width], may be NULL. */
+  lensor_status (*norm_grad)(lensor_context*, int32_t layer, const lensor_view* x, const float* gain,
+                             float epsilon, const lensor_view* dy, const lensor_view* dx, float* dgain,
+                             float* dbias);
+  /* Rotary embedding of x [rows, heads, width] (rows of any stride), halves (i, i + width/2), by each row's
+     position: cos, sin [positions, width/2] f32; inverse turns back, which is the gradient. */
+  lensor_status (*rotate)(lensor_context*, const lensor_view* x, const int64_t* positions, const float* cos,
+                          const float* sin, int32_t inverse, const lensor_view* out);
+  /* out = f(gate) up, f one of relu, sigmoid, silu, gelu; contiguous, one dtype (f32 or bf16). */
+  lensor_status (*glu)(lensor_context*, lensor_unary, const lensor_view* gate, const lensor_view* up,
+                       const lensor_view* out);
+  lensor_status (*glu_grad)(lensor_context*, lensor_unary, const lensor_view* gate, const lensor_view* up,
+                            const lensor_view* dy, const lensor_view* dgate, const lensor_view* dup);
+  lensor_status (*loss_rows)(lensor_context*, const lensor_loss_rows*);
+  /* Columns of a 1-d convolution: x [N, C, L] f32 -> out [N, C, kernel, steps], 0 outside; fold adds them
+   * back. */
+  lensor_status (*unfold)(lensor_context*, const lensor_view* x, int64_t stride, int64_t padding,
+                          int64_t dilation, const lensor_view* out);
+  lensor_status (*fold)(lensor_context*, const lensor_view* x, int64_t stride, int64_t padding,
+                        int64_t dilation, const lensor_view* out);
+  /* Lower Cholesky factor of symmetric positive definite [B, n, n] f32, only the lower half read; BAD_VALUE
+     where it is not. */
+  lensor_status (*cholesky)(lensor_context*, const lensor_view* x, const lensor_view* out);
+  /* Solves A x = y, A [B, n, n] triangular (upper or lower, transposed or not), y and x [B, n, m]; f32. */
+  lensor_status (*solve_triangular)(lensor_context*, const lensor_view* a, const lensor_view* y,
+                                    int32_t upper, int32_t transposed, const lensor_view* x);
+  /* Sum of squares of all values of x (f32 or bf16), f32: for clipping. Contiguous; fixed order. */
+  lensor_status (*sum_squares)(lensor_context*, const lensor_view* x, float* out);
+  lensor_status (*optimizer_step)(lensor_context*, const lensor_optimizer_step*);
 } lensor_ops;
 
 #ifdef __cplusplus
