@@ -45,5 +45,32 @@ lensor_status kv_write(lensor_context*, int32_t kv_dtype, const float* k, const 
 lensor_status attention(lensor_context*, const lensor_attention*);
 // attention_map.cc
 lensor_status attention_map(lensor_context*, const lensor_attention_map*);
+// gradient.cc
+lensor_status unary_grad(lensor_context*, lensor_unary, const lensor_view* x, const lensor_view* y,
+                         const lensor_view* dy, const lensor_view* dx);
+lensor_status softmax_grad(lensor_context*, const lensor_view* y, const lensor_view* dy,
+                           const lensor_view* dx, int32_t log);
+// scatter.cc
+lensor_status scatter_add(lensor_context*, const lensor_view* x, const lensor_view* index,
+                          const lensor_view* out);
+// norm.cc
+lensor_status norm(lensor_context*, int32_t layer, const lensor_view* x, const float* gain, const float* bias,
+                   float epsilon, const lensor_view* y);
+lensor_status norm_grad(lensor_context*, int32_t layer, const lensor_view* x, const float* gain,
+                        float epsilon, const lensor_view* dy, const lensor_view* dx, float* dgain,
+                        float* dbias);
+// rotate.cc
+lensor_status rotate(lensor_context*, const lensor_view* x, const int64_t* positions, const float* cos,
+                     const float* sin, int32_t inverse, const lensor_view* out);
+// glu.cc
+lensor_status glu(lensor_context*, lensor_unary, const lensor_view* gate, const lensor_view* up,
+                  const lensor_view* out);
+lensor_status glu_grad(lensor_context*, lensor_unary, const lensor_view* gate, const lensor_view* up,
+                       const lensor_view* dy, const lensor_view* dgate, const lensor_view* dup);
+// loss.cc
+lensor_status loss_rows(lensor_context*, const lensor_loss_rows*);
+// optimize.cc
+lensor_status sum_squares(lensor_context*, const lensor_view* x, float* out);
+lensor_status optimizer_step(lensor_context*, const lensor_optimizer_step*);
 
 } // namespace lensor::LENSOR_ISA

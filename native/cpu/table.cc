@@ -31,6 +31,17 @@ const lensor_ops table = {
     .attention = attention,
     .attention_map = attention_map,
     .log_sum_exp = log_sum_exp,
+    .unary_grad = unary_grad,
+    .softmax_grad = softmax_grad,
+    .scatter_add = scatter_add,
+    .norm = norm,
+    .norm_grad = norm_grad,
+    .rotate = rotate,
+    .glu = glu,
+    .glu_grad = glu_grad,
+    .loss_rows = loss_rows,
+    .sum_squares = sum_squares,
+    .optimizer_step = optimizer_step,
 };
 
 } // namespace lensor::LENSOR_ISA

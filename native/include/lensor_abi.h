@@ -343,8 +343,8 @@ typedef struct lensor_ops {
   lensor_status (*gemm)(lensor_context*, const lensor_gemm*);
   lensor_status (*flash)(lensor_context*, const lensor_flash*);
   lensor_status (*flash_grad)(lensor_context*, const lensor_flash_grad*);
-  /* dx = dy f'(x); y = f(x) is given where the derivative is simpler in it. All one shape and dtype, any
-   * strides. */
+  /* dx = dy f'(x). One of x and y = f(x) is read and the other may be NULL: y by exp, sqrt, rsqrt, tanh,
+     sigmoid and relu, x by the rest. All one shape and dtype, any strides. */
   lensor_status (*unary_grad)(lensor_context*, lensor_unary, const lensor_view* x, const lensor_view* y,
                               const lensor_view* dy, const lensor_view* dx);
   /* softmax: dx = y (dy - sum(dy y)); log: dx = dy - exp(y) sum(dy). [rows, n], contiguous. */
@@ -362,7 +362,7 @@ typedef struct lensor_ops {
      where `reverse`. The gradient is the same recurrence the other way. */
   lensor_status (*scan)(lensor_context*, const lensor_view* a, const lensor_view* x, const lensor_view* out,
                         int32_t reverse);
-  /* Norms of rows of x (f32 or bf16; statistics in f32): rms: y = x / sqrt(mean(x^2) + epsilon) gain;
+  /* Norms of rows of x (a float; statistics in f32): rms: y = x / sqrt(mean(x^2) + epsilon) gain;
      layer: y = (x - mean) / sqrt(var + epsilon) gain + bias. gain and bias are f32 [width] or NULL. */
   lensor_status (*norm)(lensor_context*, int32_t layer, const lensor_view* x, const float* gain,
                         const float* bias, float epsilon, const lensor_view* y);
@@ -374,7 +374,8 @@ typedef struct lensor_ops {
      position: cos, sin [positions, width/2] f32; inverse turns back, which is the gradient. */
   lensor_status (*rotate)(lensor_context*, const lensor_view* x, const int64_t* positions, const float* cos,
                           const float* sin, int32_t inverse, const lensor_view* out);
-  /* out = f(gate) up, f one of relu, sigmoid, silu, gelu; contiguous, one dtype (f32 or bf16). */
+  /* out = f(gate) up, f one of relu, sigmoid, silu, gelu; contiguous, one float dtype. Results may
+   * replace what they come from, here and in rotate and every gradient. */
   lensor_status (*glu)(lensor_context*, lensor_unary, const lensor_view* gate, const lensor_view* up,
                        const lensor_view* out);
   lensor_status (*glu_grad)(lensor_context*, lensor_unary, const lensor_view* gate, const lensor_view* up,
@@ -392,8 +393,9 @@ typedef struct lensor_ops {
   /* Solves A x = y, A [B, n, n] triangular (upper or lower, transposed or not), y and x [B, n, m]; f32. */
   lensor_status (*solve_triangular)(lensor_context*, const lensor_view* a, const lensor_view* y,
                                     int32_t upper, int32_t transposed, const lensor_view* x);
-  /* Sum of squares of all values of x (f32 or bf16), f32: for clipping. Contiguous; fixed order. */
+  /* Sum of squares of all values of x (a float), f32: for clipping. Contiguous; fixed order. */
   lensor_status (*sum_squares)(lensor_context*, const lensor_view* x, float* out);
+  /* Never interrupted half way. */
   lensor_status (*optimizer_step)(lensor_context*, const lensor_optimizer_step*);
 } lensor_ops;
 
