@@ -1,14 +1,14 @@
 // The panel with the notebook's dataflow: its code cells from top to bottom, arcs from each to those that use what it
 // defines. Relies on the kernel's `graph` messages. Titles and names come from the notebook and are set as text only.
 
-import { Widget } from "@lumino/widgets";
 import { arc, gutterFor, ROW, relatives } from "./arcs.ts";
 import { Frame } from "./frame.ts";
 import { graphIcon } from "./icons.ts";
 import type { Change } from "./link.ts";
 import { describe, markNode } from "./marks.ts";
 import type { Edge } from "./messages.ts";
-import type { Shown, Side } from "./sides.ts";
+import { SidePanel } from "./panel.ts";
+import type { Shown } from "./sides.ts";
 import { markText } from "./words.ts";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -21,86 +21,47 @@ interface Row {
   readonly names: HTMLElement;
 }
 
-export class GraphPanel extends Widget implements Side {
-  onSeen = () => {};
+export class GraphPanel extends SidePanel {
   readonly #goTo: (cell: string) => void;
-  readonly #hint = document.createElement("p");
   readonly #body = document.createElement("div");
   readonly #detail = document.createElement("p");
   readonly #svg = document.createElementNS(SVG, "svg");
   readonly #rows = new Map<string, Row>();
   readonly #arcs = new Map<SVGPathElement, Edge>();
-  #shown: Shown | undefined;
   #hovered: string | undefined;
   readonly #marking = new Frame(() => this.#paintMarks());
-  readonly #rebuilding = new Frame(() => this.#rebuild());
-  #isOld = true;
 
   constructor(goTo: (cell: string) => void) {
-    super();
+    super({ id: "lensor-graph", icon: graphIcon, caption: "Dataflow graph", heading: "Dataflow" });
     this.#goTo = goTo;
-    this.id = "lensor-graph";
-    this.title.icon = graphIcon;
-    this.title.caption = "Dataflow graph";
-    this.addClass("lensor-side");
-    this.#hint.className = "lensor-hint";
     this.#body.className = "lensor-graph";
     this.#detail.className = "lensor-detail";
     this.#detail.setAttribute("role", "status");
     this.#body.style.setProperty("--lensor-row", `${ROW}px`);
     this.#svg.setAttribute("aria-hidden", "true");
-    const heading = document.createElement("h2");
-    heading.textContent = "Dataflow";
-    this.node.append(heading, this.#hint, this.#body, this.#detail);
+    this.node.append(this.hint, this.#body, this.#detail);
     this.#body.addEventListener("keydown", (event) => this.#step(event));
   }
 
-  showNotebook(shown: Shown | undefined): void {
-    this.#shown = shown;
+  override showNotebook(shown: Shown | undefined): void {
     this.#hovered = undefined;
-    this.#refresh();
+    super.showNotebook(shown);
   }
 
   changed(change: Change | "active"): void {
-    if (change === "graph" || change === "owner") this.#refresh();
+    if (change === "graph" || change === "owner") this.refresh();
     else if (change === "marks") this.#marking.soon();
     else if (change === "active") this.#paintRelatives();
   }
 
-  protected override onAfterShow(): void {
-    if (this.#isOld) this.#rebuilding.soon();
-    this.onSeen();
-  }
-
-  protected override onAfterHide(): void {
-    this.onSeen();
-  }
-
-  protected override onAfterAttach(): void {
-    if (this.isVisible) this.onAfterShow();
-  }
-
-  protected override onAfterDetach(): void {
-    this.onSeen();
-  }
-
-  #refresh(): void {
-    this.#isOld = true;
-    this.#rebuilding.soon();
-  }
-
-  #rebuild(): void {
-    if (!this.isVisible) return;
-    this.#isOld = false;
-    const { cells, edges } = this.#shown?.link.graph ?? { cells: [], edges: [] };
+  protected draw(): void {
+    const { cells, edges } = this.shown?.link.graph ?? { cells: [], edges: [] };
     this.#rows.clear();
     this.#arcs.clear();
-    this.#hint.textContent =
+    this.hint.textContent =
       cells.length > 0
         ? "Each line runs from a cell down to one that uses what it defines."
-        : this.#shown?.link.owner === "ours"
-          ? "This notebook has no code cells yet."
-          : "Open a notebook with the lensor kernel to see which cells depend on which.";
+        : this.explain("This notebook has no code cells yet.", "which cells depend on which");
     const places = new Map(cells.map(({ id }, i) => [id, i]));
     const drawn = edges.flatMap((edge) => {
       const from = places.get(edge.from);
@@ -154,15 +115,15 @@ export class GraphPanel extends Widget implements Side {
   }
 
   #paintMarks(): void {
-    if (this.#isOld) return;
-    const marks = this.#shown?.link.marks;
+    if (this.isOld) return;
+    const marks = this.shown?.link.marks;
     for (const [id, { mark }] of this.#rows)
       describe(mark, marks?.get(id) ?? { state: "new", frozen: false, why: "" });
     this.#describe(this.#chosen());
   }
 
   #active(): string | undefined {
-    return this.#shown?.panel.content.activeCell?.model.id;
+    return this.shown?.panel.content.activeCell?.model.id;
   }
 
   #chosen(): string | undefined {
@@ -171,7 +132,7 @@ export class GraphPanel extends Widget implements Side {
 
   /** Shows what the cell under the pointer, or else the active one, rests on and what rests on it. */
   #paintRelatives(): void {
-    if (this.#isOld) return;
+    if (this.isOld) return;
     const active = this.#active();
     const chosen = this.#chosen();
     const edges = [...this.#arcs.values()];
@@ -207,8 +168,8 @@ export class GraphPanel extends Widget implements Side {
 
   /** Says in words how the chosen cell stands, for those who point at nothing. */
   #describe(chosen: string | undefined): void {
-    const cell = this.#shown?.link.graph.cells.find(({ id }) => id === chosen);
-    const mark = cell && this.#shown?.link.marks.get(cell.id);
+    const cell = this.shown?.link.graph.cells.find(({ id }) => id === chosen);
+    const mark = cell && this.shown?.link.marks.get(cell.id);
     const said = cell && mark ? `${cell.count === undefined ? "" : `[${cell.count}] `}${markText(mark)}` : "";
     if (this.#detail.textContent !== said) this.#detail.textContent = said;
   }

@@ -3,26 +3,16 @@
 
 import type { JupyterFrontEnd } from "@jupyterlab/application";
 import type { INotebookTracker, NotebookPanel } from "@jupyterlab/notebook";
-import type { Widget } from "@lumino/widgets";
 import { GraphPanel } from "./graph.ts";
 import type { Change, Link } from "./link.ts";
 import type { Links } from "./links.ts";
+import type { SidePanel } from "./panel.ts";
 import { VariablesPanel } from "./variables.ts";
 
 /** What a panel needs of the notebook that it shows. */
 export interface Shown {
   readonly link: Link;
   readonly panel: NotebookPanel;
-}
-
-/** A panel beside the notebook. */
-export interface Side extends Widget {
-  /** Called when it is shown or hidden. */
-  onSeen: () => void;
-  show(): void;
-  showNotebook(shown: Shown | undefined): void;
-  update(): void;
-  changed(change: Change | "active"): void;
 }
 
 export class Sides {
@@ -48,7 +38,7 @@ export class Sides {
   }
 
   /** Opens a panel, or closes it where it is in front. */
-  toggle(side: Side): void {
+  toggle(side: SidePanel): void {
     if (side.isVisible) {
       side.parent = null;
       return;
@@ -58,7 +48,7 @@ export class Sides {
     this.#app.shell.activateById(side.id);
   }
 
-  get #all(): readonly Side[] {
+  get #all(): readonly SidePanel[] {
     return [this.graph, this.variables];
   }
 

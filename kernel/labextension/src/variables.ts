@@ -1,42 +1,33 @@
 // The panel with the notebook's live variables: what each is, how big it is, where it lives and which cell defines it.
 // Relies on the kernel's `variables` messages. Everything shown comes from the notebook and is set as text only.
 
-import { Widget } from "@lumino/widgets";
-import { Frame } from "./frame.ts";
 import { variablesIcon } from "./icons.ts";
 import type { Change } from "./link.ts";
 import type { Variable } from "./messages.ts";
-import type { Shown, Side } from "./sides.ts";
+import { SidePanel } from "./panel.ts";
 import { size } from "./words.ts";
 
 const columns = ["Name", "Type", "Shape", "Size", "Device", "Cell", "Value"];
 
-export class VariablesPanel extends Widget implements Side {
-  onSeen = () => {};
+export class VariablesPanel extends SidePanel {
   readonly #goTo: (cell: string) => void;
-  readonly #hint = document.createElement("p");
   readonly #filter = document.createElement("input");
   readonly #rows = document.createElement("tbody");
   readonly #table = document.createElement("table");
-  #shown: Shown | undefined;
-  readonly #rebuilding = new Frame(() => this.#rebuild());
-  #isOld = true;
 
   constructor(goTo: (cell: string) => void) {
-    super();
+    super({
+      id: "lensor-variables",
+      icon: variablesIcon,
+      caption: "Live variables",
+      heading: "Variables",
+    });
     this.#goTo = goTo;
-    this.id = "lensor-variables";
-    this.title.icon = variablesIcon;
-    this.title.caption = "Live variables";
-    this.addClass("lensor-side");
-    const heading = document.createElement("h2");
-    heading.textContent = "Variables";
-    this.#hint.className = "lensor-hint";
     this.#filter.type = "search";
     this.#filter.className = "lensor-filter";
     this.#filter.placeholder = "Filter by name or type";
     this.#filter.setAttribute("aria-label", "Filter by name or type");
-    this.#filter.addEventListener("input", () => this.#rebuild());
+    this.#filter.addEventListener("input", () => this.rebuild());
     this.#table.className = "lensor-variables";
     const head = this.#table.createTHead().insertRow();
     for (const column of columns) {
@@ -45,57 +36,26 @@ export class VariablesPanel extends Widget implements Side {
       cell.textContent = column;
     }
     this.#table.append(this.#rows);
-    this.node.append(heading, this.#filter, this.#hint, this.#table);
-  }
-
-  showNotebook(shown: Shown | undefined): void {
-    this.#shown = shown;
-    this.#refresh();
+    this.node.append(this.#filter, this.hint, this.#table);
   }
 
   changed(change: Change | "active"): void {
-    if (change === "variables" || change === "owner") this.#refresh();
+    if (change === "variables" || change === "owner") this.refresh();
   }
 
-  protected override onAfterShow(): void {
-    if (this.#isOld) this.#rebuilding.soon();
-    this.onSeen();
-  }
-
-  protected override onAfterHide(): void {
-    this.onSeen();
-  }
-
-  protected override onAfterAttach(): void {
-    if (this.isVisible) this.onAfterShow();
-  }
-
-  protected override onAfterDetach(): void {
-    this.onSeen();
-  }
-
-  #refresh(): void {
-    this.#isOld = true;
-    this.#rebuilding.soon();
-  }
-
-  #rebuild(): void {
-    if (!this.isVisible) return;
-    this.#isOld = false;
-    const all = this.#shown?.link.variables ?? [];
+  protected draw(): void {
+    const all = this.shown?.link.variables ?? [];
     const wanted = this.#filter.value.trim().toLowerCase();
     const found = all.filter(({ name, type }) => `${name} ${type}`.toLowerCase().includes(wanted));
     this.#filter.hidden = all.length === 0;
     this.#table.hidden = found.length === 0;
-    this.#hint.hidden = found.length > 0;
-    this.#hint.textContent =
+    this.hint.hidden = found.length > 0;
+    this.hint.textContent =
       all.length > 0
         ? "No variable is called so."
-        : this.#shown?.link.owner === "ours"
-          ? "Run a cell that defines something to see it here."
-          : "Open a notebook with the lensor kernel to see what it holds.";
+        : this.explain("Run a cell that defines something to see it here.", "what it holds");
     const prompts = new Map<string, string>();
-    for (const { model } of this.#shown?.panel.content.widgets ?? []) {
+    for (const { model } of this.shown?.panel.content.widgets ?? []) {
       const count = "executionCount" in model ? model.executionCount : null;
       prompts.set(model.id, typeof count === "number" ? `[${count}]` : "[ ]");
     }
