@@ -20,13 +20,11 @@ export function marksOf(
     const kind = status.reasons[node.index]?.kind;
     const seconds = flow.seconds(node.id);
     const state = stateOf(node, kind, queued, running);
-    const shown = state === "queued" || state === "running" ? "" : whyOf(node, status, records);
-    const cost =
-      state === "stale" && seconds !== undefined && seconds >= 0.1 ? `about ${duration(seconds)}` : "";
+    const why = state === "queued" || state === "running" ? "" : whyOf(node, status, records);
     marks.set(node.id, {
       state,
       frozen: node.facts.frozen,
-      why: [shown, cost].filter(Boolean).join("; "),
+      why,
       ...(seconds === undefined ? {} : { seconds }),
     });
   }
@@ -92,10 +90,4 @@ export function blame(flow: Dataflow, cell: string): string | undefined {
     }
   }
   return undefined;
-}
-
-function duration(seconds: number): string {
-  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
-  if (seconds < 99.5) return `${Math.round(seconds)} s`;
-  return seconds < 99.5 * 60 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
 }

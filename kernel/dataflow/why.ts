@@ -1,4 +1,4 @@
-// Reasons in words, for a tooltip and for the cell that could not run: which name, which cell, and what running it costs.
+// Reasons in words, for a tooltip and for the cell that could not run: which name and which cell.
 // Relies on the counts that front ends show beside cells. Pure.
 
 import type { Node } from "./graph.ts";

@@ -69,7 +69,7 @@ export interface Mark {
   readonly state: State;
   /** `// @frozen` stands in the cell: it runs only when a person runs it. */
   readonly frozen: boolean;
-  /** A sentence for the tooltip: "`model` changed in [3]; about 40 s". Empty where there is nothing to say. */
+  /** A sentence for the tooltip: "`model` changed in [3]". Empty where there is nothing to say. */
   readonly why: string;
   /** What running it took last time. */
   readonly seconds?: number;

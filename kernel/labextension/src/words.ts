@@ -13,8 +13,8 @@ export function duration(seconds: number): string {
 }
 
 /** What is done before one notices needs no estimate. */
-const about = (seconds: number | undefined) =>
-  seconds === undefined || seconds < 0.095 ? "" : `, about ${duration(seconds)}`;
+const about = (seconds: number | undefined, after = ",") =>
+  seconds === undefined || seconds < 0.095 ? "" : `${after} about ${duration(seconds)}`;
 
 /** "Running 3, about 12 s": the cell that runs and those that follow it. */
 export const planText = (plan: Planned): string => `Running ${plan.cells.length}${about(plan.seconds)}`;
@@ -48,8 +48,9 @@ export const stateWords: Readonly<Record<State, string>> = {
   error: "Error",
 };
 
-/** A mark in words, for its tooltip and for those who hear the page. */
+/** A mark in words, for its tooltip and for those who hear the page: of a stale cell also what running it takes. */
 export function markText(mark: Mark): string {
-  const state = mark.why ? `${stateWords[mark.state]}: ${mark.why}` : stateWords[mark.state];
+  const why = mark.why ? `${stateWords[mark.state]}: ${mark.why}` : stateWords[mark.state];
+  const state = mark.state === "stale" ? why + about(mark.seconds, ";") : why;
   return mark.frozen ? `${state}. Frozen: runs only when you run it` : state;
 }

@@ -114,7 +114,8 @@ test("durations, sizes and counts are said as people say them", () => {
   expect(planText({ cells: ["a", "b", "c"], seconds: 12 })).toBe("Running 3, about 12 s");
   expect(staleText([mark, mark])).toBe("2 stale, about 4.0 s");
   expect(staleText([mark, { ...mark, seconds: undefined }])).toBe("2 stale");
-  expect(markText(mark)).toBe("Stale: `x` changed in [3]");
+  expect(markText(mark)).toBe("Stale: `x` changed in [3]; about 2.0 s");
+  expect(markText({ ...mark, seconds: 0.01 })).toBe("Stale: `x` changed in [3]");
   expect(markText({ state: "fresh", frozen: true, why: "" })).toBe(
     "Up to date. Frozen: runs only when you run it",
   );

@@ -14,8 +14,7 @@ function cells(...sources: string[]): string[] {
 }
 const ran = () => page.log.map(({ cell }) => cell);
 const state = (cell: string) => page.marks.get(cell)?.state;
-/** Without what running it costs, which is the machine's own business. */
-const why = (cell: string) => page.marks.get(cell)?.why.replace(/; about .*/, "");
+const why = (cell: string) => page.marks.get(cell)?.why;
 
 describe("in mode auto", () => {
   test("a cell brings the stale cells above it, and those below that have run before follow", async () => {
