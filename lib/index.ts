@@ -21,6 +21,7 @@ export { Model } from "./model/model.ts";
 export { Figure, type PlotlySpec } from "./plot/figure.ts";
 export { plot } from "./plot/plot.ts";
 export type { Provenance } from "./provenance.ts";
-export { type DType, fromTfjs, scope, Tensor, tensor, toTfjs } from "./tensor/index.ts";
+export { type DType, fromTfjs, nn, noGrad, scope, Tensor, tensor, toTfjs } from "./tensor/index.ts";
 export type { Message } from "./text/chat.ts";
 export { Tokenizer } from "./text/tokenizer.ts";
+export { type Optimizer, optim } from "./train/optim/index.ts";

@@ -13,6 +13,11 @@ export interface NativeBuffer {
   readonly bytes: number;
 }
 
+/** One result of one recorded operation. What its gradient needs lives as long as this or what was made of it. */
+export interface NativePlace {
+  readonly place: never;
+}
+
 /** A model's packed weights. */
 export interface NativeModel {
   /** What the packed weights occupy. */
@@ -39,19 +44,17 @@ export const BINARY = {
 } as const;
 export const REDUCTION = { sum: 0, mean: 1, max: 2, min: 3, argmax: 4, argmin: 5 } as const;
 
-/** What `op` can do; each with the inputs that the ABI's function of that name takes. */
-export const OP = {
-  copy: 0,
-  unary: 1,
-  binary: 2,
-  where: 3,
-  reduce: 4,
-  softmax: 5,
-  matmul: 6,
-  gather: 7,
-  /** Any number of inputs along axis `code`. */
-  cat: 8,
-} as const;
+/** Numbers of `lensor_optimizer`. */
+export const OPTIMIZERS = { sgd: 0, adamw: 1, adamw8: 2, lion: 3 } as const;
+
+/** What `op` can do and views that the tape knows, by the names of native/core/ops. */
+export type OpName =
+  | ("copy" | "unary" | "binary" | "where" | "cat" | "reduce" | "softmax" | "cumsum" | "matmul")
+  | ("gather" | "scatterAdd" | "topK" | "sort")
+  | ("linear" | "embedding" | "unpacked" | "norm" | "glu" | "rotate" | "attention")
+  | ("rowLoss" | "linearLoss" | "linearLogprobs")
+  | ("scan" | "unfold" | "fold" | "cholesky" | "solveTriangular")
+  | ("permute" | "reshape" | "expand" | "slice");
 
 export interface ModelSpec {
   layers: number;
@@ -112,20 +115,56 @@ export interface Addon {
 
   /** Copies the bytes of a typed array into a new buffer, at once. */
   upload(data: ArrayBufferView): NativeBuffer;
+  /** The operations' names; their places in the list are their numbers. */
+  readonly operations: readonly string[];
   /**
-   * Enqueues one operation and returns where its result will be: contiguous, of `dtype` and `shape`.
+   * Enqueues one operation and returns where its results will be, row-major; where it was recorded on the tape, then the
+   * place of each.
+   * @param results For each: dtype, rank, shape...
    * @param views For each input in turn: dtype, offset (in elements), rank, shape..., strides... (in elements)
+   * @param weight A model's packed weight by its name in the file, for the operations that use one
+   * @param places Of the inputs on the tape; undefined where no gradient will be asked for
    */
   op(
     op: number,
-    code: number,
-    dtype: number,
-    shape: readonly number[],
+    params: Float64Array,
+    results: Float64Array,
     inputs: readonly NativeBuffer[],
     views: Float64Array,
-  ): NativeBuffer;
-  /** Over the last axis of one contiguous input: [values of the input's dtype, indices in i64]. */
-  topK(k: number, input: NativeBuffer, view: Float64Array): [NativeBuffer, NativeBuffer];
+    places: readonly (NativePlace | undefined)[] | undefined,
+    weight?: readonly [NativeModel, string],
+  ): (NativeBuffer | NativePlace)[];
+  /** The start of a tape, for a tensor of this dtype, rank, shape... */
+  leaf(shape: Float64Array): NativePlace;
+  /** The place of a view of what stands at `from`. `shapes`: its and the view's, each dtype, rank, shape... */
+  recordView(op: number, params: Float64Array, shapes: Float64Array, from: NativePlace): NativePlace;
+  /** Adds to the gradient of every leaf that `root` leads to; `seed` has the root's shape. @throws before any is changed */
+  backward(root: NativePlace, seed: NativeBuffer, view: Float64Array, retainGraph: boolean): void;
+  /** What a leaf has gathered, row-major. */
+  gradient(leaf: NativePlace): NativeBuffer | undefined;
+  setGradient(leaf: NativePlace, gradient: NativeBuffer | undefined, view: Float64Array | undefined): void;
+  /** Writes the second tensor's values into the first's memory; their shapes are equal. */
+  assign(buffers: readonly [NativeBuffer, NativeBuffer], views: Float64Array): void;
+  releasePlace(place: NativePlace): void;
+
+  /** What a parameter of that many values needs beside itself, as zeros. `kind`: one of OPTIMIZERS. */
+  optimizerState(kind: number, count: number, momentum: boolean): NativeBuffer[];
+  /**
+   * One step of one parameter, in place, with the gradient that its place has gathered.
+   * @param numbers step (from 1), lr, beta1, beta2, epsilon, weight decay, momentum, dampening, nesterov
+   * @param scale What gradientNorm gave, where the gradient is to be clipped
+   */
+  optimizerStep(
+    kind: number,
+    numbers: Float64Array,
+    parameter: NativeBuffer,
+    view: Float64Array,
+    place: NativePlace,
+    state: readonly NativeBuffer[],
+    scale: NativeBuffer | undefined,
+  ): void;
+  /** f32 [2]: the length of the gathered gradients as one vector, and the factor that brings it down to `most` (0: 1). */
+  gradientNorm(places: readonly NativePlace[], most: number): NativeBuffer;
   /** The values of a view, row-major, once everything before it has run. Rejects with what went wrong on the way. */
   read(input: NativeBuffer, view: Float64Array): Promise<ArrayBuffer>;
   /** Frees at once; what is in the queue and needs it still gets it. */
@@ -235,6 +274,14 @@ function withCallers(addon: Addon): Addon {
       }
     };
   return { ...addon, read: told(addon.read), decode: told(addon.decode), loadModel: told(addon.loadModel) };
+}
+
+let numbers: Map<string, number> | undefined;
+
+/** What an operation is called by across the border. */
+export function opNumber(name: OpName): number {
+  numbers ??= new Map(native().operations.map((one, i) => [one, i]));
+  return numbers.get(name)!;
 }
 
 /** Waits until all that was enqueued has run. @throws LensorError with the failures that no read has reported */

@@ -1,12 +1,12 @@
 // Operations element by element: what type the result has, which shapes go together, then one call of the engine.
 
 import { LensorError } from "../errors.ts";
-import { BINARY, OP, UNARY } from "../native.ts";
+import { BINARY, UNARY } from "../native.ts";
 import { type DType, isFloat, promote, promoteNumber, typedArrayOf } from "./dtype.ts";
 import { cast, enqueue, prepared, upload } from "./queue.ts";
+import { expand } from "./reshape.ts";
 import { broadcast } from "./shape.ts";
 import { Tensor } from "./tensor.ts";
-import { expandView } from "./view.ts";
 
 /** What the other side of an operation may be. */
 export type Operand = Tensor | number | bigint | boolean;
@@ -27,7 +27,7 @@ export function unary(x: Tensor, op: keyof typeof UNARY): Tensor {
     });
   const dtype = isFloat(x.dtype) || wholeUnary.has(op) ? x.dtype : "f32";
   return prepared([cast(x, dtype, op)], (from) =>
-    enqueue(OP.unary, UNARY[op], { name: op, dtype, shape: x.shape }, [from]),
+    enqueue("unary", [UNARY[op]], { name: op, dtype, shape: x.shape }, [from]),
   );
 }
 
@@ -66,10 +66,18 @@ export function binary(x: Tensor, other: Operand, op: keyof typeof BINARY): Tens
   const right = () => (other instanceof Tensor ? cast(other, dtype, op) : scalar(other, dtype, op));
   return prepared([cast(x, dtype, op), right()], (a, b) => {
     const shape = broadcast(a.shape, b.shape, op);
-    const views = [a, b].map((one) => expandView(one.view(op), shape, op));
     const result = { name: op, dtype: compares ? ("bool" as const) : dtype, shape };
-    return enqueue(OP.binary, BINARY[op], result, [a, b], views);
+    return prepared([expand(a, shape, op), expand(b, shape, op)], (...both) =>
+      enqueue("binary", [BINARY[op]], result, both),
+    );
   });
+}
+
+/** Where a bound is given, the larger or smaller of the two. */
+export function clamp(x: Tensor, least: Operand | undefined, most: Operand | undefined): Tensor {
+  if (least === undefined) return most === undefined ? x.clone() : binary(x, most, "minimum");
+  if (most === undefined) return binary(x, least, "maximum");
+  return prepared([binary(x, least, "maximum")], (above) => binary(above, most, "minimum"));
 }
 
 /** @throws LensorError for what is neither a living tensor nor a plain number */

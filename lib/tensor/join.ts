@@ -1,14 +1,13 @@
 // Several tensors as one: joined along an axis, stacked along a new one, or chosen from element by element.
 
 import { LensorError } from "../errors.ts";
-import { OP } from "../native.ts";
+import { at } from "./choose.ts";
 import { type DType, promote, promoteNumber } from "./dtype.ts";
 import { checkOperand, type Operand, scalar } from "./elementwise.ts";
 import { cast, enqueue, prepared } from "./queue.ts";
-import { unsqueeze } from "./reshape.ts";
+import { expand, unsqueeze } from "./reshape.ts";
 import { axisOf, broadcast, formatShape } from "./shape.ts";
 import { Tensor } from "./tensor.ts";
-import { expandView } from "./view.ts";
 
 /** Tensors one after the other along an axis; their other axes are equal, their types promote. @throws LensorError */
 export function cat(tensors: readonly Tensor[], axis = 0, name = "cat"): Tensor {
@@ -35,7 +34,7 @@ export function cat(tensors: readonly Tensor[], axis = 0, name = "cat"): Tensor 
   const length = tensors.reduce((sum, { shape }) => sum + shape[along]!, 0);
   return prepared(
     tensors.map((x) => cast(x, dtype, name)),
-    (...parts) => enqueue(OP.cat, along, { name, dtype, shape: first.with(along, length) }, parts),
+    (...parts) => enqueue("cat", [along], { name, dtype, shape: first.with(along, length) }, parts),
   );
 }
 
@@ -55,6 +54,30 @@ export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
     tensors.map((x) => unsqueeze(x, axis)),
     (...parts) => cat(parts, axis, "stack"),
   );
+}
+
+/** Views of a tensor one after the other along an axis. @throws LensorError unless they cover it */
+export function split(x: Tensor, sizes: number | readonly number[], axis: number): Tensor[] {
+  const { shape } = x.view("split");
+  const along = axisOf(axis, shape.length, "split");
+  const n = shape[along] ?? 1;
+  const list =
+    typeof sizes === "number"
+      ? Array.from({ length: Math.ceil(n / sizes) }, (_, i) => Math.min(sizes, n - i * sizes))
+      : sizes;
+  if (!list.every((size) => Number.isInteger(size) && size >= 0) || list.reduce((a, b) => a + b, 0) !== n)
+    throw new LensorError(`split cannot cut an axis of ${n} like this`, {
+      expected: `a size of at least 1, or sizes that add up to ${n}`,
+      got: String(sizes),
+    });
+  let from = 0;
+  return list.map((size) => {
+    const range = [from, (from += size)] as const;
+    return at(
+      x,
+      shape.map((_, i) => (i === along ? range : null)),
+    );
+  });
 }
 
 /** condition ? x : y, element by element; shapes broadcast, the types of x and y promote. @throws LensorError */
@@ -77,8 +100,10 @@ export function where(condition: Tensor, x: Operand, y: Operand): Tensor {
       (all, one) => broadcast(all, one.shape, "where"),
       condition.shape as number[],
     );
-    const views = [condition, a, b].map((one) => expandView(one.view("where"), shape, "where"));
-    return enqueue(OP.where, 0, { name: "where", dtype, shape }, [condition, a, b], views);
+    return prepared(
+      [condition, a, b].map((one) => expand(one, shape, "where")),
+      (...all) => enqueue("where", [], { name: "where", dtype, shape }, all),
+    );
   });
 }
 

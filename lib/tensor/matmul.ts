@@ -1,8 +1,7 @@
 // Matrix products with torch's rules for vectors and leading axes, brought to the engine's [B, M, K] x [B, K, N].
 
 import { LensorError } from "../errors.ts";
-import { OP } from "../native.ts";
-import { promote } from "./dtype.ts";
+import { isFloat, promote } from "./dtype.ts";
 import { cast, contiguous, enqueue, prepared } from "./queue.ts";
 import { expand, reshape } from "./reshape.ts";
 import { broadcast, countOf, formatShape } from "./shape.ts";
@@ -31,13 +30,13 @@ export function matmul(x: Tensor, y: Tensor): Tensor {
     ],
     (p, q) =>
       prepared(
-        [enqueue(OP.matmul, 0, { name: "matmul", dtype, shape: [groups, rows, n] }, [p, q])],
+        [enqueue("matmul", [], { name: "matmul", dtype, shape: [groups, rows, n] }, [p, q])],
         (product) => reshape(product, shape, "matmul"),
       ),
   );
 }
 
-/** A tensor as contiguous matrices [groups, rows, columns], its leading axes repeated to those of the batch. */
+/** A tensor as matrices [groups, rows, columns], its leading axes repeated to those of the batch; integers row-major. */
 function matrices(
   x: Tensor,
   shape: readonly number[],
@@ -48,7 +47,9 @@ function matrices(
   return prepared([reshape(x, shape, "matmul")], (matrix) =>
     prepared([cast(matrix, dtype, "matmul")], (typed) =>
       prepared([expand(typed, [...batch, ...shape.slice(-2)], "matmul")], (repeated) =>
-        prepared([contiguous(repeated, "matmul")], (row) => reshape(row, flat, "matmul")),
+        isFloat(dtype)
+          ? reshape(repeated, flat, "matmul")
+          : prepared([contiguous(repeated, "matmul")], (row) => reshape(row, flat, "matmul")),
       ),
     ),
   );

@@ -1,14 +1,24 @@
 // From tensors to the engine's queue and back: packs views, enqueues one operation, wraps what comes. Knows no rules of
 // shapes or types beyond the memory a result may take; those who call it have checked.
 
-import { DTYPES, type NativeBuffer, native, OP } from "../native.ts";
+import {
+  DTYPES,
+  type NativeBuffer,
+  type NativeModel,
+  type NativePlace,
+  native,
+  type OpName,
+  opNumber,
+} from "../native.ts";
 import { type DType, dataOf, isFloat, type TensorData, type TypedArray } from "./dtype.ts";
+import { Memory, Place } from "./memory.ts";
 import { checkBytes, type Shape } from "./shape.ts";
+import { placesOf } from "./tape.ts";
 import { Tensor } from "./tensor.ts";
-import { isContiguous, type View } from "./view.ts";
+import { contiguousView, isContiguous, type View } from "./view.ts";
 
 /** Views as the addon reads them: for each, dtype, offset, rank, shape..., strides... */
-function pack(inputs: readonly { dtype: DType }[], views: readonly View[]): Float64Array {
+export function pack(inputs: readonly { dtype: DType }[], views: readonly View[]): Float64Array {
   const packed = new Float64Array(views.reduce((length, { shape }) => length + 3 + 2 * shape.length, 0));
   let at = 0;
   views.forEach(({ shape, strides, offset }, i) => {
@@ -21,6 +31,11 @@ function pack(inputs: readonly { dtype: DType }[], views: readonly View[]): Floa
   return packed;
 }
 
+/** Shapes as the addon reads them: for each, dtype, rank, shape... */
+export function packShapes(all: readonly { dtype: DType; shape: Shape }[]): Float64Array {
+  return Float64Array.from(all.flatMap(({ dtype, shape }) => [DTYPES[dtype], shape.length, ...shape]));
+}
+
 export interface Result {
   /** The operation, in the words of the caller: part of the result's name and of errors. */
   name: string;
@@ -28,29 +43,51 @@ export interface Result {
   shape: Shape;
 }
 
-/** Enqueues an operation of `OP`; `views` replace the inputs' own where they are given. @throws LensorError */
-export function enqueue(
-  op: number,
-  code: number,
-  { name, dtype, shape }: Result,
+/** Enqueues an operation of several results. @throws LensorError */
+export function enqueueAll(
+  op: OpName,
+  params: readonly number[],
+  results: readonly Result[],
   inputs: readonly Tensor[],
-  views: readonly View[] = inputs.map((x) => x.view(name)),
-): Tensor {
-  const buffers = inputs.map((x) => x.memory(name).buffer);
-  checkBytes(shape, dtype, name);
-  const packed = pack(inputs, views);
-  return Tensor.fromBuffer(native().op(op, code, DTYPES[dtype], shape, buffers, packed), shape, dtype, name);
+  weight?: readonly [NativeModel, string],
+): Tensor[] {
+  const { name } = results[0]!;
+  const buffers = inputs.map((x) => x.memory(name).handle);
+  for (const { shape, dtype } of results) checkBytes(shape, dtype, name);
+  const views = pack(
+    inputs,
+    inputs.map((x) => x.view(name)),
+  );
+  const made = native().op(
+    opNumber(op),
+    Float64Array.from(params),
+    packShapes(results),
+    buffers,
+    views,
+    placesOf(inputs),
+    weight,
+  );
+  return results.map(({ shape, dtype, name }, i) => {
+    const place = made[results.length + i] as NativePlace | undefined;
+    return new Tensor(
+      new Memory(made[i] as NativeBuffer),
+      contiguousView(shape),
+      dtype,
+      name,
+      place && isFloat(dtype) ? new Place(place) : undefined,
+    );
+  });
 }
 
-/** The k largest along the last axis of a contiguous [rows, n] tensor: values, and indices in i64. */
-export function enqueueTopK(k: number, rows: Tensor): [values: Tensor, indices: Tensor] {
-  const shape = [rows.shape[0]!, k];
-  const view = pack([rows], [rows.view("topK")]);
-  const [values, indices] = native().topK(k, rows.memory("topK").buffer, view);
-  return [
-    Tensor.fromBuffer(values, shape, rows.dtype, "topK values"),
-    Tensor.fromBuffer(indices, shape, "i64", "topK indices"),
-  ];
+/** Enqueues an operation. @throws LensorError */
+export function enqueue(
+  op: OpName,
+  params: readonly number[],
+  result: Result,
+  inputs: readonly Tensor[],
+  weight?: readonly [NativeModel, string],
+): Tensor {
+  return enqueueAll(op, params, [result], inputs, weight)[0]!;
 }
 
 /** A tensor of values that JavaScript holds; they are copied at once. `dtype`: what the array's own elements are. */
@@ -59,15 +96,25 @@ export function upload(values: TypedArray, shape: Shape, dtype: DType, name: str
   return Tensor.fromBuffer(native().upload(values), shape, dtype, name);
 }
 
-/** Another view of the same memory. */
-export function share(x: Tensor, view: View, name: string): Tensor {
-  return new Tensor(x.memory(name), view, x.dtype, name);
+/** How the tape is told of a view; the parameters are those of native/core/ops/view.cc. */
+export interface ViewStep {
+  op: "permute" | "reshape" | "expand" | "slice";
+  params: readonly number[];
+}
+
+/** Another view of the same memory; without a step, of the same shape. */
+export function share(x: Tensor, view: View, name: string, step?: ViewStep): Tensor {
+  const [from] = placesOf([x]) ?? [];
+  if (!from || !step) return new Tensor(x.memory(name), view, x.dtype, name, from && x.place);
+  const shapes = packShapes([x, { dtype: x.dtype, shape: view.shape }]);
+  const place = native().recordView(opNumber(step.op), Float64Array.from(step.params), shapes, from);
+  return new Tensor(x.memory(name), view, x.dtype, name, new Place(place));
 }
 
 /** The same values in another type; without a copy where it is the same type. */
 export function cast(x: Tensor, dtype: DType, name = "cast"): Tensor {
   if (x.dtype === dtype) return share(x, x.view(name), name);
-  return enqueue(OP.copy, 0, { name, dtype, shape: x.shape }, [x]);
+  return enqueue("copy", [], { name, dtype, shape: x.shape }, [x]);
 }
 
 /** The same values in row-major order; without a copy where they are so already. */
@@ -77,7 +124,7 @@ export function contiguous(x: Tensor, name = "contiguous"): Tensor {
 }
 
 export function clone(x: Tensor, name = "clone"): Tensor {
-  return enqueue(OP.copy, 0, { name, dtype: x.dtype, shape: x.shape }, [x]);
+  return enqueue("copy", [], { name, dtype: x.dtype, shape: x.shape }, [x]);
 }
 
 /**
@@ -98,7 +145,7 @@ export function read(x: Tensor): Promise<TensorData> {
   const view = pack([x], [x.view("data")]);
   const { dtype } = x;
   return native()
-    .read(x.memory("data").buffer, view)
+    .read(x.memory("data").handle, view)
     .then((bytes) => dataOf(bytes, dtype));
 }
 
@@ -106,7 +153,7 @@ export function read(x: Tensor): Promise<TensorData> {
 export function nativeOf(x: Tensor): { buffer: NativeBuffer; view: Float64Array } {
   const row = isContiguous(x.view("native")) ? x : clone(x, "native");
   return {
-    buffer: row.memory("native").buffer,
+    buffer: row.memory("native").handle,
     view: pack([row], [row.view("native")]),
   };
 }

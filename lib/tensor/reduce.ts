@@ -1,12 +1,14 @@
-// Reductions and softmax over any axes: the axes are brought to the end, the engine works on [rows, n], and the result
+// Reductions over any axes: the axes are brought to the end, the engine works on [rows, n], and the result
 // gets its shape back.
 
 import { LensorError } from "../errors.ts";
-import { OP, REDUCTION } from "../native.ts";
+import { REDUCTION } from "../native.ts";
+import { lastAxes } from "./along.ts";
 import { isFloat } from "./dtype.ts";
-import { cast, contiguous, enqueue, prepared } from "./queue.ts";
-import { permute, reshape } from "./reshape.ts";
-import { axesOf, axisOf, countOf, formatShape } from "./shape.ts";
+import { cast, enqueue, prepared } from "./queue.ts";
+import { reshape } from "./reshape.ts";
+import { scope } from "./scope.ts";
+import { axesOf, countOf, formatShape } from "./shape.ts";
 import type { Tensor } from "./tensor.ts";
 
 export type Axes = number | readonly number[] | null;
@@ -47,7 +49,7 @@ export function reduce(
   return prepared([lastAxes(x, [...kept, ...axes], [rows, n], op)], (flat) =>
     prepared([cast(flat, dtype, op)], (from) => {
       const result = { name: op, dtype: where ? ("i64" as const) : dtype, shape: [rows] };
-      return prepared([enqueue(OP.reduce, REDUCTION[op], result, [from])], (reduced) =>
+      return prepared([enqueue("reduce", [REDUCTION[op]], result, [from])], (reduced) =>
         reshape(
           reduced,
           keepdim ? shape.map((size, i) => (axes.includes(i) ? 1 : size)) : kept.map((i) => shape[i]!),
@@ -58,44 +60,14 @@ export function reduce(
   );
 }
 
-export function softmax(x: Tensor, axis: number, log: boolean): Tensor {
-  const name = log ? "logSoftmax" : "softmax";
-  const { shape } = x.view(name);
-  const dtype = isFloat(x.dtype) ? x.dtype : "f32";
-  if (shape.length === 0)
-    return prepared([reshape(x, [1], name)], (one) =>
-      prepared([softmax(one, 0, log)], (y) => reshape(y, [], name)),
-    );
-  const last = axisOf(axis, shape.length, name);
-  const order = [...shape.keys()].filter((i) => i !== last).concat(last);
-  const n = shape[last]!;
-  const rows = n === 0 ? 0 : countOf(shape) / n;
-  return prepared([lastAxes(x, order, [rows, n], name)], (flat) =>
-    prepared([cast(flat, dtype, name)], (from) =>
-      prepared([enqueue(OP.softmax, log ? 1 : 0, { name, dtype, shape: [rows, n] }, [from])], (y) =>
-        prepared(
-          [
-            reshape(
-              y,
-              order.map((i) => shape[i]!),
-              name,
-            ),
-          ],
-          (ordered) =>
-            permute(
-              ordered,
-              shape.map((_, i) => order.indexOf(i)),
-              name,
-            ),
-        ),
-      ),
-    ),
-  );
-}
-
-/** A tensor with its axes in this order, as contiguous [rows, n]. */
-function lastAxes(x: Tensor, order: readonly number[], shape: readonly number[], name: string): Tensor {
-  return prepared([permute(x, order, name)], (moved) =>
-    prepared([contiguous(moved, name)], (row) => reshape(row, shape, name)),
-  );
+/** log(sum(exp(x))) over the axes, without overflow. -inf where all are. */
+export function logSumExp(x: Tensor, axis: Axes | undefined, keep: KeepDim = {}): Tensor {
+  return scope(() => {
+    const wide = isFloat(x.dtype) ? x : x.cast("f32");
+    const top = reduce(wide.detach(), "max", axis, { keepdim: true });
+    // What is subtracted must be finite, or -inf - -inf would be no number.
+    const base = top.where(top.abs().lt(Number.POSITIVE_INFINITY), 0);
+    const sums = reduce(wide.sub(base).exp(), "sum", axis, keep);
+    return sums.log().add(reshape(base, sums.shape, "logSumExp"));
+  });
 }

@@ -2,22 +2,26 @@
 // of a native buffer and nothing else; operations enqueue and return at once, only reads wait.
 
 import { LensorError } from "../errors.ts";
-import type { NativeBuffer } from "../native.ts";
+import { type NativeBuffer, native } from "../native.ts";
 import type { Figure, MimeBundle } from "../plot/figure.ts";
 import type { TensorPlotOptions } from "../plot/tensor-figure.ts";
-import { at, gather, indexSelect, take, topK } from "./choose.ts";
+import { cumsum, softmax, sort } from "./along.ts";
+import { assign } from "./assign.ts";
+import { at, gather, indexAdd, indexSelect, scatterAdd, take, topK } from "./choose.ts";
 import { figureOf, showTensor } from "./display.ts";
 import { bytesOf, checkDType, type DType, type TensorData } from "./dtype.ts";
-import { binary, type GeluOptions, gelu, type Operand, pow, unary } from "./elementwise.ts";
-import { where } from "./join.ts";
+import { binary, clamp, type GeluOptions, gelu, type Operand, pow, unary } from "./elementwise.ts";
+import { split, where } from "./join.ts";
 import { matmul } from "./matmul.ts";
-import { Memory } from "./memory.ts";
+import { Memory, type Place } from "./memory.ts";
 import { cast, clone, contiguous, nativeOf, read, share } from "./queue.ts";
 import { arrayOf, itemOf, type NestedArray } from "./read.ts";
-import { type Axes, type KeepDim, reduce, softmax } from "./reduce.ts";
+import { type Axes, type KeepDim, logSumExp, reduce } from "./reduce.ts";
 import { expand, flatten, permute, reshape, squeeze, transpose, unsqueeze } from "./reshape.ts";
 import { track, untrack } from "./scope.ts";
 import { countOf, formatShape, type Shape } from "./shape.ts";
+import { cholesky, type SolveOptions, solveTriangular } from "./solve.ts";
+import { backward, gradOf, leafOf } from "./tape.ts";
 import { contiguousView, type Index, type View } from "./view.ts";
 
 export class Tensor {
@@ -29,11 +33,14 @@ export class Tensor {
   readonly #strides: readonly number[];
   readonly #offset: number;
   #memory: Memory | undefined;
+  #place: Place | undefined;
+  #isLeaf = false;
   #name: string;
 
   /** @internal */
-  constructor(memory: Memory, view: View, dtype: DType, name: string) {
+  constructor(memory: Memory, view: View, dtype: DType, name: string, place?: Place) {
     this.#memory = memory.retain();
+    this.#place = place?.retain();
     this.shape = Object.freeze([...view.shape]);
     this.#strides = view.strides;
     this.#offset = view.offset;
@@ -45,6 +52,11 @@ export class Tensor {
   /** A tensor of row-major values that native code makes. @internal */
   static fromBuffer(buffer: NativeBuffer, shape: Shape, dtype: DType, name: string): Tensor {
     return new Tensor(new Memory(buffer), contiguousView(shape), dtype, name);
+  }
+
+  /** A tensor on memory that somebody else frees. @internal */
+  static borrow(buffer: NativeBuffer, shape: Shape, dtype: DType, name: string): Tensor {
+    return new Tensor(new Memory(buffer).retain(), contiguousView(shape), dtype, name);
   }
 
   /** The buffer of a contiguous version and the view on it, as the addon takes them. @internal */
@@ -66,6 +78,11 @@ export class Tensor {
       got: `"${this.#name}", freed by dispose() or by the end of its scope`,
       fix: "Use it before it is freed, or return it from the scope that makes it.",
     });
+  }
+
+  /** Where it stands on the tape. @internal */
+  get place(): Place | undefined {
+    return this.#place;
   }
 
   /** What errors and figures call it: the operation that made it and its shape, unless `named` said otherwise. */
@@ -98,7 +115,9 @@ export class Tensor {
   dispose(): void {
     untrack(this);
     this.#memory?.release();
+    this.#place?.release();
     this.#memory = undefined;
+    this.#place = undefined;
   }
   [Symbol.dispose](): void {
     this.dispose();
@@ -137,6 +156,55 @@ export class Tensor {
   /** In row-major order, copied only where it is not. */
   contiguous(): Tensor {
     return contiguous(this);
+  }
+
+  // Gradients.
+
+  /**
+   * Asks for gradients: what is made of it from now on is recorded, and `backward` on that gathers them in `grad`. Returns
+   * the tensor itself; one that was made of such a tensor is recorded already. @throws LensorError for integers
+   */
+  requiresGrad(): this {
+    this.view("requiresGrad");
+    if (this.#place) return this;
+    this.#place = leafOf(this).retain();
+    this.#isLeaf = true;
+    return this;
+  }
+  /** Whether `backward` can start here: it asks for gradients, or was made of a tensor that does. */
+  get isRecorded(): boolean {
+    return this.#place !== undefined;
+  }
+  /** Whether `backward` ends here: `requiresGrad()` was called on it. */
+  get isLeaf(): boolean {
+    return this.#isLeaf;
+  }
+  /**
+   * Adds d this / d leaf to the `grad` of every tensor with `requiresGrad()` that this one was made of. What was kept on the
+   * way is let go, unless `retainGraph`.
+   * @param seed The gradient that arrives here, of this shape; 1 for a tensor of one element, which may leave it out.
+   * @throws LensorError naming an operation without a gradient, or a tensor that was changed in place; nothing is added then
+   */
+  backward(seed?: Tensor, { retainGraph = false }: { retainGraph?: boolean } = {}): void {
+    backward(this, seed, retainGraph);
+  }
+  /** What `backward` has gathered, of this shape and dtype; undefined before. Gradients add up until `zeroGrad()`. */
+  get grad(): Tensor | undefined {
+    return gradOf(this);
+  }
+  zeroGrad(): void {
+    if (this.#place) native().setGradient(this.#place.handle, undefined, undefined);
+  }
+  /** The same values, apart from the tape: no gradient goes back through it. Shares memory. */
+  detach(): Tensor {
+    return new Tensor(this.memory("detach"), this.view("detach"), this.dtype, "detach");
+  }
+  /**
+   * Writes the values of another tensor of this shape into this one's memory, cast to its dtype; views of it change too. Not
+   * recorded; a gradient that needs the old values is an error. Returns the tensor itself.
+   */
+  assign(values: Tensor): this {
+    return assign(this, values);
   }
 
   /** A line, a heat map, slices or a histogram of the values; `axes` names the axes, `labels` what stands along them. */
@@ -213,6 +281,18 @@ export class Tensor {
   /** out[i][j][k] = x[i][index[i][j][k]][k] for axis 1, and so on. */
   gather(axis: number, index: Tensor): Tensor {
     return gather(this, axis, index);
+  }
+  /** A copy to which values[i][j][k] is added at [i][index[i][j][k]][k] for axis 1, and so on. */
+  scatterAdd(axis: number, index: Tensor, values: Tensor): Tensor {
+    return scatterAdd(this, axis, index, values);
+  }
+  /** A copy to which slices are added along an axis, at the places that the index lists. */
+  indexAdd(axis: number, index: Tensor | readonly number[], values: Tensor): Tensor {
+    return indexAdd(this, axis, index, values);
+  }
+  /** Parts of one size along an axis (the last may be smaller), or of the sizes listed; views. */
+  split(sizes: number | readonly number[], axis = 0): Tensor[] {
+    return split(this, sizes, axis);
   }
   /** The k largest along an axis, largest first, the earlier of equals first; NaN above all. */
   topK(k: number, axis = -1): { values: Tensor; indices: Tensor } {
@@ -305,6 +385,10 @@ export class Tensor {
     return binary(this, other, "ge");
   }
 
+  /** No smaller than `least` and no larger than `most`. */
+  clamp(least?: Operand, most?: Operand): Tensor {
+    return clamp(this, least, most);
+  }
   /** Its own elements where the condition holds, `other`'s elsewhere. */
   where(condition: Tensor, other: Operand): Tensor {
     return where(condition, this, other);
@@ -313,6 +397,15 @@ export class Tensor {
   /** [..., m, k] x [..., k, n] = [..., m, n], leading axes broadcast; a vector is a row on the left, a column on the right. */
   matmul(other: Tensor): Tensor {
     return matmul(this, other);
+  }
+
+  /** Of symmetric positive definite matrices [..., n, n] the lower factor L, L L^T = this; f32. Only the lower half is read. */
+  cholesky(): Tensor {
+    return cholesky(this);
+  }
+  /** x of A x = y, for this A triangular [..., n, n] and y [..., n, m]; f32. */
+  solveTriangular(y: Tensor, options?: SolveOptions): Tensor {
+    return solveTriangular(this, y, options);
   }
 
   // Over axes: one, a list, or all.
@@ -337,6 +430,21 @@ export class Tensor {
   }
   argmin(axis?: number | null, options?: KeepDim): Tensor {
     return reduce(this, "argmin", axis, options);
+  }
+  /** log(sum(exp(x))), without overflow. */
+  logSumExp(axis?: Axes, options?: KeepDim): Tensor {
+    return logSumExp(this, axis, options);
+  }
+  /** Sums along an axis of all up to each element, from the end with `reverse`. */
+  cumsum(axis = -1, { reverse = false }: { reverse?: boolean } = {}): Tensor {
+    return cumsum(this, axis, reverse);
+  }
+  /** In order along an axis, equals as they stood; NaN is the largest. */
+  sort(
+    axis = -1,
+    { descending = false }: { descending?: boolean } = {},
+  ): { values: Tensor; indices: Tensor } {
+    return sort(this, axis, descending);
   }
   /** exp(x) / sum(exp(x)) along an axis. */
   softmax(axis = -1): Tensor {

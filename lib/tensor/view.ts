@@ -34,7 +34,12 @@ export function isContiguous({ shape, strides }: View): boolean {
   return countOf(shape) === 0 || shape.every((size, i) => size === 1 || strides[i] === row[i]);
 }
 
-export function permuteView(view: View, axes: readonly number[], name: string): View {
+/** `order`: the axis of the view that each axis of the result was. @throws LensorError unless every axis is named once */
+export function permuteView(
+  view: View,
+  axes: readonly number[],
+  name: string,
+): { view: View; order: number[] } {
   const rank = view.shape.length;
   const order = axes.map((axis) => axisOf(axis, rank, name));
   if (order.length !== rank || new Set(order).size !== rank)
@@ -42,18 +47,12 @@ export function permuteView(view: View, axes: readonly number[], name: string): 
       expected: `the ${rank} axes of ${formatShape(view.shape)} in some order`,
       got: formatShape(axes),
     });
-  return {
+  const moved = {
     shape: order.map((axis) => view.shape[axis]!),
     strides: order.map((axis) => view.strides[axis]!),
     offset: view.offset,
   };
-}
-
-export function transposeView(view: View, a: number, b: number): View {
-  const rank = view.shape.length;
-  const [first, second] = [axisOf(a, rank, "transpose"), axisOf(b, rank, "transpose")];
-  const order = view.shape.map((_, i) => (i === first ? second : i === second ? first : i));
-  return permuteView(view, order, "transpose");
+  return { view: moved, order };
 }
 
 /** The view of another shape with the same elements in the same order, where strides can say it. */
@@ -129,27 +128,33 @@ export function expandView(view: View, to: readonly number[], name: string): Vie
   };
 }
 
-/** The part of a view that indices and slices name; an index drops its axis. @throws LensorError */
-export function sliceView(view: View, indices: readonly Index[]): View {
+/**
+ * The part of a view that indices and slices name; an index drops its axis. `params`: for each axis where it starts, its
+ * step, and whether it is kept. @throws LensorError
+ */
+export function sliceView(view: View, indices: readonly Index[]): { view: View; params: number[] } {
   if (indices.length > view.shape.length)
     throw new LensorError(`at got ${indices.length} indices`, {
       expected: `at most one for each axis of ${formatShape(view.shape)}`,
       got: String(indices.length),
     });
-  const [shape, strides]: [number[], number[]] = [[], []];
+  const [shape, strides, params]: [number[], number[], number[]] = [[], [], []];
   let offset = view.offset;
   view.shape.forEach((size, axis) => {
     const [index, stride] = [indices[axis], view.strides[axis]!];
     if (typeof index === "number") {
-      offset += indexOf(index, size, axis) * stride;
+      const at = indexOf(index, size, axis);
+      offset += at * stride;
+      params.push(at, 1, 0);
       return;
     }
     const { start, count, step } = rangeOf(index, size, axis);
     if (count > 0) offset += start * stride;
+    params.push(start, step, 1);
     shape.push(count);
     strides.push(stride * step);
   });
-  return { shape, strides, offset };
+  return { view: { shape, strides, offset }, params };
 }
 
 function indexOf(index: number, size: number, axis: number): number {

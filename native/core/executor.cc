@@ -106,7 +106,11 @@ void Executor::run(Task& task) {
       if (status == LENSOR_OK) {
         for (const auto& output : task.outputs)
           if (!output->memory.data()) output->memory = Block(output->bytes);
-        if (task.run) status = task.run(pool_.context());
+        if (task.run) {
+          lensor_context context = *pool_.context();
+          if (!task.changes.empty()) context.interrupted = [](lensor_context*) { return 0; };
+          status = task.run(&context);
+        }
       }
       failure = failure_of(task, status);
     } catch (const std::bad_alloc&) {

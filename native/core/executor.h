@@ -21,6 +21,9 @@ struct Task {
   std::function<lensor_status(lensor_context*)> run;
   // Called on the executor's thread when the task is over, however it went.
   std::function<void(const std::shared_ptr<Failure>&)> done;
+  // What it changes in place. Such a task runs to its end once it has begun, and where it fails before, what
+  // it would have changed stays as it was.
+  std::vector<BufferRef> changes;
 };
 
 class Executor {

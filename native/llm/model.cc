@@ -77,6 +77,28 @@ private:
 
 } // namespace
 
+const Weight* Model::find(const std::string& name) const {
+  if (name == "token_embd.weight") return &embedding;
+  if (name == "output.weight") return head.memory.data() ? &head : nullptr;
+  static const std::unordered_map<std::string, Weight Layer::*> parts{
+      {"attn_q", &Layer::query},       {"attn_k", &Layer::key},    {"attn_v", &Layer::value},
+      {"attn_output", &Layer::output}, {"ffn_gate", &Layer::gate}, {"ffn_up", &Layer::up},
+      {"ffn_down", &Layer::down}};
+  const size_t first = name.find('.'), last = name.rfind('.');
+  if (name.compare(0, 4, "blk.") != 0 || last == first) return nullptr;
+  const size_t dot = name.find('.', first + 1);
+  if (dot == std::string::npos || dot >= last || name.compare(last, std::string::npos, ".weight") != 0)
+    return nullptr;
+  size_t index = 0;
+  for (size_t i = first + 1; i < dot; i++) {
+    if (name[i] < '0' || name[i] > '9' || index >= layers.size()) return nullptr;
+    index = index * 10 + static_cast<size_t>(name[i] - '0');
+  }
+  const auto part = parts.find(name.substr(dot + 1, last - dot - 1));
+  return dot > first + 1 && index < layers.size() && part != parts.end() ? &(layers[index].*(part->second))
+                                                                         : nullptr;
+}
+
 std::shared_ptr<Model> load_model(lensor_context* context, const lensor_ops* ops, const std::string& path,
                                   size_t size, const ModelSpec& spec,
                                   const std::vector<TensorSpec>& tensors) {

@@ -38,6 +38,8 @@ struct Model {
   std::vector<Layer> layers;
   size_t bytes = 0;
 
+  // By its name in the file; null where there is none.
+  const Weight* find(const std::string& name) const;
   const lensor_weight& head_view() const { return head.memory.data() ? head.view : embedding.view; }
 };
 

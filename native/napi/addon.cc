@@ -56,6 +56,8 @@ NAPI_MODULE_INIT() {
     add(env, exports, "memory", entry<memory>);
     add(env, exports, "setInterruptFlag", entry<set_interrupt_flag>);
     add_tensors(env, exports);
+    add_tape(env, exports);
+    add_optimizers(env, exports);
     add_models(env, exports);
     add_inspect(env, exports);
   } catch (const std::exception& error) {

@@ -1,29 +1,9 @@
 #include "env.h"
-#include "../cpu/dispatch.h"
 #include <cmath>
-#include <cstdlib>
 #include <cstring>
 #include <mutex>
-#include <thread>
 
 namespace lensor {
-
-Executor& engine() {
-  static Executor* one = [] {
-    const char* cpu = std::getenv("LENSOR_CPU");
-    const char* text = std::getenv("LENSOR_THREADS");
-    long threads = std::thread::hardware_concurrency();
-    if (text && *text) {
-      char* end = nullptr;
-      threads = std::strtol(text, &end, 10);
-      if (*end || threads < 1 || threads > 1024)
-        throw std::runtime_error("LENSOR_THREADS: expected a whole number from 1 to 1024, got " +
-                                 std::string(text) + ".");
-    }
-    return new Executor(static_cast<int>(threads), cpu_table(cpu ? cpu : ""));
-  }();
-  return *one;
-}
 
 void check(napi_status status) {
   if (status != napi_ok) throw Invalid("an argument has the wrong type");
@@ -37,6 +17,7 @@ void check(napi_status status) {
 LENSOR_TAG(Buffer, 1)
 LENSOR_TAG(Model, 2)
 LENSOR_TAG(Cache, 3)
+LENSOR_TAG(Place, 4)
 
 // ---------------------------------------------------------------- promises
 namespace {
@@ -162,11 +143,6 @@ std::function<void(const std::shared_ptr<Failure>&)> settles(std::shared_ptr<Set
     failure->reported = true;
     reject(settler, failure->message);
   };
-}
-
-void enqueue(Task task) {
-  if (engine().push(std::move(task))) return;
-  throw std::runtime_error(task.name + ": interrupted while it waited for room in the queue");
 }
 
 // ---------------------------------------------------------------- arguments

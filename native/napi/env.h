@@ -2,7 +2,8 @@
 // the collector may free, and arguments checked as they are read. An argument that cannot be true throws
 // Invalid, which becomes a TypeError.
 #pragma once
-#include "../core/executor.h"
+#include "../core/engine.h"
+#include "../core/tensor.h"
 #include <functional>
 #include <node_api.h>
 #include <stdexcept>
@@ -10,14 +11,6 @@
 #include <vector>
 
 namespace lensor {
-
-// The engine of this process: made at the first load, never ended. Throws std::runtime_error on bad
-// LENSOR_CPU or _THREADS.
-Executor& engine();
-
-struct Invalid : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
 
 void check(napi_status status);
 
@@ -39,8 +32,6 @@ void watch_flag(napi_env env, const std::atomic<int32_t>* flag);
 
 // A task whose end settles a promise. Marks a failure as told.
 std::function<void(const std::shared_ptr<Failure>&)> settles(std::shared_ptr<Settler> settler, Value value);
-// Pushes, or throws because the wait for room was interrupted.
-void enqueue(Task task);
 
 // ---------------------------------------------------------------- arguments
 struct Arguments {
@@ -76,10 +67,16 @@ template <typename T> struct Handle {
 
 struct Model;
 class Cache;
+// A place on the tape: one result of one node.
+struct Place {
+  std::shared_ptr<Node> node;
+  int32_t slot;
+};
 template <typename T> const napi_type_tag& tag_of();
 template <> const napi_type_tag& tag_of<Buffer>();
 template <> const napi_type_tag& tag_of<Model>();
 template <> const napi_type_tag& tag_of<Cache>();
+template <> const napi_type_tag& tag_of<Place>();
 
 template <typename T> void let_go(node_api_basic_env env, Handle<T>* handle) {
   if (!handle->value) return;
@@ -110,6 +107,7 @@ template <typename T> napi_value wrap(napi_env env, std::shared_ptr<T> value, in
   if (status != napi_ok) delete handle;
   check(status);
   check(napi_type_tag_object(env, object, &tag_of<T>()));
+  if (!bytes) return object;
   int64_t total;
   check(napi_adjust_external_memory(env, bytes, &total));
   check(napi_set_named_property(env, object, "bytes", make_number(env, static_cast<double>(bytes))));
@@ -141,6 +139,8 @@ template <Function function> napi_value entry(napi_env env, napi_callback_info i
 void add(napi_env env, napi_value exports, const char* name, napi_callback function);
 
 void add_tensors(napi_env env, napi_value exports);
+void add_tape(napi_env env, napi_value exports);
+void add_optimizers(napi_env env, napi_value exports);
 void add_models(napi_env env, napi_value exports);
 void add_inspect(napi_env env, napi_value exports);
 

@@ -3,62 +3,6 @@
 
 namespace lensor {
 
-size_t dtype_bytes(int32_t dtype) {
-  switch (dtype) {
-  case LENSOR_I8:
-  case LENSOR_U8:
-  case LENSOR_BOOL:
-    return 1;
-  case LENSOR_F16:
-  case LENSOR_BF16:
-    return 2;
-  case LENSOR_I64:
-    return 8;
-  default:
-    return 4;
-  }
-}
-
-int64_t count_of(const lensor_view& view) {
-  int64_t count = 1;
-  for (int32_t d = 0; d < view.rank; d++) count *= view.shape[d];
-  return count;
-}
-
-bool same_shape(const lensor_view& a, const lensor_view& b) {
-  if (a.rank != b.rank) return false;
-  for (int32_t d = 0; d < a.rank; d++)
-    if (a.shape[d] != b.shape[d]) return false;
-  return true;
-}
-
-bool is_contiguous(const lensor_view& view) {
-  int64_t stride = 1;
-  for (int32_t d = view.rank - 1; d >= 0; d--) {
-    if (view.shape[d] != 1 && view.stride[d] != stride) return count_of(view) == 0;
-    stride *= view.shape[d];
-  }
-  return true;
-}
-
-lensor_view contiguous_view(int32_t dtype, const std::vector<int64_t>& shape) {
-  if (shape.size() > LENSOR_MAX_RANK) throw Invalid("a tensor has at most 8 axes");
-  lensor_view view{};
-  view.dtype = dtype;
-  view.rank = static_cast<int32_t>(shape.size());
-  int64_t stride = static_cast<int64_t>(dtype_bytes(dtype));
-  for (int64_t size : shape)
-    if (__builtin_mul_overflow(stride, size ? size : 1, &stride) || stride > int64_t{1} << 48)
-      throw Invalid("a tensor of this shape is larger than any memory");
-  stride = 1;
-  for (int32_t d = view.rank - 1; d >= 0; d--) {
-    view.shape[d] = shape[d];
-    view.stride[d] = stride;
-    stride *= shape[d];
-  }
-  return view;
-}
-
 std::vector<lensor_view> read_views(const std::vector<double>& packed,
                                     const std::vector<BufferRef>& buffers) {
   std::vector<lensor_view> views;
@@ -97,8 +41,30 @@ std::vector<lensor_view> read_views(const std::vector<double>& packed,
   return views;
 }
 
-void point_at(lensor_view& view, const Buffer& buffer) {
-  view.data = buffer.memory.as<char>() + reinterpret_cast<uintptr_t>(view.data);
+void point_at(lensor_view& view, const Buffer& buffer) { view = pointed(view, buffer); }
+
+std::vector<Tensor> read_tensors(const std::vector<double>& packed, const std::vector<BufferRef>& buffers) {
+  const std::vector<lensor_view> views = read_views(packed, buffers);
+  std::vector<Tensor> tensors(views.size());
+  for (size_t i = 0; i < views.size(); i++) tensors[i].buffer = buffers[i], tensors[i].view = views[i];
+  return tensors;
+}
+
+std::vector<Tensor> read_results(const std::vector<double>& packed) {
+  std::vector<Tensor> results;
+  for (size_t at = 0; at < packed.size();) {
+    const auto next = [&](double most) {
+      const double value = at < packed.size() ? packed[at++] : -1;
+      if (!(value >= 0 && value <= most) || value != std::floor(value))
+        throw Invalid("a result has an impossible shape");
+      return static_cast<int64_t>(value);
+    };
+    const auto dtype = static_cast<int32_t>(next(LENSOR_BOOL));
+    Shape shape(static_cast<size_t>(next(LENSOR_MAX_RANK)));
+    for (int64_t& size : shape) size = next(0x1p48);
+    results.push_back(make_tensor(dtype, shape));
+  }
+  return results;
 }
 
 BufferRef floats(int64_t count) {

@@ -5,15 +5,13 @@
 
 namespace lensor {
 
-size_t dtype_bytes(int32_t dtype);
-int64_t count_of(const lensor_view& view);
-bool same_shape(const lensor_view& a, const lensor_view& b);
-bool is_contiguous(const lensor_view& view);
-// Throws Invalid where the size overflows.
-lensor_view contiguous_view(int32_t dtype, const std::vector<int64_t>& shape);
 // One view a buffer, as lib/native.ts packs them; until `point_at`, `data` holds the offset in bytes.
 std::vector<lensor_view> read_views(const std::vector<double>& packed, const std::vector<BufferRef>& buffers);
 void point_at(lensor_view& view, const Buffer& buffer);
+// Each with its buffer.
+std::vector<Tensor> read_tensors(const std::vector<double>& packed, const std::vector<BufferRef>& buffers);
+// Results to be: for each, dtype, rank, shape...
+std::vector<Tensor> read_results(const std::vector<double>& packed);
 
 // A result to be: that many f32, and what JavaScript holds of it.
 BufferRef floats(int64_t count);

@@ -1,0 +1,16 @@
+// The parts that neural networks are put together from, as functions of tensors; torch's torch.nn.functional. Each has a
+// gradient.
+
+import { attention } from "./attention.ts";
+import { conv1d } from "./convolution.ts";
+import { combine, dispatch } from "./experts.ts";
+import { embedding, geglu, linear, swiglu } from "./layers.ts";
+import { crossEntropy, linearCrossEntropy, linearLogprobs } from "./loss.ts";
+import { layerNorm, rmsNorm } from "./norm.ts";
+import { rope } from "./rope.ts";
+import { scan } from "./scan.ts";
+
+export const nn = {
+  ...{ linear, embedding, swiglu, geglu, rmsNorm, layerNorm, rope, attention, conv1d, scan },
+  ...{ dispatch, combine, crossEntropy, linearCrossEntropy, linearLogprobs },
+};

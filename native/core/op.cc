@@ -1,0 +1,88 @@
+#include "op.h"
+#include "engine.h"
+#include "ops/all.h"
+
+namespace lensor {
+
+const char* name_of(const Call& call) { return call.op->called ? call.op->called(call) : call.op->name; }
+
+const std::vector<const Op*>& operations() {
+  static const std::vector<const Op*> all{
+      &ops::kCopy,
+      &ops::kUnary,
+      &ops::kUnaryGrad,
+      &ops::kBinary,
+      &ops::kWhere,
+      &ops::kCat,
+      &ops::kPermute,
+      &ops::kReshape,
+      &ops::kExpand,
+      &ops::kSlice,
+      &ops::kReduce,
+      &ops::kSoftmax,
+      &ops::kSoftmaxGrad,
+      &ops::kCumsum,
+      &ops::kMatmul,
+      &ops::kLinear,
+      &ops::kEmbedding,
+      &ops::kUnpacked,
+      &ops::kGather,
+      &ops::kScatterAdd,
+      &ops::kTopK,
+      &ops::kSort,
+      &ops::kNorm,
+      &ops::kNormGrad,
+      &ops::kGlu,
+      &ops::kGluGrad,
+      &ops::kRotate,
+      &ops::kAttention,
+      &ops::kAttentionGrad,
+      &ops::kScan,
+      &ops::kUnfold,
+      &ops::kFold,
+      &ops::kCholesky,
+      &ops::kSolveTriangular,
+      &ops::kRowLoss,
+      &ops::kRowLossGrad,
+      &ops::kLinearLoss,
+      &ops::kLinearLogprobs,
+      &ops::kLinearLogprobsGrad,
+  };
+  return all;
+}
+
+void need(bool holds) {
+  if (!holds) throw Invalid("the tensors of this operation do not fit each other");
+}
+
+void enqueue_call(const Call& call) {
+  std::vector<BufferRef> inputs, outputs;
+  for (const Tensor& tensor : call.in) inputs.push_back(tensor.buffer);
+  for (const Tensor& tensor : call.out) outputs.push_back(tensor.buffer);
+  std::vector<lensor_view> in, out;
+  for (const Tensor& tensor : call.in) in.push_back(tensor.view);
+  for (const Tensor& tensor : call.out) out.push_back(tensor.view);
+  const auto run = [op = call.op, inputs, outputs, in, out, params = call.params, held = call.held,
+                    weight = call.weight](lensor_context* context) {
+    Running running{context, engine().ops(), in, out, params, weight};
+    for (size_t i = 0; i < in.size(); i++) running.in[i] = pointed(in[i], *inputs[i]);
+    for (size_t i = 0; i < out.size(); i++) running.out[i] = pointed(out[i], *outputs[i]);
+    return op->run(running);
+  };
+  enqueue({name_of(call), inputs, outputs, run, nullptr});
+}
+
+std::vector<Tensor> invoke(const Op& op, std::vector<Tensor> in, std::vector<double> params,
+                           const std::vector<Tensor>& out) {
+  const Call call{&op, std::move(in), out, std::move(params), nullptr, nullptr};
+  op.check(call);
+  enqueue_call(call);
+  return call.out;
+}
+
+Tensor invoke(const Op& op, std::vector<Tensor> in, std::vector<double> params, int32_t dtype,
+              const Shape& shape) {
+  return invoke(op, std::move(in), std::move(params), {make_tensor(dtype, shape)})[0];
+}
+
+} // namespace lensor

@@ -1,0 +1,163 @@
+// Attention over packed sequences: q [T, heads, d], k and v [S, kv heads, d], any strides with the last 1;
+// then a bias [kv heads, S] where there is one. Results: out [T, heads, d], the log-sum-exp [heads, T], and
+// where they are asked for entropy [heads, T] and mass [heads, S].
+//   params: causal, window, scale, compute, bias, entropy, mass, then the offsets of the sequences in q and
+//   in k
+#include "../algebra.h"
+#include "../tape.h"
+#include "all.h"
+
+namespace lensor::ops {
+
+namespace {
+
+constexpr size_t kOptions = 7;
+
+struct Options {
+  bool causal, bias, entropy, mass;
+  int64_t window;
+  float scale;
+  int32_t compute;
+  std::vector<int64_t> q_offsets, k_offsets;
+};
+
+Options options_of(const std::vector<double>& params) {
+  need(params.size() >= kOptions + 4 && (params.size() - kOptions) % 2 == 0);
+  Options o{params[0] != 0,
+            params[4] != 0,
+            params[5] != 0,
+            params[6] != 0,
+            static_cast<int64_t>(params[1]),
+            static_cast<float>(params[2]),
+            params[3] == LENSOR_BF16 ? LENSOR_BF16 : LENSOR_F32,
+            {},
+            {}};
+  const size_t half = (params.size() - kOptions) / 2;
+  o.q_offsets.assign(params.begin() + kOptions, params.begin() + kOptions + half);
+  o.k_offsets.assign(params.begin() + kOptions + half, params.end());
+  return o;
+}
+
+void need_offsets(const std::vector<int64_t>& offsets, int64_t rows) {
+  need(offsets.front() == 0 && offsets.back() == rows);
+  for (size_t i = 1; i < offsets.size(); i++) need(offsets[i] >= offsets[i - 1]);
+}
+
+void need_heads(const lensor_view& x, int32_t dtype) {
+  need(x.rank == 3 && x.dtype == dtype && (dtype == LENSOR_F32 || dtype == LENSOR_BF16));
+  need(x.shape[2] > 0 && (x.stride[2] == 1 || x.shape[2] == 1));
+}
+
+void check_inputs(const Call& call, const Options& o) {
+  const lensor_view &q = call.in[0].view, &k = call.in[1].view, &v = call.in[2].view;
+  for (const lensor_view* x : {&q, &k, &v}) need_heads(*x, q.dtype);
+  need(same_shape(k, v) && q.shape[2] == k.shape[2] && k.shape[1] > 0 && q.shape[1] % k.shape[1] == 0);
+  need(o.window >= 0 && o.window < int64_t{1} << 48);
+  need_offsets(o.q_offsets, q.shape[0]);
+  need_offsets(o.k_offsets, k.shape[0]);
+}
+
+void need_matrix(const Tensor& x, int64_t rows, int64_t cols) {
+  need(x.view.rank == 2 && x.dtype() == LENSOR_F32 && is_contiguous(x.view) && x.view.shape[0] == rows &&
+       x.view.shape[1] == cols);
+}
+
+void check_attention(const Call& call) {
+  const Options o = options_of(call.params);
+  need(call.in.size() == 3u + o.bias && call.out.size() == 2u + o.entropy + o.mass);
+  check_inputs(call, o);
+  const lensor_view &q = call.in[0].view, &k = call.in[1].view;
+  if (o.bias) need_matrix(call.in[3], k.shape[1], k.shape[0]);
+  need(same_shape(q, call.out[0].view) && call.out[0].dtype() == q.dtype && is_contiguous(call.out[0].view));
+  need_matrix(call.out[1], q.shape[1], q.shape[0]);
+  if (o.entropy) need_matrix(call.out[2], q.shape[1], q.shape[0]);
+  if (o.mass) need_matrix(call.out[2 + o.entropy], q.shape[1], k.shape[0]);
+}
+
+lensor_heads heads_of(const lensor_view& x) { return {x.data, x.stride[0], x.stride[1]}; }
+
+lensor_flash flash_of(const Options& o, const lensor_view& q, const lensor_view& k, const lensor_view& v,
+                      const lensor_view& out, const lensor_view& lse) {
+  lensor_flash flash{};
+  flash.heads = static_cast<int32_t>(q.shape[1]);
+  flash.kv_heads = static_cast<int32_t>(k.shape[1]);
+  flash.head_width = static_cast<int32_t>(q.shape[2]);
+  flash.dtype = q.dtype;
+  flash.compute = o.compute;
+  flash.causal = o.causal;
+  flash.window = o.window;
+  flash.sequences = static_cast<int64_t>(o.q_offsets.size()) - 1;
+  flash.q_offsets = o.q_offsets.data();
+  flash.k_offsets = o.k_offsets.data();
+  flash.q = heads_of(q), flash.k = heads_of(k), flash.v = heads_of(v), flash.out = heads_of(out);
+  flash.scale = o.scale;
+  flash.log_sum_exp = static_cast<float*>(lse.data);
+  return flash;
+}
+
+lensor_status run_attention(const Running& r) {
+  const Options o = options_of(r.params);
+  lensor_flash flash = flash_of(o, r.in[0], r.in[1], r.in[2], r.out[0], r.out[1]);
+  if (o.bias) flash.key_bias = static_cast<const float*>(r.in[3].data);
+  if (o.entropy) flash.entropy = static_cast<float*>(r.out[2].data);
+  if (o.mass) flash.mass = static_cast<float*>(r.out[2 + o.entropy].data);
+  return r.ops->flash(r.context, &flash);
+}
+
+// In: q, k, v, out, log-sum-exp, d out, bias. Out: dq, dk, dv, d bias.
+void check_attention_grad(const Call& call) {
+  const Options o = options_of(call.params);
+  need(call.in.size() == 6u + o.bias && call.out.size() == 3u + o.bias);
+  check_inputs(call, o);
+  const lensor_view &q = call.in[0].view, &k = call.in[1].view;
+  for (size_t i : {3, 5}) {
+    need_heads(call.in[i].view, q.dtype);
+    need(same_shape(call.in[i].view, q));
+  }
+  need_matrix(call.in[4], q.shape[1], q.shape[0]);
+  for (size_t i = 0; i < 3; i++)
+    need(same_shape(call.in[i].view, call.out[i].view) && call.out[i].dtype() == q.dtype &&
+         is_contiguous(call.out[i].view));
+  if (o.bias)
+    need_matrix(call.in[6], k.shape[1], k.shape[0]), need_matrix(call.out[3], k.shape[1], k.shape[0]);
+}
+
+lensor_status run_attention_grad(const Running& r) {
+  const Options o = options_of(r.params);
+  lensor_flash flash = flash_of(o, r.in[0], r.in[1], r.in[2], r.in[3], r.in[4]);
+  if (o.bias) flash.key_bias = static_cast<const float*>(r.in[6].data);
+  lensor_flash_grad grad{};
+  grad.of = &flash;
+  grad.out = heads_of(r.in[5]);
+  grad.q = heads_of(r.out[0]), grad.k = heads_of(r.out[1]), grad.v = heads_of(r.out[2]);
+  if (o.bias) grad.key_bias = static_cast<float*>(r.out[3].data);
+  return r.ops->flash_grad(r.context, &grad);
+}
+
+void attention_gradient(Backward& b) {
+  const bool bias = b.param(4) != 0;
+  for (size_t i = 1; i < 2u + (b.param(5) != 0) + (b.param(6) != 0); i++)
+    if (b.has_grad(i))
+      throw Invalid("backward: attention's statistics have no gradient. Use its result, or detach() them.");
+  Tensor g = b.grad();
+  if (g.view.stride[2] != 1) g = contiguous(g);
+  std::vector<Tensor> in{b.in(0), b.in(1), b.in(2), b.out(0), b.out(1), g}, out;
+  if (bias) in.push_back(b.in(3));
+  for (size_t i = 0; i < 3; i++) out.push_back(make_tensor(in[i].dtype(), in[i].shape()));
+  if (bias) out.push_back(make_tensor(LENSOR_F32, in[6].shape()));
+  const auto made = invoke(kAttentionGrad, in, b.node().params, out);
+  for (size_t i = 0; i < made.size(); i++) b.give(i, made[i]);
+}
+
+} // namespace
+
+const Op kAttention{
+    .name = "attention",
+    .check = check_attention,
+    .run = run_attention,
+    .gradient = attention_gradient,
+    .keeps = [](const Call&) { return kInput * 15 | kResult * 3; }, // q, k, v, bias; out, log-sum-exp
+};
+const Op kAttentionGrad{.name = "attentionGrad", .check = check_attention_grad, .run = run_attention_grad};
+
+} // namespace lensor::ops

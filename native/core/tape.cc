@@ -1,0 +1,275 @@
+#include "tape.h"
+#include "algebra.h"
+#include <algorithm>
+#include <queue>
+#include <unordered_map>
+#include <unordered_set>
+
+namespace lensor {
+
+namespace {
+
+uint64_t next_order() {
+  static uint64_t order = 0; // JavaScript's thread alone
+  return ++order;
+}
+
+Tensor without_node(Tensor tensor) {
+  tensor.node = nullptr;
+  return tensor;
+}
+
+Tensor shape_only(Tensor tensor) {
+  tensor.node = nullptr;
+  tensor.buffer = nullptr;
+  return tensor;
+}
+
+// A tensor as a gradient will find it: itself, the cheap step that made it, or only its shape.
+Saved save(const Tensor& tensor, bool kept) {
+  if (!kept) return {shape_only(tensor), nullptr, 0};
+  const auto& node = tensor.node;
+  if (node && node->op && node->op->cheap && !node->spent &&
+      same_shape(tensor.view, node->out[tensor.slot].tensor.view) && is_contiguous(tensor.view))
+    return {shape_only(tensor), node, 0};
+  return {without_node(tensor), nullptr, tensor.buffer->version};
+}
+
+void let_go(Node& node) {
+  node.spent = true;
+  for (auto* list : {&node.in, &node.out})
+    for (Saved& saved : *list) saved = {shape_only(saved.tensor), nullptr, 0};
+  node.custom = nullptr;
+  node.held = nullptr;
+}
+
+// A cheap step's result once more; those who ask while one is alive share it.
+Tensor make_again(Node& node, int32_t slot);
+
+Tensor restore(const Saved& saved, int32_t slot) {
+  if (!saved.again) return saved.tensor;
+  return make_again(*saved.again, slot);
+}
+
+Tensor make_again(Node& node, int32_t slot) {
+  node.remade.resize(node.out.size());
+  Tensor result = shape_only(node.out[slot].tensor);
+  result.view = contiguous_view(result.dtype(), result.shape());
+  if ((result.buffer = node.remade[slot].lock())) return result;
+  Call call{node.op, {}, {}, node.params, node.held, node.weight};
+  for (const Saved& saved : node.in) call.in.push_back(restore(saved, saved.tensor.slot));
+  for (const Saved& saved : node.out)
+    call.out.push_back(make_tensor(saved.tensor.dtype(), saved.tensor.shape()));
+  enqueue_call(call);
+  for (size_t i = 0; i < call.out.size(); i++) node.remade[i] = call.out[i].buffer;
+  return call.out[slot];
+}
+
+std::vector<Edge> edges_of(const std::vector<Tensor>& in) {
+  std::vector<Edge> edges;
+  for (const Tensor& tensor : in) edges.push_back({tensor.node, tensor.slot});
+  return edges;
+}
+
+bool any_recorded(const std::vector<Tensor>& in) {
+  return std::any_of(in.begin(), in.end(), [](const Tensor& tensor) { return tensor.node != nullptr; });
+}
+
+// Every node that the root leads to, the last recorded first.
+std::vector<Node*> walk(Node* root) {
+  std::vector<Node*> found{root};
+  std::unordered_set<Node*> seen{root};
+  for (size_t i = 0; i < found.size(); i++)
+    for (const Edge& edge : found[i]->inputs)
+      if (edge.node && seen.insert(edge.node.get()).second) found.push_back(edge.node.get());
+  std::sort(found.begin(), found.end(), [](const Node* a, const Node* b) { return a->order > b->order; });
+  return found;
+}
+
+// Throws Invalid naming the first thing that stands in the way.
+void check(const Node& node) {
+  if (node.is_leaf()) return;
+  if (node.spent)
+    throw Invalid("backward: the gradient of this " + node.name +
+                  " was taken before, and what it kept was let go. Compute the loss again, or call the first "
+                  "backward with { retainGraph: true }.");
+  if (node.op && !node.op->gradient)
+    throw Invalid("backward: " + node.name +
+                  " has no gradient. Use an operation that has one, or detach() its result.");
+  for (const auto* list : {&node.in, &node.out})
+    for (const Saved& saved : *list) {
+      if (saved.again && saved.again->spent)
+        throw Invalid("backward: what the gradient of this " + node.name +
+                      " needs was let go by an earlier backward. Compute the loss again, or call the first "
+                      "backward with { retainGraph: true }.");
+      if (saved.tensor.buffer && saved.tensor.buffer->version != saved.version)
+        throw Invalid("backward: a tensor that the gradient of " + node.name +
+                      " needs was changed in place since. Compute the loss again after an optimizer's step.");
+    }
+}
+
+// A gradient on its way, and whether its memory is nobody else's: then more may be added in place.
+struct Arrival {
+  Tensor tensor;
+  bool owned = false;
+};
+
+void arrive(Arrival& at, Arrival more) {
+  if (!at.tensor.buffer) {
+    at = std::move(more);
+  } else if (at.owned) {
+    add_into(at.tensor, more.tensor);
+  } else {
+    at = {add(at.tensor, more.tensor), true};
+  }
+}
+
+bool fills_its_buffer(const Tensor& tensor) {
+  return is_contiguous(tensor.view) &&
+         tensor.buffer->bytes == static_cast<size_t>(count_of(tensor.view)) * dtype_bytes(tensor.dtype());
+}
+
+// Whether given[i] is memory that its operation made for it alone.
+bool is_fresh(const Node& node, const Gradients& arrived, const Gradients& given, size_t i) {
+  const auto same = [&](const Tensor& tensor) { return tensor.buffer == given[i].buffer; };
+  if (node.custom || !fills_its_buffer(given[i])) return false;
+  if (std::count_if(given.begin(), given.end(), same) > 1) return false;
+  if (std::any_of(arrived.begin(), arrived.end(), same)) return false;
+  for (const auto* list : {&node.in, &node.out})
+    for (const Saved& saved : *list)
+      if (same(saved.tensor)) return false;
+  return true;
+}
+
+// A leaf's gradient has memory of its own, to which further ones are added.
+void gather(Node& leaf, Arrival arrival) {
+  if (leaf.gradient.buffer)
+    add_into(leaf.gradient, arrival.tensor);
+  else if (arrival.owned)
+    leaf.gradient = std::move(arrival.tensor);
+  else
+    leaf.gradient = copied(arrival.tensor);
+}
+
+} // namespace
+
+Node::~Node() {
+  // Whoever is last to hold an input takes it apart here, in a loop.
+  thread_local std::vector<std::shared_ptr<Node>>* pending = nullptr;
+  std::vector<std::shared_ptr<Node>> own;
+  const bool outermost = !pending;
+  if (outermost) pending = &own;
+  for (Edge& edge : inputs)
+    if (edge.node) pending->push_back(std::move(edge.node));
+  for (auto* list : {&in, &out})
+    for (Saved& saved : *list)
+      if (saved.again) pending->push_back(std::move(saved.again));
+  if (!outermost) return;
+  while (!own.empty()) {
+    const auto node = std::move(own.back());
+    own.pop_back();
+  }
+  pending = nullptr;
+}
+
+std::shared_ptr<Node> make_leaf(const Tensor& tensor) {
+  auto node = std::make_shared<Node>();
+  node->name = "leaf";
+  node->order = next_order();
+  node->out.push_back({shape_only(tensor), nullptr, 0});
+  return node;
+}
+
+std::shared_ptr<Node> record(const Call& call) {
+  if (!any_recorded(call.in)) return nullptr;
+  const bool differentiable =
+      std::any_of(call.out.begin(), call.out.end(), [](const Tensor& t) { return is_floating(t.dtype()); });
+  if (!differentiable) return nullptr;
+  auto node = std::make_shared<Node>();
+  node->op = call.op;
+  node->name = name_of(call);
+  node->order = next_order();
+  node->params = call.params;
+  node->held = call.held;
+  node->weight = call.weight;
+  node->inputs = edges_of(call.in);
+  const uint32_t keeps = call.op->keeps ? call.op->keeps(call) : 0;
+  for (size_t i = 0; i < call.in.size(); i++) {
+    // An operation of many inputs keeps all or none.
+    const bool kept = i < 16 ? keeps & kInput << i : false;
+    // What makes a cheap result again must be there itself.
+    node->in.push_back(save(call.in[i], kept));
+    node->in.back().tensor.slot = call.in[i].slot;
+  }
+  for (size_t i = 0; i < call.out.size(); i++) {
+    Tensor own = call.out[i];
+    own.node = nullptr;
+    node->out.push_back(save(own, keeps & kResult << i));
+  }
+  return node;
+}
+
+std::shared_ptr<Node> record_custom(std::string name, const std::vector<Tensor>& in,
+                                    const std::vector<Tensor>& out,
+                                    std::function<Gradients(const Gradients&)> custom) {
+  if (!any_recorded(in)) return nullptr;
+  auto node = std::make_shared<Node>();
+  node->name = std::move(name);
+  node->order = next_order();
+  node->inputs = edges_of(in);
+  node->custom = std::move(custom);
+  for (const Tensor& tensor : in) node->in.push_back({shape_only(tensor), nullptr, 0});
+  for (const Tensor& tensor : out) node->out.push_back({shape_only(tensor), nullptr, 0});
+  return node;
+}
+
+Backward::Backward(const Node& node, const Gradients& grads)
+    : given(node.in.size()), node_(node), grads_(grads) {}
+
+Tensor Backward::in(size_t i) const { return restore(node_.in[i], node_.in[i].tensor.slot); }
+Tensor Backward::out(size_t i) const { return restore(node_.out[i], static_cast<int32_t>(i)); }
+
+Tensor Backward::grad(size_t i) const {
+  if (grads_[i].buffer) return grads_[i];
+  const lensor_view& view = out_view(i);
+  return full(view.dtype, {view.shape, view.shape + view.rank}, 0);
+}
+
+void backward(const Tensor& root, const Tensor& seed, bool keep) {
+  if (!root.node) throw Invalid("backward: nothing that this tensor was made of asks for a gradient");
+  const std::shared_ptr<Node> start = root.node;
+  const std::vector<Node*> nodes = walk(start.get());
+  for (const Node* node : nodes) check(*node);
+  std::unordered_map<Node*, std::vector<Arrival>> arrived;
+  const auto add_to = [&](const Edge& edge, Arrival arrival) {
+    auto& all = arrived[edge.node.get()];
+    all.resize(edge.node->out.size());
+    arrive(all[edge.slot], std::move(arrival));
+  };
+  add_to({start, root.slot}, {seed, false});
+  for (Node* node : nodes) {
+    const auto found = arrived.find(node);
+    if (found == arrived.end()) continue;
+    std::vector<Arrival> came = std::move(found->second);
+    arrived.erase(found);
+    if (node->is_leaf()) {
+      gather(*node, std::move(came[0]));
+      continue;
+    }
+    Gradients grads, given;
+    for (Arrival& arrival : came) grads.push_back(std::move(arrival.tensor));
+    if (node->custom) {
+      given = node->custom(grads);
+    } else {
+      Backward step(*node, grads);
+      node->op->gradient(step);
+      given = std::move(step.given);
+    }
+    for (size_t i = 0; i < given.size(); i++)
+      if (given[i].buffer && node->inputs[i].node)
+        add_to(node->inputs[i], {given[i], is_fresh(*node, grads, given, i)});
+    if (!keep) let_go(*node);
+  }
+}
+
+} // namespace lensor
