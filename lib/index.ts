@@ -17,6 +17,7 @@ export { Cache } from "./kv/cache.ts";
 export type { Compute } from "./model/compute.ts";
 export type { ModelConfig } from "./model/config.ts";
 export { hub, type LoadOptions } from "./model/hub.ts";
+export type { Sequences } from "./model/loss.ts";
 export { Model } from "./model/model.ts";
 export { Figure, type PlotlySpec } from "./plot/figure.ts";
 export { plot } from "./plot/plot.ts";
@@ -25,3 +26,4 @@ export { type DType, fromTfjs, nn, noGrad, scope, Tensor, tensor, toTfjs } from 
 export type { Message } from "./text/chat.ts";
 export { Tokenizer } from "./text/tokenizer.ts";
 export { type Optimizer, optim } from "./train/optim/index.ts";
+export { type Adapter, type Lora, type LoraOptions, lora } from "./tune/lora.ts";

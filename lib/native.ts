@@ -51,7 +51,7 @@ export const OPTIMIZERS = { sgd: 0, adamw: 1, adamw8: 2, lion: 3 } as const;
 export type OpName =
   | ("copy" | "unary" | "binary" | "where" | "cat" | "reduce" | "softmax" | "cumsum" | "matmul")
   | ("gather" | "scatterAdd" | "topK" | "sort")
-  | ("linear" | "embedding" | "unpacked" | "norm" | "glu" | "rotate" | "attention")
+  | ("linear" | "adapted" | "embedding" | "norm" | "glu" | "rotate" | "attention")
   | ("rowLoss" | "linearLoss" | "linearLogprobs")
   | ("scan" | "unfold" | "fold" | "cholesky" | "solveTriangular")
   | ("permute" | "reshape" | "expand" | "slice");
@@ -179,6 +179,14 @@ export interface Addon {
     tensors: readonly TensorSpec[],
   ): Promise<NativeModel>;
   releaseModel(model: NativeModel): void;
+  /** In bytes, what its packed weights occupy now. */
+  modelBytes(model: NativeModel): number;
+  /** A weight, or a norm's gain, as values in f32, row-major. */
+  unpackWeight(model: NativeModel, name: string): NativeBuffer;
+  /** Replaces weights by values in f32, row-major, of the same shapes; in the queue's order with all that reads them. */
+  updateWeights(model: NativeModel, names: readonly string[], values: readonly NativeBuffer[]): void;
+  /** How often the buffers were changed in place, added up. */
+  versions(buffers: readonly NativeBuffer[]): number;
   newCache(model: NativeModel, dtype: number): NativeCache;
   forkCache(cache: NativeCache, length: number): NativeCache;
   /** In bytes, what its pages occupy (those shared with forks too). */

@@ -19,6 +19,9 @@ import type { ModelConfig } from "./config.ts";
 import { forward, prefill } from "./forward.ts";
 import type { GgufTensor } from "./gguf.ts";
 import type { Prompt } from "./ids.ts";
+import { type LossOptions, logprobs, loss, type Sequences } from "./loss.ts";
+import type { Weights } from "./network.ts";
+import { FrozenWeights, Parameters } from "./weights.ts";
 
 export class Model {
   /** The registered name, or the file's. */
@@ -33,6 +36,8 @@ export class Model {
   readonly device = "cpu";
   readonly tensors: readonly GgufTensor[];
   readonly #native: NativeModel;
+  readonly #frozen = new FrozenWeights(this);
+  #parameters: Parameters | undefined;
   #disposed = false;
 
   /** @internal Use `hub.load`. */
@@ -58,7 +63,7 @@ export class Model {
 
   /** What its weights occupy in memory. */
   get bytes(): number {
-    return this.#native.bytes;
+    return native().modelBytes(this.#native);
   }
 
   /**
@@ -97,6 +102,29 @@ export class Model {
     return trace(this, prompt);
   }
 
+  /**
+   * Mean cross entropy of the next tokens, a scalar with a gradient: of `parameters()` once they were asked for, or of an
+   * adapter. A quantized base is dequantized block by block on the way.
+   * @param ids One sequence, or several of any lengths, which do not see each other
+   */
+  loss(ids: Sequences, options?: LossOptions): Tensor {
+    return loss(this, ids, options);
+  }
+
+  /** log p of each token given those before it, f32 `[tokens]`, with a gradient; 0 for the first of each sequence. */
+  logprobs(ids: Sequences, options?: Omit<LossOptions, "labelSmoothing">): Tensor {
+    return logprobs(this, ids, options);
+  }
+
+  /**
+   * Every number of the model as tensors of f32 that learn, named as in the file; the same ones at every call. From then on
+   * the model is what they say: a step of an optimizer changes what it generates.
+   */
+  parameters(): Tensor[] {
+    this.#parameters ??= new Parameters(this);
+    return [...this.#parameters.named.values()];
+  }
+
   /** Where its bytes are. */
   plot(): Figure {
     const { config, tensors, name } = this;
@@ -127,7 +155,13 @@ export class Model {
   native(): NativeModel {
     if (this.#disposed)
       throw new LensorError(`The model ${this.name} was disposed`, { fix: "Load it again with hub.load." });
+    this.#parameters?.write(this.#native);
     return this.#native;
+  }
+
+  /** What the differentiable network reads. @internal */
+  weights(): Weights {
+    return this.#parameters ?? this.#frozen;
   }
 
   /** What a list of variables says of it. */

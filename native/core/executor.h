@@ -23,7 +23,7 @@ struct Task {
   std::function<void(const std::shared_ptr<Failure>&)> done;
   // What it changes in place. Such a task runs to its end once it has begun, and where it fails before, what
   // it would have changed stays as it was.
-  std::vector<BufferRef> changes;
+  std::vector<BufferRef> changes{};
 };
 
 class Executor {

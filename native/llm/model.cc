@@ -9,6 +9,20 @@ namespace lensor {
 
 namespace {
 
+void pack(lensor_context* context, const lensor_ops* ops, const lensor_weight& weight,
+          const std::vector<const void*>& rows) {
+  struct Pack {
+    const lensor_ops* ops;
+    const lensor_weight* weight;
+    const void* const* rows;
+  } pack{ops, &weight, rows.data()};
+  const lensor_body body = [](void* arg, int64_t begin, int64_t end, int32_t) {
+    const Pack* p = static_cast<const Pack*>(arg);
+    p->ops->weight_pack(p->weight, p->rows, begin, end);
+  };
+  context->parallel(context, (weight.rows + LENSOR_PANEL - 1) / LENSOR_PANEL, 16, body, &pack);
+}
+
 class Loader {
 public:
   Loader(lensor_context* context, const lensor_ops* ops, const MappedFile& file,
@@ -53,16 +67,7 @@ public:
     Weight weight;
     weight.memory = Block(ops_->weight_bytes(tensor.dtype, rows, cols));
     weight.view = {tensor.dtype, rows, cols, weight.memory.data()};
-    struct Pack {
-      const lensor_ops* ops;
-      const lensor_weight* weight;
-      const void* const* rows;
-    } pack{ops_, &weight.view, sources.data()};
-    const lensor_body body = [](void* arg, int64_t begin, int64_t end, int32_t) {
-      const Pack* p = static_cast<const Pack*>(arg);
-      p->ops->weight_pack(p->weight, p->rows, begin, end);
-    };
-    context_->parallel(context_, (rows + LENSOR_PANEL - 1) / LENSOR_PANEL, 16, body, &pack);
+    pack(context_, ops_, weight.view, sources);
     // The copy replaces the file's pages instead of standing beside them.
     file_.forget(tensor.offset, tensor.bytes);
     return weight;
@@ -77,26 +82,73 @@ private:
 
 } // namespace
 
-const Weight* Model::find(const std::string& name) const {
+// "blk.3.attn_q.weight" as 3 and "attn_q"; a layer past the last where it is no such name.
+static std::pair<size_t, std::string> place_of(const std::string& name, size_t layers) {
+  const size_t dot = name.find('.', 4), last = name.rfind('.');
+  if (name.compare(0, 4, "blk.") != 0 || dot == std::string::npos || last <= dot ||
+      name.compare(last, std::string::npos, ".weight") != 0 || dot == 4)
+    return {layers, ""};
+  size_t index = 0;
+  for (size_t i = 4; i < dot; i++) {
+    if (name[i] < '0' || name[i] > '9' || index >= layers) return {layers, ""};
+    index = index * 10 + static_cast<size_t>(name[i] - '0');
+  }
+  return {index, name.substr(dot + 1, last - dot - 1)};
+}
+
+Weight* Model::find(const std::string& name) {
   if (name == "token_embd.weight") return &embedding;
   if (name == "output.weight") return head.memory.data() ? &head : nullptr;
   static const std::unordered_map<std::string, Weight Layer::*> parts{
       {"attn_q", &Layer::query},       {"attn_k", &Layer::key},    {"attn_v", &Layer::value},
       {"attn_output", &Layer::output}, {"ffn_gate", &Layer::gate}, {"ffn_up", &Layer::up},
       {"ffn_down", &Layer::down}};
-  const size_t first = name.find('.'), last = name.rfind('.');
-  if (name.compare(0, 4, "blk.") != 0 || last == first) return nullptr;
-  const size_t dot = name.find('.', first + 1);
-  if (dot == std::string::npos || dot >= last || name.compare(last, std::string::npos, ".weight") != 0)
-    return nullptr;
-  size_t index = 0;
-  for (size_t i = first + 1; i < dot; i++) {
-    if (name[i] < '0' || name[i] > '9' || index >= layers.size()) return nullptr;
-    index = index * 10 + static_cast<size_t>(name[i] - '0');
+  const auto [layer, part] = place_of(name, layers.size());
+  const auto found = parts.find(part);
+  return layer < layers.size() && found != parts.end() ? &(layers[layer].*(found->second)) : nullptr;
+}
+
+std::vector<float>* Model::find_vector(const std::string& name) {
+  if (name == "output_norm.weight") return &final_norm;
+  const auto [layer, part] = place_of(name, layers.size());
+  if (layer >= layers.size()) return nullptr;
+  if (part == "attn_norm") return &layers[layer].attention_norm;
+  return part == "ffn_norm" ? &layers[layer].feed_forward_norm : nullptr;
+}
+
+void Model::count_bytes() {
+  size_t sum = embedding.memory.bytes() + head.memory.bytes() + final_norm.size() * sizeof(float);
+  for (const Layer& layer : layers) {
+    for (const Weight* weight :
+         {&layer.query, &layer.key, &layer.value, &layer.output, &layer.gate, &layer.up, &layer.down})
+      sum += weight->memory.bytes();
+    sum += (layer.attention_norm.size() + layer.feed_forward_norm.size()) * sizeof(float);
   }
-  const auto part = parts.find(name.substr(dot + 1, last - dot - 1));
-  return dot > first + 1 && index < layers.size() && part != parts.end() ? &(layers[index].*(part->second))
-                                                                         : nullptr;
+  bytes = sum;
+}
+
+void Weight::unpack(lensor_context* context, const lensor_ops* ops, float* rows) const {
+  struct Rows {
+    const lensor_ops* ops;
+    const lensor_weight* weight;
+    float* to;
+  } all{ops, &view, rows};
+  const lensor_body body = [](void* arg, int64_t begin, int64_t end, int32_t) {
+    const Rows* all = static_cast<const Rows*>(arg);
+    for (int64_t row = begin; row < end; row++)
+      all->ops->weight_row(all->weight, row, all->to + row * all->weight->cols);
+  };
+  context->parallel(context, view.rows, 64, body, &all);
+}
+
+void Weight::replace(lensor_context* context, const lensor_ops* ops, const float* rows) {
+  Block made(ops->weight_bytes(LENSOR_F32, view.rows, view.cols));
+  const lensor_weight packed{LENSOR_F32, view.rows, view.cols, made.data()};
+  std::vector<const void*> sources(view.rows);
+  for (int64_t row = 0; row < view.rows; row++) sources[row] = rows + row * view.cols;
+  pack(context, ops, packed, sources);
+  memory = std::move(made);
+  view = packed;
 }
 
 std::shared_ptr<Model> load_model(lensor_context* context, const lensor_ops* ops, const std::string& path,
@@ -125,15 +177,7 @@ std::shared_ptr<Model> load_model(lensor_context* context, const lensor_ops* ops
     layer.up = load.matrix(block + "ffn_up.weight", ff, width);
     layer.down = load.matrix(block + "ffn_down.weight", width, ff);
   }
-  const auto count = [&](const Weight& weight) { model->bytes += weight.memory.bytes(); };
-  count(model->embedding), count(model->head);
-  model->bytes += width * sizeof(float);
-  for (const Layer& layer : model->layers) {
-    for (const Weight* weight :
-         {&layer.query, &layer.key, &layer.value, &layer.output, &layer.gate, &layer.up, &layer.down})
-      count(*weight);
-    model->bytes += 2 * width * sizeof(float);
-  }
+  model->count_bytes();
   return model;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 #include "../core/memory.h"
 #include "../include/lensor_abi.h"
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,6 +24,11 @@ struct TensorSpec {
 struct Weight {
   lensor_weight view{};
   Block memory;
+
+  // Packs rows of f32 in its place. Throws std::bad_alloc and changes nothing then.
+  void replace(lensor_context*, const lensor_ops*, const float* rows);
+  // Row-major f32.
+  void unpack(lensor_context*, const lensor_ops*, float* rows) const;
 };
 
 struct Layer {
@@ -36,10 +42,12 @@ struct Model {
   Weight head; // empty where the embedding is the head
   std::vector<float> final_norm;
   std::vector<Layer> layers;
-  size_t bytes = 0;
+  std::atomic<size_t> bytes{0};
 
-  // By its name in the file; null where there is none.
-  const Weight* find(const std::string& name) const;
+  // By its name in the file; null where there is none. A norm's gain is a vector.
+  Weight* find(const std::string& name);
+  std::vector<float>* find_vector(const std::string& name);
+  void count_bytes();
   const lensor_weight& head_view() const { return head.memory.data() ? head.view : embedding.view; }
 };
 

@@ -58,6 +58,7 @@ NAPI_MODULE_INIT() {
     add_tensors(env, exports);
     add_tape(env, exports);
     add_optimizers(env, exports);
+    add_weights(env, exports);
     add_models(env, exports);
     add_inspect(env, exports);
   } catch (const std::exception& error) {

@@ -141,6 +141,7 @@ void add(napi_env env, napi_value exports, const char* name, napi_callback funct
 void add_tensors(napi_env env, napi_value exports);
 void add_tape(napi_env env, napi_value exports);
 void add_optimizers(napi_env env, napi_value exports);
+void add_weights(napi_env env, napi_value exports);
 void add_models(napi_env env, napi_value exports);
 void add_inspect(napi_env env, napi_value exports);
 

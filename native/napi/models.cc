@@ -57,7 +57,7 @@ napi_value load_model(napi_env env, napi_callback_info info) {
     return LENSOR_OK;
   };
   const auto value = [loaded](napi_env env) {
-    const auto bytes = static_cast<int64_t>((*loaded)->bytes);
+    const auto bytes = static_cast<int64_t>((*loaded)->bytes.load());
     return wrap<Model>(env, std::move(*loaded), bytes);
   };
   enqueue({"load", {}, {}, run, settles(settler, value)});

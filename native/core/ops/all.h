@@ -13,7 +13,9 @@ extern const Op kPermute, kReshape, kExpand, kSlice;
 // reduce.cc
 extern const Op kReduce, kSoftmax, kSoftmaxGrad, kCumsum;
 // matmul.cc
-extern const Op kMatmul, kLinear, kEmbedding, kUnpacked;
+extern const Op kMatmul, kLinear, kEmbedding;
+// adapter.cc
+extern const Op kAdapted, kAdaptedGrad;
 // index.cc
 extern const Op kGather, kScatterAdd, kTopK, kSort;
 // norm.cc

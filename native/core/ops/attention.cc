@@ -29,7 +29,7 @@ Options options_of(const std::vector<double>& params) {
             params[6] != 0,
             static_cast<int64_t>(params[1]),
             static_cast<float>(params[2]),
-            params[3] == LENSOR_BF16 ? LENSOR_BF16 : LENSOR_F32,
+            static_cast<int>(params[3]) == LENSOR_BF16 ? LENSOR_BF16 : LENSOR_F32,
             {},
             {}};
   const size_t half = (params.size() - kOptions) / 2;

@@ -174,7 +174,7 @@ Layer layer_of(const Running& r, size_t w, bool has_w, double compute) {
               x.shape[0],
               x.shape[1],
               0,
-              compute == LENSOR_BF16 ? LENSOR_BF16 : LENSOR_F32};
+              static_cast<int>(compute) == LENSOR_BF16 ? LENSOR_BF16 : LENSOR_F32};
   layer.classes = has_w ? r.in[w].shape[0] : r.weight->rows;
   return layer;
 }

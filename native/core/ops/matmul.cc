@@ -2,45 +2,42 @@
 #include "../algebra.h"
 #include "../tape.h"
 #include "all.h"
+#include "product.h"
 
 namespace lensor::ops {
 
 namespace {
 
-// ---------------------------------------------------------------- [B, M, K] x [B, K, N]; params: compute
-// dtype
+// ---------------------------------------------------------------- [M, K] x [K, N], or [B, M, K] x [B, K, N];
+// params: compute dtype
 void check_matmul(const Call& call) {
   need(call.in.size() == 2 && call.out.size() == 1);
   const lensor_view &x = call.in[0].view, &y = call.in[1].view, &out = call.out[0].view;
-  need(x.rank == 3 && y.rank == 3 && out.rank == 3 && is_contiguous(out));
+  const int32_t rank = out.rank;
+  need((rank == 2 || rank == 3) && x.rank == rank && y.rank == rank && is_contiguous(out));
   // Floats may differ: sums are f32 whatever they are stored in.
   const bool floating = is_floating(x.dtype) && is_floating(y.dtype) && is_floating(out.dtype);
   need(floating || (x.dtype == out.dtype && y.dtype == out.dtype && out.dtype != LENSOR_BOOL &&
                     is_contiguous(x) && is_contiguous(y)));
-  need(x.shape[0] == out.shape[0] && y.shape[0] == out.shape[0] && x.shape[1] == out.shape[1] &&
-       x.shape[2] == y.shape[1] && y.shape[2] == out.shape[2]);
-}
-
-lensor_gemm product(const Running& r, double compute) {
-  lensor_gemm gemm{};
-  gemm.a = &r.in[0];
-  gemm.compute = compute == LENSOR_BF16 ? LENSOR_BF16 : LENSOR_F32;
-  gemm.alpha = 1;
-  gemm.activation = -1;
-  gemm.out = &r.out[0];
-  return gemm;
+  need(rank == 2 || (x.shape[0] == out.shape[0] && y.shape[0] == out.shape[0]));
+  const int32_t row = rank - 2, column = rank - 1;
+  need(x.shape[row] == out.shape[row] && x.shape[column] == y.shape[row] &&
+       y.shape[column] == out.shape[column]);
 }
 
 lensor_status run_matmul(const Running& r) {
   if (!count_of(r.out[0])) return LENSOR_OK;
-  if (!is_floating(r.out[0].dtype)) return r.ops->matmul(r.context, &r.in[0], &r.in[1], &r.out[0]);
-  lensor_gemm gemm = product(r, r.param(0));
-  gemm.w = &r.in[1];
+  const lensor_view x = batched(r.in[0]), y = batched(r.in[1]), out = batched(r.out[0]);
+  if (!is_floating(out.dtype)) return r.ops->matmul(r.context, &x, &y, &out);
+  lensor_gemm gemm = plain_gemm(x, out, r.param(0));
+  gemm.w = &y;
   return r.ops->gemm(r.context, &gemm);
 }
 
 Tensor times(const Tensor& x, const Tensor& y, double compute, int32_t dtype) {
-  return invoke(kMatmul, {x, y}, {compute}, dtype, {x.view.shape[0], x.view.shape[1], y.view.shape[2]});
+  Shape shape = x.shape();
+  shape.back() = y.shape().back();
+  return invoke(kMatmul, {x, y}, {compute}, dtype, shape);
 }
 
 void matmul_gradient(Backward& b) {
@@ -66,20 +63,10 @@ void check_linear(const Call& call) {
   need(x.shape[1] == from && out.shape[1] == to);
 }
 
-lensor_view one_of_batch(const lensor_view& matrix) {
-  lensor_view all = matrix;
-  all.rank = 3;
-  all.shape[0] = 1, all.stride[0] = 0;
-  for (int d = 0; d < 2; d++) all.shape[d + 1] = matrix.shape[d], all.stride[d + 1] = matrix.stride[d];
-  return all;
-}
-
 lensor_status run_linear(const Running& r) {
   if (!count_of(r.out[0])) return LENSOR_OK;
-  const lensor_view x = one_of_batch(r.in[0]), out = one_of_batch(r.out[0]);
-  lensor_gemm gemm = product(r, r.param(0));
-  gemm.a = &x;
-  gemm.out = &out;
+  const lensor_view x = batched(r.in[0]), out = batched(r.out[0]);
+  lensor_gemm gemm = plain_gemm(x, out, r.param(0));
   gemm.weight = r.weight;
   gemm.flipped = r.param(1) != 0;
   return r.ops->gemm(r.context, &gemm);
@@ -118,32 +105,9 @@ lensor_status run_embedding(const Running& r) {
   return LENSOR_OK;
 }
 
-// ---------------------------------------------------------------- unpacked: a frozen weight as a tensor [N,
-// K] in f32
-void check_unpacked(const Call& call) {
-  need(call.in.empty() && call.out.size() == 1 && call.weight);
-  const lensor_view& out = call.out[0].view;
-  need(out.rank == 2 && out.dtype == LENSOR_F32 && out.shape[0] == call.weight->rows &&
-       out.shape[1] == call.weight->cols);
-}
-
-lensor_status run_unpacked(const Running& r) {
-  struct Rows {
-    const Running& r;
-  } rows{r};
-  const lensor_body body = [](void* arg, int64_t begin, int64_t end, int32_t) {
-    const Running& r = static_cast<Rows*>(arg)->r;
-    for (int64_t i = begin; i < end; i++)
-      r.ops->weight_row(r.weight, i, static_cast<float*>(r.out[0].data) + i * r.weight->cols);
-  };
-  r.context->parallel(r.context, r.weight->rows, 64, body, &rows);
-  return LENSOR_OK;
-}
-
 } // namespace
 
 const Op kEmbedding{.name = "embedding", .check = check_embedding, .run = run_embedding};
-const Op kUnpacked{.name = "unpacked", .check = check_unpacked, .run = run_unpacked};
 const Op kMatmul{.name = "matmul",
                  .check = check_matmul,
                  .run = run_matmul,

@@ -78,8 +78,16 @@ lensor_status run_norm_grad(const Running& r) {
 
 // ---------------------------------------------------------------- glu: f(gate) up; params: f
 bool is_gate(double code) {
-  return code == LENSOR_RELU || code == LENSOR_SIGMOID || code == LENSOR_SILU || code == LENSOR_GELU ||
-         code == LENSOR_GELU_TANH;
+  switch (static_cast<int>(code)) {
+  case LENSOR_RELU:
+  case LENSOR_SIGMOID:
+  case LENSOR_SILU:
+  case LENSOR_GELU:
+  case LENSOR_GELU_TANH:
+    return true;
+  default:
+    return false;
+  }
 }
 
 void check_alike(const Call& call, size_t in, size_t out) {

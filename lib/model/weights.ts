@@ -1,0 +1,133 @@
+// A model's numbers for the differentiable network: its packed weights as they are (frozen, dequantized block by block
+// where they are used), or parameters that learn.
+
+import { DTYPES, type NativeModel, native } from "../native.ts";
+import type { Head } from "../tensor/nn/loss.ts";
+import { enqueue } from "../tensor/queue.ts";
+import { untrack } from "../tensor/scope.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { expectedTensors, type ModelConfig } from "./config.ts";
+import { type Precision, product, type Weights } from "./network.ts";
+
+const EMBEDDING = "token_embd.weight";
+const HEAD = "output.weight";
+
+/** What a frozen network is made of. */
+export interface Source {
+  readonly config: ModelConfig;
+  native(): NativeModel;
+}
+
+export class FrozenWeights implements Weights {
+  readonly #model: Source;
+  readonly #vectors = new Map<string, Tensor>();
+
+  constructor(model: Source) {
+    this.#model = model;
+  }
+
+  get head(): Head {
+    const { tiedEmbeddings, vocabulary } = this.#model.config;
+    return { model: this.#model.native(), name: tiedEmbeddings ? EMBEDDING : HEAD, classes: vocabulary };
+  }
+
+  embed(ids: Tensor): Tensor {
+    const shape = [ids.shape[0]!, this.#model.config.width];
+    return enqueue(
+      "embedding",
+      [],
+      { name: "embedding", dtype: "f32", shape },
+      [ids],
+      this.packed(EMBEDDING),
+    );
+  }
+
+  linear(name: string, x: Tensor, precision: Precision, dtype: Precision): Tensor {
+    const shape = [x.shape[0]!, shapeOf(this.#model.config, name)[0]!];
+    const params = [DTYPES[precision], 0];
+    return enqueue("linear", params, { name: "linear", dtype, shape }, [x], this.packed(name));
+  }
+
+  vector(name: string): Tensor {
+    const known = this.#vectors.get(name);
+    if (known) return known;
+    const made = unpacked(this.#model, name);
+    untrack(made);
+    this.#vectors.set(name, made);
+    return made;
+  }
+
+  packed(name: string): readonly [NativeModel, string] {
+    return [this.#model.native(), name];
+  }
+}
+
+/** Every number of a model as a parameter in f32, by its name in the file. */
+export class Parameters implements Weights {
+  readonly named: ReadonlyMap<string, Tensor>;
+  readonly #model: Source;
+  #written: number;
+
+  constructor(model: Source) {
+    this.#model = model;
+    this.named = new Map(
+      [...expectedTensors(model.config).keys()].map((name) => {
+        const parameter = unpacked(model, name).named(name).requiresGrad();
+        untrack(parameter);
+        return [name, parameter];
+      }),
+    );
+    this.#written = this.#versions();
+  }
+
+  get head(): Head {
+    return this.#get(this.#model.config.tiedEmbeddings ? EMBEDDING : HEAD);
+  }
+
+  embed(ids: Tensor): Tensor {
+    return this.#get(EMBEDDING).indexSelect(0, ids);
+  }
+
+  linear(name: string, x: Tensor, precision: Precision, dtype: Precision): Tensor {
+    return product(x, this.#get(name), precision, dtype);
+  }
+
+  vector(name: string): Tensor {
+    return this.#get(name);
+  }
+
+  /** Brings what was learnt to the packed weights, which inference reads. */
+  write(model: NativeModel): void {
+    const now = this.#versions();
+    if (now === this.#written) return;
+    const names = [...this.named.keys()];
+    native().updateWeights(
+      model,
+      names,
+      names.map((name) => this.#get(name).memory("update").handle),
+    );
+    this.#written = now;
+  }
+
+  #get(name: string): Tensor {
+    return this.named.get(name)!;
+  }
+
+  #versions(): number {
+    return native().versions([...this.named.values()].map((one) => one.memory("version").handle));
+  }
+}
+
+function shapeOf(config: ModelConfig, name: string): readonly number[] {
+  return expectedTensors(config).get(name)!;
+}
+
+/** A packed weight or vector as a tensor of its own, f32. */
+export function unpacked(model: Source, name: string): Tensor {
+  return Tensor.fromBuffer(
+    native().unpackWeight(model.native(), name),
+    shapeOf(model.config, name),
+    "f32",
+    name,
+  );
+}
