@@ -13,6 +13,9 @@ extern const lensor_ops table;
 namespace avx512 {
 extern const lensor_ops table;
 }
+namespace avx512bf16 {
+extern const lensor_ops table;
+}
 #endif
 
 const std::vector<const lensor_ops*>& cpu_tables() {
@@ -24,8 +27,10 @@ const std::vector<const lensor_ops*>& cpu_tables() {
       list.push_back(&avx2::table);
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vnni"))
+        __builtin_cpu_supports("avx512vnni")) {
       list.push_back(&avx512::table);
+      if (__builtin_cpu_supports("avx512bf16")) list.push_back(&avx512bf16::table);
+    }
 #endif
     return list;
   }();

@@ -25,6 +25,8 @@ lensor_status top_k(lensor_context*, const lensor_view* x, const lensor_view* va
 lensor_status gather(lensor_context*, const lensor_view* x, const lensor_view* index, const lensor_view* out);
 // matmul.cc
 lensor_status matmul(lensor_context*, const lensor_view* x, const lensor_view* y, const lensor_view* out);
+// gemm.cc
+lensor_status gemm(lensor_context*, const lensor_gemm*);
 // weight.cc
 size_t weight_bytes(int32_t dtype, int64_t rows, int64_t cols);
 void weight_pack(const lensor_weight*, const void* const* rows, int64_t begin, int64_t end);

@@ -31,6 +31,7 @@ const lensor_ops table = {
     .attention = attention,
     .attention_map = attention_map,
     .log_sum_exp = log_sum_exp,
+    .gemm = gemm,
     .unary_grad = unary_grad,
     .softmax_grad = softmax_grad,
     .scatter_add = scatter_add,

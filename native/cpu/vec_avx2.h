@@ -64,6 +64,9 @@ LENSOR_INLINE i32v addi(i32v x, i32v y) { return {_mm256_add_epi32(x.a, y.a), _m
 LENSOR_INLINE i32v subi(i32v x, i32v y) { return {_mm256_sub_epi32(x.a, y.a), _mm256_sub_epi32(x.b, y.b)}; }
 LENSOR_INLINE i32v andi(i32v x, i32v y) { return {_mm256_and_si256(x.a, y.a), _mm256_and_si256(x.b, y.b)}; }
 LENSOR_INLINE i32v xori(i32v x, i32v y) { return {_mm256_xor_si256(x.a, y.a), _mm256_xor_si256(x.b, y.b)}; }
+template <int n> LENSOR_INLINE i32v shl(i32v x) {
+  return {_mm256_slli_epi32(x.a, n), _mm256_slli_epi32(x.b, n)};
+}
 template <int n> LENSOR_INLINE i32v shr(i32v x) {
   return {_mm256_srli_epi32(x.a, n), _mm256_srli_epi32(x.b, n)};
 }

@@ -41,6 +41,7 @@ LENSOR_INLINE i32v addi(i32v a, i32v b) { return {_mm512_add_epi32(a.v, b.v)}; }
 LENSOR_INLINE i32v subi(i32v a, i32v b) { return {_mm512_sub_epi32(a.v, b.v)}; }
 LENSOR_INLINE i32v andi(i32v a, i32v b) { return {_mm512_and_si512(a.v, b.v)}; }
 LENSOR_INLINE i32v xori(i32v a, i32v b) { return {_mm512_xor_si512(a.v, b.v)}; }
+template <int n> LENSOR_INLINE i32v shl(i32v a) { return {_mm512_slli_epi32(a.v, n)}; }
 template <int n> LENSOR_INLINE i32v shr(i32v a) { return {_mm512_srli_epi32(a.v, n)}; }
 LENSOR_INLINE f32v to_f32(i32v a) { return {_mm512_cvtepi32_ps(a.v)}; }
 LENSOR_INLINE i32v to_i32(f32v a) { return {_mm512_cvtps_epi32(a.v)}; }
@@ -75,6 +76,33 @@ LENSOR_INLINE f32v where_nan(f32v a, f32v yes, f32v no) {
 LENSOR_INLINE void store_low(uint16_t* p, i32v a) {
   _mm256_storeu_si256((__m256i*)p, _mm512_cvtepi32_epi16(a.v));
 }
+// Rows become columns, in place.
+LENSOR_INLINE void transpose(f32v* v) {
+  __m512 t[16];
+  for (int i = 0; i < 16; i += 4) {
+    const __m512 a = _mm512_unpacklo_ps(v[i].v, v[i + 1].v), b = _mm512_unpackhi_ps(v[i].v, v[i + 1].v);
+    const __m512 c = _mm512_unpacklo_ps(v[i + 2].v, v[i + 3].v),
+                 d = _mm512_unpackhi_ps(v[i + 2].v, v[i + 3].v);
+    t[i] = _mm512_shuffle_ps(a, c, 0x44), t[i + 1] = _mm512_shuffle_ps(a, c, 0xee);
+    t[i + 2] = _mm512_shuffle_ps(b, d, 0x44), t[i + 3] = _mm512_shuffle_ps(b, d, 0xee);
+  }
+  // t[4 g + c] holds, in quarter q, column 4 q + c of rows 4 g to 4 g + 3.
+  for (int c = 0; c < 4; c++) {
+    const __m512 low = _mm512_shuffle_f32x4(t[c], t[4 + c], 0x88),
+                 high = _mm512_shuffle_f32x4(t[8 + c], t[12 + c], 0x88);
+    const __m512 low2 = _mm512_shuffle_f32x4(t[c], t[4 + c], 0xdd),
+                 high2 = _mm512_shuffle_f32x4(t[8 + c], t[12 + c], 0xdd);
+    v[c].v = _mm512_shuffle_f32x4(low, high, 0x88);
+    v[8 + c].v = _mm512_shuffle_f32x4(low, high, 0xdd);
+    v[4 + c].v = _mm512_shuffle_f32x4(low2, high2, 0x88);
+    v[12 + c].v = _mm512_shuffle_f32x4(low2, high2, 0xdd);
+  }
+}
+#if defined(LENSOR_ISA_AVX512BF16)
+LENSOR_INLINE f32v dot2(f32v acc, i32v a, i32v b) {
+  return {_mm512_dpbf16_ps(acc.v, (__m512bh)a.v, (__m512bh)b.v)};
+}
+#endif
 LENSOR_INLINE void prefetch(const void* p) { _mm_prefetch((const char*)p, _MM_HINT_T0); }
 
 } // namespace lensor::LENSOR_ISA

@@ -128,6 +128,10 @@ LENSOR_INLINE i32v xori(i32v a, i32v b) {
   LENSOR_EACH a.v[i] ^= b.v[i];
   return a;
 }
+template <int n> LENSOR_INLINE i32v shl(i32v a) {
+  LENSOR_EACH a.v[i] = (int32_t)((uint32_t)a.v[i] << n);
+  return a;
+}
 template <int n> LENSOR_INLINE i32v shr(i32v a) {
   LENSOR_EACH a.v[i] = (int32_t)((uint32_t)a.v[i] >> n);
   return a;

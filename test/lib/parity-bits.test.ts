@@ -25,7 +25,10 @@ function instructionSets(): string[] {
   const flags = new Set(/^flags\s*:(.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8"))?.[1]?.split(" "));
   const sets = ["scalar"];
   if (flags.has("avx2") && flags.has("fma")) sets.push("avx2");
-  if (flags.has("avx512bw") && flags.has("avx512vl")) sets.push("avx512");
+  if (flags.has("avx512bw") && flags.has("avx512vl")) {
+    sets.push("avx512");
+    if (flags.has("avx512_bf16")) sets.push("avx512bf16");
+  }
   return sets;
 }
 
