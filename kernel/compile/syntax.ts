@@ -55,6 +55,11 @@ export function isLoop(node: Node): boolean {
   return /^(For|ForIn|ForOf|While|DoWhile)Statement$/.test(node.type);
 }
 
+/** A pattern that takes a value apart. */
+export function isPattern(node: Node): boolean {
+  return node.type === "ObjectPattern" || node.type === "ArrayPattern";
+}
+
 /** The identifiers that a pattern binds or assigns: `{ a, b: [c = 1, ...d] }` has a, c and d. Members are skipped. */
 export function patternNames(pattern: Node | undefined): Identifier[] {
   if (!pattern) return [];

@@ -1,5 +1,5 @@
 // What the values under a cell's names hold on to: other names' values, and functions that use names when they are called.
-// Local names are followed until only top-level and free ones are left. Pure bookkeeping for walk.ts.
+// Local names are followed until only top-level and free ones are left. Pure bookkeeping: never looks at syntax.
 
 import type { Depth, Latent } from "./facts.ts";
 
@@ -23,6 +23,8 @@ export interface Held {
 }
 
 export interface Holding {
+  /** The name whose value this is about. */
+  readonly root: Root;
   /** Top-level and free names that its functions read. */
   readonly reads: Set<string>;
   readonly writes: Map<Root, Depth>;
@@ -116,8 +118,8 @@ export class Holdings {
         const first = holders.get(local);
         if (first === undefined) holders.set(local, name);
         else if (first !== name) {
-          this.#add(latent, first, { ...nothing(), aliases: new Set([name]) });
-          this.#add(latent, name, { ...nothing(), aliases: new Set([first]) });
+          this.#add(latent, first, { ...nothing(first), aliases: new Set([name]) });
+          this.#add(latent, name, { ...nothing(name), aliases: new Set([first]) });
         }
       }
     }
@@ -150,12 +152,12 @@ export class Holdings {
 function entry(map: Map<Root, Holding>, root: Root): Holding {
   let known = map.get(root);
   if (!known) {
-    known = nothing();
+    known = nothing(root);
     map.set(root, known);
   }
   return known;
 }
 
-function nothing(): Holding {
-  return { reads: new Set(), writes: new Map(), aliases: new Set(), contains: new Set() };
+function nothing(root: Root): Holding {
+  return { root, reads: new Set(), writes: new Map(), aliases: new Set(), contains: new Set() };
 }

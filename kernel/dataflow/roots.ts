@@ -2,7 +2,15 @@
 // Relies on the syntax tree alone. A call leads to what is called; what it receives is followed only where the function is
 // one of the language's own that hands its arguments on.
 
-import { child, children, descend, isFunction, isIdentifier, type Node } from "../compile/syntax.ts";
+import {
+  child,
+  children,
+  descend,
+  type Identifier,
+  isFunction,
+  isIdentifier,
+  type Node,
+} from "../compile/syntax.ts";
 
 /** `Object.values(o)`, `new Map([["k", o]])`, `Promise.all([o])`: their values hold their arguments. */
 const HANDS_ON =
@@ -107,6 +115,13 @@ function gatherReturned(body: Node, is: Node[], inside: Node[]): undefined {
     if (part) gather(part, is, inside, true);
     else gatherReturned({ ...node, type: "BlockStatement" }, is, inside);
   }
+}
+
+/** The name that a chain of members starts with: `a` in `a.b[c].d`. */
+export function rootIdentifier(value: Node): Identifier | undefined {
+  const node = unwrapped(value);
+  if (isIdentifier(node)) return node;
+  return node.type === "MemberExpression" ? rootIdentifier(child(node, "object")!) : undefined;
 }
 
 /** The default values in a pattern: `{ a = 1, b: [c = d] }` has 1 and d. */
