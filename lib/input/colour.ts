@@ -23,9 +23,9 @@ export function colour(label: string, options: ColourOptions = {}): Input<string
   const { value = "#0072b2" } = options;
   checkColour(call, value);
   const model = control("ColorPicker", label, { concise: false, value });
-  const part = { ...labelled(model, "Description"), rules: {} };
+  const parts = [labelled(model, "Description")];
   return new Input<string>(
-    { kind: "colour", label, key: "value", value, rule: { type: "colour" }, parts: [part] },
+    { kind: "colour", label, key: "value", value, rule: { type: "colour" }, parts },
     {
       decode: (state) => state as string,
       encode: (given) => checkColour(`input ${JSON.stringify(label)}`, given),

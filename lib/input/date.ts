@@ -42,10 +42,9 @@ export function date(label: string, options: DateOptions = {}): Input<Date | und
     max: max === undefined ? null : stateOf(max),
   };
   const model = control("DatePicker", label, { ...bounds, step: 1, value });
-  const part = { ...labelled(model, "Description"), rules: {} };
   const rule = { type: "date" as const, ...(min && { min }), ...(max && { max }) };
   return new Input<Date | undefined>(
-    { kind: "date", label, key: "value", value, rule, parts: [part] },
+    { kind: "date", label, key: "value", value, rule, parts: [labelled(model, "Description")] },
     {
       decode: dateOf,
       encode: (given) => encode(`input ${JSON.stringify(label)}`, given),

@@ -98,17 +98,18 @@ export const plainText = {
 /** Labels stand in a column of this width, so that inputs under each other line up; longer ones take what they need. */
 const LABEL_CHARACTERS = 10;
 
-/** A control whose label stands before it: `kind` is the name of its style. */
+/** A control whose label stands before it, and of which a front end sets the value alone. `kind`: the name of its style. */
 export function labelled(
   model: Record<string, unknown>,
   kind: string,
   own: Record<string, unknown> = {},
-): Pick<InputPart, "model" | "style" | "layout"> {
+): InputPart {
   const more = Math.max(0, String(model.description).length - LABEL_CHARACTERS);
   return {
     model,
     style: style(kind, { description_width: more > 0 ? "initial" : "", ...own }),
     // What the label needs is not taken from the control beside it.
     layout: more > 0 ? { width: `calc(var(--jp-widgets-inline-width) + ${more}ch)`, max_width: "100%" } : {},
+    rules: {},
   };
 }

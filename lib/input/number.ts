@@ -62,9 +62,8 @@ export function number(label: string, options: NumberOptions = {}): Input<number
     `${type}Text`,
   );
   const rule = { type: "number" as const, ...(bounded ? { min: range.min, max: range.max } : {}), whole };
-  const part = { ...labelled(model, "Description"), rules: {} };
   return new Input(
-    { kind: "number", label, key: "value", value, rule, parts: [part] },
+    { kind: "number", label, key: "value", value, rule, parts: [labelled(model, "Description")] },
     numberCodec(label, range),
   );
 }

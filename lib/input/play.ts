@@ -2,10 +2,10 @@
 // the two widgets share their value through the session.
 
 import { checkFlag, checkNames, checkNumber } from "../options.ts";
-import { control, labelled, style } from "./definition.ts";
+import { control, style } from "./definition.ts";
 import { checkLabel, Input } from "./input.ts";
 import { checkRange, numberCodec } from "./number.ts";
-import { sliderModel } from "./slider.ts";
+import { sliderPart } from "./slider.ts";
 
 export interface PlayOptions {
   /** The first number, whole; by default 0. */
@@ -40,10 +40,7 @@ export function play(label: string, options: PlayOptions): Input<number> {
   checkNumber(call, "interval", interval, { least: 10, most: 60_000 });
   checkFlag(call, "repeat", repeat);
   const range = { min, max, step, whole: true };
-  const slider = {
-    ...labelled(sliderModel("Slider", label, range, { value }), "Slider", { handle_color: null }),
-    rules: {},
-  };
+  const slider = sliderPart("Slider", label, range, { value });
   const counter = {
     model: control("Play", "", {
       interval,

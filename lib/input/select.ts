@@ -2,7 +2,7 @@
 
 import { LensorError } from "../errors.ts";
 import { checkNames, describe } from "../options.ts";
-import { control, type InputDefinition, labelled } from "./definition.ts";
+import { control, labelled } from "./definition.ts";
 import { checkLabel, Input } from "./input.ts";
 
 export interface SelectOptions<T> {
@@ -25,8 +25,9 @@ export function select<const T>(label: string, options: SelectOptions<T>): Input
   const choices = choicesOf<T>(call, options.options);
   const index = "value" in options ? choices.indexOf(call, options.value) : 0;
   const model = control("Dropdown", label, { _options_labels: choices.labels, index });
+  const rule = { type: "choice" as const, count: choices.labels.length };
   return new Input<T>(
-    definition("select", label, index, { type: "choice", count: choices.labels.length }, model),
+    { kind: "select", label, key: "index", value: index, rule, parts: [labelled(model, "Description")] },
     {
       decode: (state) => choices.values[state as number]!,
       encode: (value) => choices.indexOf(`input ${JSON.stringify(label)}`, value),
@@ -69,11 +70,15 @@ export function multiSelect<const T>(label: string, options: MultiSelectOptions<
   const index = indexes(call, value);
   const model = control("SelectMultiple", label, { _options_labels: choices.labels, index, rows });
   const rule = { type: "choices" as const, count: choices.labels.length };
-  return new Input<T[]>(definition("multiSelect", label, index, rule, model), {
-    decode: (state) => [...(state as number[])].sort((a, b) => a - b).map((i) => choices.values[i]!),
-    encode: (chosen) => indexes(`input ${JSON.stringify(label)}`, chosen),
-    text: (chosen) => chosen.map((value) => choices.labelOf(value)).join(", ") || "none",
-  });
+  const parts = [labelled(model, "Description")];
+  return new Input<T[]>(
+    { kind: "multiSelect", label, key: "index", value: index, rule, parts },
+    {
+      decode: (state) => [...(state as number[])].sort((a, b) => a - b).map((i) => choices.values[i]!),
+      encode: (chosen) => indexes(`input ${JSON.stringify(label)}`, chosen),
+      text: (chosen) => chosen.map((value) => choices.labelOf(value)).join(", ") || "none",
+    },
+  );
 }
 
 const MOST_OPTIONS = 10_000;
@@ -120,15 +125,4 @@ function choicesOf<T>(call: string, options: unknown): Choices<T> {
     },
     labelOf: (value) => labels[values.findIndex((option) => Object.is(option, value))] ?? String(value),
   };
-}
-
-function definition(
-  kind: string,
-  label: string,
-  value: unknown,
-  rule: InputDefinition["rule"],
-  model: Record<string, unknown>,
-): InputDefinition {
-  const part = { ...labelled(model, "Description"), rules: {} };
-  return { kind, label, key: "index", value, rule, parts: [part] };
 }

@@ -3,7 +3,7 @@
 
 import { LensorError } from "../errors.ts";
 import { checkChoice, checkFlag, checkNames, checkNumber } from "../options.ts";
-import { control, type InputDefinition, labelled } from "./definition.ts";
+import { control, type InputPart, labelled } from "./definition.ts";
 import { checkLabel, Input } from "./input.ts";
 import { checkRange, formatFor, niceStep, numberCodec, type Range } from "./number.ts";
 
@@ -36,10 +36,11 @@ export function slider(label: string, options: SliderOptions): Input<number> {
   const { value = options.min, live = true, orientation = "horizontal" } = options;
   const range = rangeOf(call, options, [value]);
   checkNumber(call, "value", value, { least: range.min, most: range.max });
-  const model = sliderModel("Slider", label, range, { value, continuous_update: live, orientation });
   checkCommon(call, live, orientation);
+  const part = sliderPart("Slider", label, range, { value, continuous_update: live, orientation });
+  const rule = { type: "number" as const, ...bounds(range) };
   return new Input(
-    definition("slider", label, value, { type: "number", ...bounds(range) }, model),
+    { kind: "slider", label, key: "value", value, rule, parts: [part] },
     numberCodec(label, range),
   );
 }
@@ -72,13 +73,11 @@ export function range(label: string, options: RangeOptions): Input<[number, numb
   };
   const pair = check(value as readonly [number, number]);
   checkCommon(call, live, orientation);
-  const model = sliderModel("RangeSlider", label, range, {
-    value: pair,
-    continuous_update: live,
-    orientation,
-  });
+  const own = { value: pair, continuous_update: live, orientation };
+  const part = sliderPart("RangeSlider", label, range, own);
+  const rule = { type: "pair" as const, ...bounds(range) };
   return new Input<[number, number]>(
-    definition("range", label, pair, { type: "pair", ...bounds(range) }, model),
+    { kind: "range", label, key: "value", value: pair, rule, parts: [part] },
     {
       decode: (state) => [...(state as [number, number])],
       encode: check,
@@ -87,14 +86,14 @@ export function range(label: string, options: RangeOptions): Input<[number, numb
   );
 }
 
-/** A whole slider's state, also that of a control that has one beside it. */
-export function sliderModel(
+/** A slider with its label, also that which another control has beside it. */
+export function sliderPart(
   name: "Slider" | "RangeSlider",
   label: string,
   { min, max, step, whole }: Range,
   own: Record<string, unknown>,
-): Record<string, unknown> {
-  return control(`${whole ? "Int" : "Float"}${name}`, label, {
+): InputPart {
+  const model = control(`${whole ? "Int" : "Float"}${name}`, label, {
     behavior: "drag-tap",
     continuous_update: true,
     max,
@@ -105,6 +104,7 @@ export function sliderModel(
     step,
     ...own,
   });
+  return labelled(model, "Slider", { handle_color: null });
 }
 
 function rangeOf(call: string, options: SliderOptions | RangeOptions, values: readonly unknown[]): Range {
@@ -122,21 +122,4 @@ function bounds({ min, max, whole }: Range): { min: number; max: number; whole: 
 function checkCommon(call: string, live: unknown, orientation: unknown): void {
   checkFlag(call, "live", live);
   checkChoice(call, "orientation", orientation, ["horizontal", "vertical"]);
-}
-
-function definition(
-  kind: string,
-  label: string,
-  value: unknown,
-  rule: InputDefinition["rule"],
-  model: Record<string, unknown>,
-): InputDefinition {
-  return {
-    kind,
-    label,
-    key: "value",
-    value,
-    rule,
-    parts: [{ ...labelled(model, "Slider", { handle_color: null }), rules: {} }],
-  };
 }

@@ -44,7 +44,7 @@ export function text(label: string, options: TextOptions = {}): Input<string> {
       key: "value",
       value,
       rule: { type: "text", most: MOST_CHARACTERS },
-      parts: [{ ...labelled(model, "Text", style), rules: {} }],
+      parts: [labelled(model, "Text", style)],
     },
     {
       decode: (state) => state as string,
