@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { attentionMap } from "../../lib/plot/attention-map.ts";
+import { notebookOf } from "../notebook.ts";
 import { browserPath, drawnMarks, type Lab, openLab, pictures, runAll } from "./lab.ts";
 
 describe.skipIf(!browserPath)("a figure in JupyterLab (needs Chromium)", () => {
@@ -16,29 +17,12 @@ describe.skipIf(!browserPath)("a figure in JupyterLab (needs Chromium)", () => {
     const tokens = ["The", " cat", " sat", " down"];
     const weights = Float32Array.from({ length: 16 }, (_, i) => (i % 4 <= i >> 2 ? 1 / ((i >> 2) + 1) : 0));
     const spec = attentionMap({ weights, tokens, layer: 3, head: 1, model: "m", mode: "exact" });
-    const cell = (id: string, source: string) => ({
-      cell_type: "code",
-      execution_count: null,
-      id,
-      metadata: {},
-      outputs: [],
-      source,
-    });
-    const notebook = {
-      cells: [
-        cell(
-          "one",
-          `({ [Symbol.for("Jupyter.display")]: () => (${JSON.stringify({ "application/vnd.plotly.v1+json": spec, "text/plain": "map" })}) })`,
-        ),
-        cell("two", "1 + 1"),
-      ],
-      metadata: {
-        kernelspec: { name: "lensor", display_name: "TypeScript (lensor)", language: "typescript" },
-      },
-      nbformat: 4,
-      nbformat_minor: 5,
-    };
-    writeFileSync(join(folder, "figure.ipynb"), JSON.stringify(notebook));
+    const bundle = { "application/vnd.plotly.v1+json": spec, "text/plain": "map" };
+    const notebook = notebookOf([
+      `({ [Symbol.for("Jupyter.display")]: () => (${JSON.stringify(bundle)}) })`,
+      "1 + 1",
+    ]);
+    writeFileSync(join(folder, "figure.ipynb"), notebook);
     lab = await openLab(join(folder, "figure.ipynb"));
   }, 90_000);
 

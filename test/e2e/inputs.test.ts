@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { notebookOf } from "../notebook.ts";
 import { browserPath, command, type Lab, openLab, output, pictures, runAll } from "./lab.ts";
 
 const inputs: Record<string, string> = {
@@ -39,29 +40,13 @@ describe.skipIf(!browserPath)("inputs in JupyterLab (need Chromium)", () => {
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), "lensor-inputs-"));
-    const cell = (source: string, i: number) => ({
-      cell_type: "code",
-      execution_count: null,
-      id: `cell-${i}`,
-      metadata: {},
-      outputs: [],
-      source,
-    });
     const sources = [
       'import { input } from "lensor";',
       ...names.map((name) => `const ${name} = ${inputs[name]};`),
       "await display(ratio);",
       values,
     ];
-    const notebook = {
-      cells: sources.map(cell),
-      metadata: {
-        kernelspec: { name: "lensor", display_name: "TypeScript (lensor)", language: "typescript" },
-      },
-      nbformat: 4,
-      nbformat_minor: 5,
-    };
-    writeFileSync(join(folder, "inputs.ipynb"), JSON.stringify(notebook));
+    writeFileSync(join(folder, "inputs.ipynb"), notebookOf(sources));
     writeFileSync(join(folder, "corpus.txt"), "once upon");
     lab = await openLab(join(folder, "inputs.ipynb"));
     page = lab.page;

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { notebookOf, python3 } from "../notebook.ts";
 import {
   browserPath,
   choose,
@@ -55,21 +56,6 @@ const crash: Record<string, string> = {
   abort: "// process.abort()",
 };
 
-const notebook = (cells: Record<string, string>, kernel: string, language: string) =>
-  JSON.stringify({
-    cells: Object.entries(cells).map(([id, source]) => ({
-      cell_type: "code",
-      execution_count: null,
-      id,
-      metadata: {},
-      outputs: [],
-      source,
-    })),
-    metadata: { kernelspec: { name: kernel, display_name: kernel, language } },
-    nbformat: 4,
-    nbformat_minor: 5,
-  });
-
 describe.skipIf(!browserPath)("reactive notebooks in JupyterLab (need Chromium)", () => {
   let lab: Lab;
   let page: Page;
@@ -82,11 +68,11 @@ describe.skipIf(!browserPath)("reactive notebooks in JupyterLab (need Chromium)"
       return join(folder, name);
     };
     lab = await openLab(
-      file("waves.ipynb", notebook(sources, "lensor", "typescript")),
-      file("second.ipynb", notebook({ one: "const one = 1;\none", two: "one + 1" }, "lensor", "typescript")),
-      file("crash.ipynb", notebook(crash, "lensor", "typescript")),
-      file("marks.ipynb", notebook(everyMark, "lensor", "typescript")),
-      file("python.ipynb", notebook({ one: "x = 1\nx", two: "x + 1" }, "python3", "python")),
+      file("waves.ipynb", notebookOf(sources)),
+      file("second.ipynb", notebookOf({ one: "const one = 1;\none", two: "one + 1" })),
+      file("crash.ipynb", notebookOf(crash)),
+      file("marks.ipynb", notebookOf(everyMark)),
+      file("python.ipynb", notebookOf({ one: "x = 1\nx", two: "x + 1" }, python3)),
     );
     page = lab.page;
   }, 90_000);

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, it } from "vitest";
+import { notebookOf } from "../notebook.ts";
 
 const lensor = fileURLToPath(new URL("../../kernel/cli/lensor.mjs", import.meta.url));
 
@@ -58,22 +59,7 @@ trace.attention({ layer: 12 }).plot();                    // every head`,
 it("the examples run as they are written", { timeout: 120_000 }, async () => {
   const folder = mkdtempSync(join(tmpdir(), "lensor-examples-"));
   try {
-    const notebook = {
-      nbformat: 4,
-      nbformat_minor: 5,
-      metadata: {
-        kernelspec: { name: "lensor", display_name: "TypeScript (lensor)", language: "typescript" },
-      },
-      cells: cells.map(([source], i) => ({
-        cell_type: "code",
-        id: `cell-${i}`,
-        metadata: {},
-        execution_count: null,
-        outputs: [],
-        source,
-      })),
-    };
-    writeFileSync(join(folder, "examples.ipynb"), JSON.stringify(notebook));
+    writeFileSync(join(folder, "examples.ipynb"), notebookOf(cells.map(([source]) => source)));
     const args = [lensor, "run", join(folder, "examples.ipynb"), "--json"];
     // A failing cell ends it with status 1; its line still says what went wrong.
     const { stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: 1 << 26 }).catch(

@@ -8,42 +8,11 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Cell, codeOf, readNotebook } from "../notebook.ts";
 
 const root = new URL("../../", import.meta.url);
 const lensor = fileURLToPath(new URL("kernel/cli/lensor.mjs", root));
 const file = fileURLToPath(new URL("notebooks/01-reactive.ipynb", root));
-
-interface Output {
-  output_type: string;
-  text?: string | string[];
-  data?: Record<string, unknown>;
-}
-
-interface Cell {
-  cell_type: string;
-  id: string;
-  source: string | string[];
-  outputs?: Output[];
-  execution_count?: number | null;
-}
-
-interface Notebook {
-  cells: Cell[];
-  metadata: object;
-}
-
-const read = (path: string) => JSON.parse(readFileSync(path, "utf8")) as Notebook;
-const codeOf = ({ cells }: Notebook) => cells.filter((cell) => cell.cell_type === "code");
-const notebook = read(file);
-
-test("is committed without outputs, for our kernel, each cell with its id", () => {
-  expect(notebook.metadata).toMatchObject({
-    kernelspec: { name: "lensor", display_name: "TypeScript (lensor)", language: "typescript" },
-    language_info: { name: "typescript", file_extension: ".ts", mimetype: "text/typescript" },
-  });
-  expect(codeOf(notebook).filter((cell) => cell.outputs?.length || cell.execution_count)).toEqual([]);
-  expect(new Set(notebook.cells.map(({ id }) => id)).size).toBe(notebook.cells.length);
-});
 
 let folder: string;
 let cells: Cell[];
@@ -55,7 +24,7 @@ beforeAll(async () => {
   await promisify(execFile)(process.execPath, [lensor, "run", file, "--out", saved, "--html", html], {
     maxBuffer: 1 << 26,
   });
-  cells = codeOf(read(saved));
+  cells = codeOf(readNotebook(saved));
   page = readFileSync(html, "utf8");
 }, 120_000);
 

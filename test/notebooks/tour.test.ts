@@ -1,33 +1,16 @@
 // The tour, as `npx lensor run` executes it: every cell runs and has something to see, and it takes well under a minute.
 
 import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
+import { codeOf, readNotebook } from "../notebook.ts";
 
 const root = new URL("../../", import.meta.url);
 const lensor = fileURLToPath(new URL("kernel/cli/lensor.mjs", root));
 const tour = fileURLToPath(new URL("notebooks/00-tour.ipynb", root));
 
-interface Cell {
-  cell_type: string;
-  id: string;
-  outputs?: unknown[];
-  execution_count?: number | null;
-}
-
-const notebook = JSON.parse(readFileSync(tour, "utf8")) as { cells: Cell[]; metadata: object };
-const code = notebook.cells.filter((cell) => cell.cell_type === "code");
-
-test("is committed without outputs, for our kernel, each cell with its id", () => {
-  expect(notebook.metadata).toMatchObject({
-    kernelspec: { name: "lensor", display_name: "TypeScript (lensor)", language: "typescript" },
-    language_info: { name: "typescript", file_extension: ".ts", mimetype: "text/typescript" },
-  });
-  expect(code.filter((cell) => cell.outputs?.length || cell.execution_count)).toEqual([]);
-  expect(new Set(notebook.cells.map(({ id }) => id)).size).toBe(notebook.cells.length);
-});
+const code = codeOf(readNotebook(tour));
 
 test("runs from top to bottom and every cell has something to see", { timeout: 120_000 }, async () => {
   const began = performance.now();

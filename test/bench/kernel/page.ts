@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { browserPath, openLab, runAll } from "../../e2e/lab.ts";
+import { notebookOf } from "../../notebook.ts";
 import { against, type Figure, line, quantile, spread } from "./figure.ts";
 
 const CELLS = [
@@ -46,7 +47,7 @@ export const page: Figure = {
     }
     const folder = mkdtempSync(join(tmpdir(), "lensor-bench-"));
     const file = join(folder, "slider.ipynb");
-    writeFileSync(file, JSON.stringify(notebook()));
+    writeFileSync(file, notebookOf(CELLS));
     const lab = await openLab(file);
     try {
       await runAll(lab.page, 60_000);
@@ -75,19 +76,3 @@ export const page: Figure = {
     }
   },
 };
-
-function notebook(): object {
-  return {
-    cells: CELLS.map((source, i) => ({
-      cell_type: "code",
-      id: `cell-${i}`,
-      execution_count: null,
-      metadata: {},
-      outputs: [],
-      source,
-    })),
-    metadata: { kernelspec: { name: "lensor", display_name: "TypeScript (lensor)", language: "typescript" } },
-    nbformat: 4,
-    nbformat_minor: 5,
-  };
-}
