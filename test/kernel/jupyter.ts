@@ -14,6 +14,11 @@ export function hasModule(name: string): boolean {
   return existsSync(python) && spawnSync(python, ["-c", `import ${name}`]).status === 0;
 }
 
+/** @throws where set-up has not brought a module: a test that was skipped would look like one that passed */
+export function needModule(name: string): void {
+  if (!hasModule(name)) throw new Error(`${python} has no module ${name}. Run: npm run setup`);
+}
+
 /** A folder to work in, whose kernels Jupyter finds through JUPYTER_PATH. */
 export function jupyterFolder(): { folder: string; env: NodeJS.ProcessEnv; remove: () => void } {
   const folder = mkdtempSync(join(tmpdir(), "lensor-jupyter-"));

@@ -2,9 +2,7 @@
 
 import { type Kernel, KernelManager, type KernelMessage, ServerConnection } from "@jupyterlab/services";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { hasModule, type Server, startServer } from "./jupyter.ts";
-
-const available = hasModule("jupyter_server");
+import { needModule, type Server, startServer } from "./jupyter.ts";
 
 interface Ran {
   readonly reply: KernelMessage.IExecuteReplyMsg["content"];
@@ -13,12 +11,13 @@ interface Ran {
   readonly result: unknown;
 }
 
-describe.skipIf(!available)("a Jupyter server (needs jupyter_server in .venv)", () => {
+describe("a Jupyter server", () => {
   let server: Server;
   let manager: KernelManager;
   let kernel: Kernel.IKernelConnection;
 
   beforeAll(async () => {
+    needModule("jupyter_server");
     server = await startServer();
     const serverSettings = ServerConnection.makeSettings({
       baseUrl: server.url,
