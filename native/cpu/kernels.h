@@ -47,6 +47,9 @@ lensor_status kv_write(lensor_context*, int32_t kv_dtype, const float* k, const 
 lensor_status attention(lensor_context*, const lensor_attention*);
 // attention_map.cc
 lensor_status attention_map(lensor_context*, const lensor_attention_map*);
+// flash.cc, flash_grad.cc
+lensor_status flash(lensor_context*, const lensor_flash*);
+lensor_status flash_grad(lensor_context*, const lensor_flash_grad*);
 // gradient.cc
 lensor_status unary_grad(lensor_context*, lensor_unary, const lensor_view* x, const lensor_view* y,
                          const lensor_view* dy, const lensor_view* dx);

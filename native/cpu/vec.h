@@ -29,6 +29,11 @@ namespace lensor::LENSOR_ISA {
 //   dot4: acc gathers w x, bytes w from 0 to 15, x from -127 to 127; at most 8 calls, then sum4 gives the
 //   32-bit sums. even16, odd16: the signed bytes 0 and 2, 1 and 3 of each four as 16 bits; dot16: acc gathers
 //   their products with x.
+//
+// Pairs of bf16, two in each of 16 lanes, for products whose sums are f32:
+//   narrow: 32 rounded values, those of a and then those of b; join, store_halves: 16 from or to each of two
+//   places; interleave: lane i of (a, b) becomes the pair (a_i, b_i); dot2: acc gathers both products of each
+//   pair.
 
 // exp to about 1 ulp: x = n ln2 + r, |r| <= ln2/2, degree-6 polynomial in r; 0 below -87.3, saturating
 // above 88.4. Lane by lane, so a value's result never depends on its neighbours.

@@ -120,6 +120,31 @@ LENSOR_INLINE f32v where_nan(f32v x, f32v yes, f32v no) {
 LENSOR_INLINE void store_low(uint16_t* p, i32v x) {
   _mm256_storeu_si256((__m256i*)p, _mm256_permute4x64_epi64(_mm256_packus_epi32(x.a, x.b), 0xd8));
 }
+// Pairs of bf16 (see vec.h), each lane's two side by side.
+LENSOR_INLINE __m256i round_bf16_half(__m256 x) {
+  const __m256i b = _mm256_castps_si256(x);
+  const __m256i sum = _mm256_add_epi32(_mm256_add_epi32(b, _mm256_set1_epi32(0x7fff)),
+                                       _mm256_and_si256(_mm256_srli_epi32(b, 16), _mm256_set1_epi32(1)));
+  return _mm256_srli_epi32(_mm256_castps_si256(_mm256_blendv_ps(
+                               _mm256_castsi256_ps(sum), _mm256_castsi256_ps(_mm256_set1_epi32(0x7fc00000)),
+                               _mm256_cmp_ps(x, x, _CMP_UNORD_Q))),
+                           16);
+}
+LENSOR_INLINE __m256i round_bf16(f32v x) {
+  return _mm256_permute4x64_epi64(_mm256_packus_epi32(round_bf16_half(x.a), round_bf16_half(x.b)), 0xd8);
+}
+LENSOR_INLINE i32v narrow(f32v x, f32v y) { return {round_bf16(x), round_bf16(y)}; }
+LENSOR_INLINE i32v join(const void* a, const void* b) {
+  return {_mm256_loadu_si256((const __m256i*)a), _mm256_loadu_si256((const __m256i*)b)};
+}
+LENSOR_INLINE void store_halves(void* a, void* b, i32v x) {
+  _mm256_storeu_si256((__m256i*)a, x.a);
+  _mm256_storeu_si256((__m256i*)b, x.b);
+}
+LENSOR_INLINE i32v interleave(i32v x) {
+  const __m256i low = _mm256_unpacklo_epi16(x.a, x.b), high = _mm256_unpackhi_epi16(x.a, x.b);
+  return {_mm256_permute2x128_si256(low, high, 0x20), _mm256_permute2x128_si256(low, high, 0x31)};
+}
 LENSOR_INLINE void prefetch(const void* p) { _mm_prefetch((const char*)p, _MM_HINT_T0); }
 
 } // namespace lensor::LENSOR_ISA

@@ -103,6 +103,40 @@ LENSOR_INLINE f32v dot2(f32v acc, i32v a, i32v b) {
   return {_mm512_dpbf16_ps(acc.v, (__m512bh)a.v, (__m512bh)b.v)};
 }
 #endif
+// Pairs of bf16 (see vec.h), each lane's two side by side.
+LENSOR_INLINE __m256i round_bf16(f32v a) {
+#if defined(LENSOR_ISA_AVX512BF16)
+  return (__m256i)_mm512_cvtneps_pbh(a.v);
+#else
+  const __m512i b = _mm512_castps_si512(a.v);
+  const __m512i half = _mm512_add_epi32(_mm512_set1_epi32(0x7fff),
+                                        _mm512_and_si512(_mm512_srli_epi32(b, 16), _mm512_set1_epi32(1)));
+  const __m512i sum = _mm512_mask_mov_epi32(
+      _mm512_add_epi32(b, half), _mm512_cmp_ps_mask(a.v, a.v, _CMP_UNORD_Q), _mm512_set1_epi32(0x7fc00000));
+  return _mm512_cvtepi32_epi16(_mm512_srli_epi32(sum, 16));
+#endif
+}
+LENSOR_INLINE i32v narrow(f32v a, f32v b) {
+#if defined(LENSOR_ISA_AVX512BF16)
+  return {(__m512i)_mm512_cvtne2ps_pbh(b.v, a.v)};
+#else
+  return {_mm512_inserti64x4(_mm512_castsi256_si512(round_bf16(a)), round_bf16(b), 1)};
+#endif
+}
+LENSOR_INLINE i32v join(const void* a, const void* b) {
+  return {_mm512_inserti64x4(_mm512_castsi256_si512(_mm256_loadu_si256((const __m256i*)a)),
+                             _mm256_loadu_si256((const __m256i*)b), 1)};
+}
+LENSOR_INLINE void store_halves(void* a, void* b, i32v x) {
+  _mm256_storeu_si256((__m256i*)a, _mm512_castsi512_si256(x.v));
+  _mm256_storeu_si256((__m256i*)b, _mm512_extracti64x4_epi64(x.v, 1));
+}
+LENSOR_INLINE i32v interleave(i32v x) {
+  const __m512i low = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+  // Lane i takes elements i and 16 + i.
+  return {_mm512_permutexvar_epi16(
+      _mm512_or_si512(low, _mm512_slli_epi32(_mm512_add_epi32(low, _mm512_set1_epi32(16)), 16)), x.v)};
+}
 LENSOR_INLINE void prefetch(const void* p) { _mm_prefetch((const char*)p, _MM_HINT_T0); }
 
 } // namespace lensor::LENSOR_ISA

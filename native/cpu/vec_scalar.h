@@ -213,6 +213,35 @@ LENSOR_INLINE f32v where_nan(f32v a, f32v yes, f32v no) {
 }
 // The low halves of 16 lanes.
 LENSOR_INLINE void store_low(uint16_t* p, i32v a) { LENSOR_EACH p[i] = (uint16_t)a.v[i]; }
+// Pairs of bf16 (see vec.h), each lane's two side by side.
+LENSOR_INLINE i32v narrow(f32v a, f32v b) {
+  uint16_t to[32];
+  for (int i = 0; i < 32; i++) {
+    const float x = i < 16 ? a.v[i] : b.v[i - 16];
+    uint32_t n;
+    memcpy(&n, &x, 4);
+    to[i] = x != x ? 0x7fc0 : (uint16_t)((n + 0x7fff + (n >> 16 & 1)) >> 16);
+  }
+  i32v r;
+  memcpy(r.v, to, 64);
+  return r;
+}
+LENSOR_INLINE i32v join(const void* a, const void* b) {
+  i32v r;
+  memcpy(r.v, a, 32);
+  memcpy(r.v + 8, b, 32);
+  return r;
+}
+LENSOR_INLINE void store_halves(void* a, void* b, i32v x) {
+  memcpy(a, x.v, 32);
+  memcpy(b, x.v + 8, 32);
+}
+LENSOR_INLINE i32v interleave(i32v x) {
+  uint16_t from[32];
+  memcpy(from, x.v, 64);
+  LENSOR_EACH x.v[i] = (int32_t)(from[i] | (uint32_t)from[16 + i] << 16);
+  return x;
+}
 LENSOR_INLINE void prefetch(const void*) {}
 #undef LENSOR_EACH
 

@@ -1,0 +1,336 @@
+// The gradients of flash.cc, a pass over the tiles [64 keys, 64 queries], scores transposed as there:
+//   p = 2^(k q^T - lse),  t = p (v do^T - delta),  delta = rowsum(do out),  ds = scale t
+//   dv += p do,  dk += ds q,  dq += ds^T k,  dbias_j += sum_i t_ji
+// A key's sums run over blocks of queries in order, the heads of its group inside; a query's over blocks of
+// keys. Larger squares of tiles (a, b) of keys and queries are worked on at once where a + b is the same: no
+// two of them share a key or a query, and each comes after those before it in its row and its column. How
+// large they are changes no sum.
+#include "flash_tile.h"
+
+namespace lensor::LENSOR_ISA {
+
+namespace {
+
+// f32 sums [rows][heads][lanes]: in the caller's own memory where it has their form.
+struct Sums {
+  const lensor_heads* to; // null: nobody asks
+  float* own;
+  int64_t row, head, rows, heads, width;
+  int32_t dtype;
+
+  bool take_for(const lensor_heads* m, int32_t type, int64_t m_rows, int64_t m_heads, int64_t m_width) {
+    to = m->data ? m : nullptr;
+    rows = m_rows;
+    heads = m_heads;
+    width = m_width;
+    dtype = type;
+    if (!to) return true;
+    row = m->row;
+    head = m->head;
+    if (type == LENSOR_F32 && width % 16 == 0) return true;
+    head = padded(width);
+    row = heads * head;
+    return (own = take<float>(rows * row)) != nullptr;
+  }
+  float* at(int64_t r, int64_t h) const { return (own ? own : (float*)to->data) + r * row + h * head; }
+  void clear(int64_t r) const {
+    for (int64_t h = 0; to && h < heads; h++)
+      memset(at(r, h), 0, (size_t)(own ? head : width) * sizeof(float));
+  }
+  void finish(int64_t r) const {
+    for (int64_t h = 0; own && h < heads; h++)
+      put_f32(dtype, at(r, h), width, (char*)place(*to, dtype, r, h));
+  }
+};
+
+// A square of tiles: keys [a, a + 1) and queries [b, b + 1), in sides of the call's length.
+struct Square {
+  int32_t n, group, a, b;
+};
+
+template <class T> struct Backward {
+  const lensor_flash_grad* d;
+  const lensor_flash* f;
+  int64_t side, lanes, wide; // row_lanes, padded width
+  Sums dq, dk, dv;
+  float* delta; // [heads, queries]
+  float* bias;  // [kv_heads, keys, 16], or null
+  T* scratch;
+  int64_t scratch_size;
+  Mask mask;
+};
+
+// An operand of a product, packed or where it is; strides in bytes.
+struct Operand {
+  const char* data;
+  int64_t row;
+};
+template <class T> struct Summed {
+  const T* data;
+  int64_t row;
+};
+
+template <class T> bool rows_serve(const lensor_flash* f) {
+  return kSummands<T> == 1 ? f->dtype == LENSOR_F32 : f->dtype == LENSOR_BF16 && f->head_width % 2 == 0;
+}
+template <class T> Operand operand(const Backward<T>& c, const lensor_heads& m, int64_t row, int64_t head,
+                                   int64_t count, T* to) {
+  const int64_t stride = m.row * size_of(c.f->dtype);
+  const char* from = place(m, c.f->dtype, row, head);
+  if (rows_serve<T>(c.f)) return {from, stride};
+  pack_rows(c.f->dtype, from, stride, count, c.f->head_width, to);
+  return {(const char*)to, c.lanes * 4};
+}
+template <class T> Summed<T> summed(const Backward<T>& c, const lensor_heads& m, int64_t row, int64_t head,
+                                    int64_t count, T* to) {
+  const char* from = place(m, c.f->dtype, row, head);
+  if (kSummands<T> == 1 && c.f->dtype == LENSOR_F32 && c.f->head_width % 16 == 0)
+    return {(const T*)from, m.row};
+  pack_summed(c.f->dtype, from, m.row * size_of(c.f->dtype), count, c.f->head_width, to);
+  return {to, c.wide};
+}
+
+// One tile's weights and their gradients, 16 queries: p and ds replace s and dp, in f32, or as rows of bf16
+// (p, ds) and in pairs down the keys (ds_down).
+struct Tilewise {
+  float *s, *dp;
+  uint16_t *p, *ds;
+  Pair* ds_down;
+  int64_t keys, first_key, first_query;
+  const float* bias; // times log2(e), 0 where there is none
+  float* sums;       // [keys][16], or null
+  float scale;
+  bool masked;
+};
+template <class T> void differentiate(const Tilewise& t, const Sequence& s, const Mask& mask, int64_t lane,
+                                      f32v minus, f32v delta) {
+  const f32v factor = set1(t.scale * kLog2e), scale = set1(t.scale);
+  f32v p[2], ds[2];
+  for (int64_t j = 0; j < t.keys; j += 2) {
+    for (int64_t k = 0; k < 2; k++) {
+      if (j + k == t.keys) {
+        p[k] = ds[k] = zero();
+        continue;
+      }
+      const int64_t at = (j + k) * kSide + lane;
+      f32v x = fma(load(t.s + at), factor, add(minus, set1(t.bias[j + k])));
+      if (t.masked) x = add(x, mask.at(s, t.first_key + j + k, t.first_query + lane));
+      p[k] = exp2_of<T>(least_exponent(x));
+      const f32v g = mul(p[k], sub(load(t.dp + at), delta));
+      if (t.sums) store(t.sums + (j + k) * 16, add(load(t.sums + (j + k) * 16), g));
+      ds[k] = mul(g, scale);
+      if constexpr (kSummands<T> == 1) {
+        store(t.s + at, p[k]);
+        store(t.dp + at, ds[k]);
+      }
+    }
+    if constexpr (kSummands<T> == 2) {
+      const int64_t at = j * kSide + lane;
+      store_halves(t.p + at, t.p + at + kSide, narrow(p[0], p[1]));
+      const i32v rounded = narrow(ds[0], ds[1]);
+      store_halves(t.ds + at, t.ds + at + kSide, rounded);
+      storei(t.ds_down + j / 2 * kSide + lane, interleave(rounded));
+    }
+  }
+}
+
+template <class T> void square(const Backward<T>& c, const Square& at, int32_t thread) {
+  const lensor_flash* f = c.f;
+  const int64_t width = f->head_width, size = size_of(f->dtype), depth = steps<T>(width);
+  const int64_t total = f->q_offsets[f->sequences], total_keys = f->k_offsets[f->sequences];
+  const Sequence s = sequence_of(f, at.n);
+  const int64_t key0 = at.a * c.side, key1 = least(s.keys, key0 + c.side), keys = key1 - key0;
+  const int64_t query0 = at.b * c.side, query1 = least(s.queries, query0 + c.side);
+
+  T* place_next = c.scratch + thread * c.scratch_size;
+  const auto room = [&](int64_t count) {
+    T* here = place_next;
+    place_next += padded(count);
+    return here;
+  };
+  const Operand k = operand(c, f->k, s.k0 + key0, at.group, keys, room(c.side * c.lanes));
+  const Operand v = operand(c, f->v, s.k0 + key0, at.group, keys, room(c.side * c.lanes));
+  const Summed<T> k_down = summed(c, f->k, s.k0 + key0, at.group, keys, room(c.side * c.wide));
+  float* bias = (float*)room(c.side);
+  for (int64_t j = 0; j < keys; j++)
+    bias[j] = f->key_bias ? f->key_bias[at.group * total_keys + s.k0 + key0 + j] * kLog2e : 0;
+  T *q_across = room(kSide * c.lanes), *do_across = room(kSide * c.lanes), *q_room = room(kSide * c.wide),
+    *do_room = room(kSide * c.wide);
+  Tilewise t{};
+  t.s = (float*)room(kSide * kSide);
+  t.dp = (float*)room(kSide * kSide);
+  t.p = (uint16_t*)room(kSide * kSide);
+  t.ds = t.p + kSide * kSide;
+  t.ds_down = (Pair*)room(kSide * kSide / 2);
+  t.scale = f->scale;
+  const void* p = kSummands<T> == 1 ? (const void*)t.s : t.p;
+  const void* ds = kSummands<T> == 1 ? (const void*)t.dp : t.ds;
+  const void* ds_down = kSummands<T> == 1 ? (const void*)t.dp : t.ds_down;
+  const int64_t score_row = kSide * 4 / kSummands<T>;
+  const int32_t begin = (int32_t)(((int64_t)at.group * f->heads + f->kv_heads - 1) / f->kv_heads);
+  const int32_t end = (int32_t)(((int64_t)(at.group + 1) * f->heads + f->kv_heads - 1) / f->kv_heads);
+
+  for (int64_t first = query0; first < query1; first += kSide) {
+    const int64_t count = least(kSide, query1 - first), across = padded(count);
+    if (!s.touches(first, first + count, key0, key1)) continue;
+    for (int32_t h = begin; h < end; h++) {
+      const int64_t row = s.q0 + first;
+      pack_columns(f->dtype, place(f->q, f->dtype, row, h), f->q.row * size, count, width, q_across);
+      pack_columns(f->dtype, place(c.d->out, f->dtype, row, h), c.d->out.row * size, count, width, do_across);
+      const Summed<T> q_down = summed(c, f->q, row, h, count, q_room);
+      const Summed<T> do_down = summed(c, c.d->out, row, h, count, do_room);
+      float minus[kSide], delta[kSide];
+      for (int64_t i = 0; i < across; i++) {
+        const float lse = i < count ? f->log_sum_exp[h * total + row + i] : -INFINITY;
+        minus[i] = lse == -INFINITY ? -INFINITY : -lse * kLog2e;
+        delta[i] = i < count ? c.delta[h * total + row + i] : 0;
+      }
+      for (int64_t key = key0; key < key1; key += kSide) {
+        t.keys = least(kSide, key1 - key);
+        if (!s.touches(first, first + count, key, key + t.keys)) continue;
+        const int64_t in = key - key0;
+        t.first_key = key;
+        t.first_query = first;
+        t.bias = bias + in;
+        t.sums = c.bias ? c.bias + (at.group * total_keys + s.k0 + key) * 16 : nullptr;
+        t.masked = !s.covers(first, first + count, key, key + t.keys);
+        multiply<T>(t.keys, across, depth, k.data + in * k.row, k.row, 4, q_across, kSide, t.s, kSide, true);
+        multiply<T>(t.keys, across, depth, v.data + in * v.row, v.row, 4, do_across, kSide, t.dp, kSide,
+                    true);
+        for (int64_t lane = 0; lane < across; lane += 16)
+          differentiate<T>(t, s, c.mask, lane, load(minus + lane), load(delta + lane));
+        const int64_t queries = steps<T>(count);
+        if (c.dv.to)
+          multiply<T>(t.keys, c.wide, queries, p, score_row, 4, do_down.data, do_down.row,
+                      c.dv.at(s.k0 + key, at.group), c.dv.row, false);
+        if (c.dk.to)
+          multiply<T>(t.keys, c.wide, queries, ds, score_row, 4, q_down.data, q_down.row,
+                      c.dk.at(s.k0 + key, at.group), c.dk.row, false);
+        if (c.dq.to)
+          multiply<T>(count, c.wide, steps<T>(t.keys), ds_down, 4, kSide * 4,
+                      k_down.data + in / kSummands<T> * k_down.row, k_down.row, c.dq.at(row, h), c.dq.row,
+                      false);
+      }
+    }
+  }
+}
+
+// Rows of sums to 0, and delta, in order along the width's lanes.
+template <class T> void prepare(const Backward<T>& c, int64_t row) {
+  const lensor_flash* f = c.f;
+  const int64_t queries = f->q_offsets[f->sequences], size = size_of(f->dtype);
+  if (row >= queries) {
+    c.dk.clear(row - queries);
+    c.dv.clear(row - queries);
+    for (int32_t g = 0; c.bias && g < f->kv_heads; g++)
+      store(c.bias + (g * f->k_offsets[f->sequences] + row - queries) * 16, zero());
+    return;
+  }
+  c.dq.clear(row);
+  for (int32_t h = 0; h < f->heads; h++) {
+    const char *out = place(f->out, f->dtype, row, h), *dout = place(c.d->out, f->dtype, row, h);
+    f32v sum = zero();
+    for (int64_t i = 0; i < f->head_width; i += 16)
+      sum = fma(sixteen(f->dtype, out + i * size, f->head_width - i),
+                sixteen(f->dtype, dout + i * size, f->head_width - i), sum);
+    c.delta[h * queries + row] = lane_sum(sum);
+  }
+}
+
+template <class T> void finish(const Backward<T>& c, int64_t row) {
+  const int64_t queries = c.f->q_offsets[c.f->sequences], keys = c.f->k_offsets[c.f->sequences];
+  if (row < queries) return c.dq.finish(row);
+  c.dk.finish(row - queries);
+  c.dv.finish(row - queries);
+  for (int32_t g = 0; c.bias && g < c.f->kv_heads; g++) {
+    const int64_t at = g * keys + row - queries;
+    c.d->key_bias[at] = lane_sum(load(c.bias + at * 16));
+  }
+}
+
+// The squares of one turn, a + b = turn; written to `list` where there is one. Those with most to do come
+// first.
+template <class T> int64_t squares(const Backward<T>& c, int64_t turn, Square* list) {
+  int64_t count = 0;
+  for (int64_t n = 0; n < c.f->sequences; n++) {
+    const Sequence s = sequence_of(c.f, n);
+    const int64_t across = (s.queries + c.side - 1) / c.side, down = (s.keys + c.side - 1) / c.side;
+    for (int64_t a = most(0, turn - across + 1); a < down && a <= turn; a++) {
+      const int64_t b = turn - a;
+      if (!s.touches(b * c.side, least(s.queries, (b + 1) * c.side), a * c.side,
+                     least(s.keys, (a + 1) * c.side)))
+        continue;
+      for (int32_t g = 0; g < c.f->kv_heads; g++, count++)
+        if (list) list[count] = {(int32_t)n, g, (int32_t)a, (int32_t)b};
+    }
+  }
+  return count;
+}
+
+template <class T> lensor_status run(lensor_context* context, const lensor_flash_grad* d) {
+  Backward<T> c{};
+  const lensor_flash* f = d->of;
+  c.d = d;
+  c.f = f;
+  c.mask = Mask();
+  c.lanes = row_lanes<T>(f->head_width);
+  c.wide = padded(f->head_width);
+  const int64_t queries = f->q_offsets[f->sequences], keys = f->k_offsets[f->sequences];
+
+  int64_t turns = 0, longest = 0;
+  // Large squares pack their queries once for many keys; small ones keep every thread at work.
+  for (c.side = 4 * kSide;; c.side /= 2) {
+    turns = longest = 0;
+    int64_t all = 0;
+    for (int64_t n = 0; n < f->sequences; n++) {
+      const Sequence s = sequence_of(f, n);
+      if (s.queries && s.keys) turns = most(turns, (s.queries - 1) / c.side + (s.keys - 1) / c.side + 1);
+    }
+    for (int64_t turn = 0; turn < turns; turn++) {
+      const int64_t some = squares(c, turn, nullptr);
+      longest = most(longest, some);
+      all += some;
+    }
+    if (c.side == kSide || context->threads == 1 || all >= 16 * context->threads * turns / 4) break;
+  }
+
+  c.scratch_size = c.side * (2 * c.lanes + c.wide + 1) + kSide * (2 * c.lanes + 2 * c.wide + 4 * kSide);
+  bool taken = c.dq.take_for(&d->q, f->dtype, queries, f->heads, f->head_width);
+  taken &= c.dk.take_for(&d->k, f->dtype, keys, f->kv_heads, f->head_width);
+  taken &= c.dv.take_for(&d->v, f->dtype, keys, f->kv_heads, f->head_width);
+  if (d->key_bias) taken &= (c.bias = take<float>(f->kv_heads * keys * 16)) != nullptr;
+  taken &= (c.delta = take<float>(f->heads * queries)) != nullptr;
+  taken &= (c.scratch = take<T>(context->threads * c.scratch_size)) != nullptr;
+  Square* list = take<Square>(longest);
+  taken &= list != nullptr;
+
+  lensor_status status = taken ? LENSOR_OK : LENSOR_OUT_OF_MEMORY;
+  if (status == LENSOR_OK)
+    status = in_chunks(context, queries + keys, kSide, [&](int64_t from, int64_t to, int32_t) {
+      for (int64_t row = from; row < to; row++) prepare(c, row);
+    });
+  for (int64_t turn = 0; turn < turns && status == LENSOR_OK; turn++)
+    status = in_chunks(context, squares(c, turn, list), 1, [&](int64_t from, int64_t to, int32_t thread) {
+      for (int64_t i = from; i < to; i++) square(c, list[i], thread);
+    });
+  if (status == LENSOR_OK && (c.dq.own || c.dk.own || c.dv.own || c.bias))
+    status = in_chunks(context, queries + keys, kSide, [&](int64_t from, int64_t to, int32_t) {
+      for (int64_t row = from; row < to; row++) finish(c, row);
+    });
+  free(c.dq.own);
+  free(c.dk.own);
+  free(c.dv.own);
+  free(c.bias);
+  free(c.delta);
+  free(c.scratch);
+  free(list);
+  return status;
+}
+
+} // namespace
+
+lensor_status flash_grad(lensor_context* context, const lensor_flash_grad* d) {
+  return d->of->compute == LENSOR_BF16 ? run<Pair>(context, d) : run<float>(context, d);
+}
+
+} // namespace lensor::LENSOR_ISA

@@ -1,0 +1,265 @@
+// What flash attention is put together from: one product of small matrices in registers, 2^x, the layouts
+// that its factors are packed into, and who sees what. Scores stand transposed, keys down and queries across,
+// so that softmax runs along the lanes' own columns. See vec.h for what this file may include.
+#pragma once
+#include "kernels.h"
+#include "walk.h"
+#include <stdlib.h>
+
+namespace lensor::LENSOR_ISA {
+
+constexpr int64_t kSide = 64; // queries, or keys, in a block: cut at multiples of it within a sequence
+constexpr float kLog2e = 1.44269504088896341f, kLn2 = 0.693147180559945309f;
+
+// A factor is f32, or pairs of bf16 along the axis that is summed over.
+struct Pair {
+  uint32_t bits;
+};
+template <class T> constexpr int64_t kSummands = 1;
+template <> constexpr int64_t kSummands<Pair> = 2;
+template <class T> LENSOR_INLINE int64_t steps(int64_t n) { return (n + kSummands<T> - 1) / kSummands<T>; }
+LENSOR_INLINE int64_t padded(int64_t n) { return (n + 15) / 16 * 16; }
+
+LENSOR_INLINE f32v product(f32v acc, const char* a, f32v b, float) {
+  float x;
+  memcpy(&x, a, 4);
+  return fma(set1(x), b, acc);
+}
+LENSOR_INLINE f32v product(f32v acc, const char* a, f32v b, Pair) {
+  int32_t x;
+  memcpy(&x, a, 4);
+  return dot2(acc, set1i(x), bits(b));
+}
+
+// c[R][16 C] (+)= a[R][depth] b[depth][16 C], each element one chain along depth in order. `down` and `along`
+// are a's strides in bytes; b's and c's are in elements.
+template <class T, int R, int C> void tile(int64_t depth, const char* a, int64_t down, int64_t along,
+                                           const T* b, int64_t b_row, float* c, int64_t c_row, bool first) {
+  f32v acc[R][C];
+  for (int r = 0; r < R; r++)
+    for (int j = 0; j < C; j++) acc[r][j] = first ? zero() : load(c + r * c_row + 16 * j);
+  for (int64_t k = 0; k < depth; k++) {
+    f32v row[C];
+    for (int j = 0; j < C; j++) row[j] = load((const float*)(b + 16 * j));
+    for (int r = 0; r < R; r++)
+      for (int j = 0; j < C; j++) acc[r][j] = product(acc[r][j], a + r * down, row[j], T());
+    a += along;
+    b += b_row;
+  }
+  for (int r = 0; r < R; r++)
+    for (int j = 0; j < C; j++) store(c + r * c_row + 16 * j, acc[r][j]);
+}
+
+// Accumulators that the registers hold beside the rows of b.
+#if defined(LENSOR_ISA_AVX512)
+constexpr int kAcross = 4;
+constexpr int rows_of(int across) { return across > 2 ? 24 / across : 12; }
+#elif defined(LENSOR_ISA_AVX2)
+constexpr int kAcross = 1;
+constexpr int rows_of(int) { return 6; }
+#else
+constexpr int kAcross = 1;
+constexpr int rows_of(int) { return 2; }
+#endif
+
+template <class T>
+using Tile = void (*)(int64_t, const char*, int64_t, int64_t, const T*, int64_t, float*, int64_t, bool);
+template <class T, int R, int C> Tile<T> tile_of(int64_t rows) {
+  if constexpr (R == 0)
+    return nullptr;
+  else
+    return rows == R ? (Tile<T>)tile<T, R, C> : tile_of<T, R - 1, C>(rows);
+}
+template <class T, int C> void columns(int64_t rows, int64_t depth, const char* a, int64_t down,
+                                       int64_t along, const T* b, int64_t b_row, float* c, int64_t c_row,
+                                       bool first) {
+  constexpr int R = rows_of(C);
+  for (; rows >= R; rows -= R, a += R * down, c += R * c_row)
+    tile<T, R, C>(depth, a, down, along, b, b_row, c, c_row, first);
+  if (rows) tile_of<T, R - 1, C>(rows)(depth, a, down, along, b, b_row, c, c_row, first);
+}
+// c[rows][width] (+)= a b; width is a multiple of 16.
+template <class T> void multiply(int64_t rows, int64_t width, int64_t depth, const void* a, int64_t down,
+                                 int64_t along, const T* b, int64_t b_row, float* c, int64_t c_row,
+                                 bool first) {
+  for (; width >= 16 * kAcross; width -= 16 * kAcross, b += 16 * kAcross, c += 16 * kAcross)
+    columns<T, kAcross>(rows, depth, (const char*)a, down, along, b, b_row, c, c_row, first);
+  if constexpr (kAcross == 4) {
+    if (width == 48)
+      return columns<T, 3>(rows, depth, (const char*)a, down, along, b, b_row, c, c_row, first);
+    if (width == 32)
+      return columns<T, 2>(rows, depth, (const char*)a, down, along, b, b_row, c, c_row, first);
+    if (width == 16)
+      return columns<T, 1>(rows, depth, (const char*)a, down, along, b, b_row, c, c_row, first);
+  }
+}
+
+// 2^x for x up to about 0, exactly 0 below -126.5: 2^r, |r| <= 1/2, by a polynomial of degree 6 (relative
+// error 2e-9) or, where the result is rounded to bf16, 4 (3e-6). The sum with a large number leaves x's whole
+// part where the shift makes an exponent of it.
+LENSOR_INLINE f32v least_exponent(f32v x) { return vmax(set1(-127.0f), x); }
+template <class T> LENSOR_INLINE f32v exp2_of(f32v clamped) {
+  const f32v large = set1(12582912.0f + 127.0f);
+  const f32v t = add(clamped, large);
+  const f32v r = sub(clamped, sub(t, large));
+  f32v p;
+  if constexpr (kSummands<T> == 1) {
+    p = fma(set1(0.00015353362f), r, set1(0.0013398874f));
+    p = fma(p, r, set1(0.009618437f));
+    p = fma(p, r, set1(0.055503324f));
+    p = fma(p, r, set1(0.24022648f));
+    p = fma(p, r, set1(0.6931472f));
+  } else {
+    p = fma(set1(0.009582853f), r, set1(0.055906426f));
+    p = fma(p, r, set1(0.24024099f));
+    p = fma(p, r, set1(0.6931242f));
+  }
+  return mul(fma(p, r, set1(1.0f)), from_bits(shl<23>(bits(t))));
+}
+
+// One sequence of a call. Query i sees the keys [low(i), high(i)).
+struct Sequence {
+  int64_t q0, queries, k0, keys, window;
+  bool causal;
+
+  int64_t high(int64_t i) const { return causal ? most(0, keys - queries + i + 1) : keys; }
+  int64_t low(int64_t i) const { return window ? most(0, high(i) - window) : 0; }
+  // Of the queries [first, end): does one see a key of [k, k_end); do all see all of them?
+  bool touches(int64_t first, int64_t end, int64_t k, int64_t k_end) const {
+    return k < high(end - 1) && k_end > low(first);
+  }
+  bool covers(int64_t first, int64_t end, int64_t k, int64_t k_end) const {
+    return k_end <= high(first) && k >= low(end - 1);
+  }
+};
+
+static inline Sequence sequence_of(const lensor_flash* f, int64_t n) {
+  return {f->q_offsets[n], f->q_offsets[n + 1] - f->q_offsets[n],
+          f->k_offsets[n], f->k_offsets[n + 1] - f->k_offsets[n],
+          f->window,       f->causal != 0};
+}
+
+// Added to the scores of key j and queries [i, i + 16): 0 where they see it, else -inf.
+struct Mask {
+  float below[32], from[32]; // 16 of -inf and 16 of 0, and the other way round
+  Mask() {
+    for (int i = 0; i < 32; i++) {
+      below[i] = i < 16 ? -INFINITY : 0;
+      from[i] = i < 16 ? 0 : -INFINITY;
+    }
+  }
+  f32v at(const Sequence& s, int64_t j, int64_t i) const {
+    // Query x sees j where  x >= j + queries - keys  and  x < j + queries - keys + window.
+    const int64_t begin = s.causal ? j + s.queries - s.keys : i;
+    const int64_t end = !s.window  ? i + 16
+                        : s.causal ? begin + s.window
+                                   : (j >= s.keys - s.window ? i + 16 : i);
+    return add(load(below + 16 - least(16, most(0, begin - i))),
+               load(from + 16 - least(16, most(0, end - i))));
+  }
+};
+
+// The blocks of all sequences in one row.
+struct Blocks {
+  int64_t* first; // [sequences + 1]
+  int64_t sequences;
+
+  bool take(const int64_t* offsets, int64_t count, int64_t side) {
+    sequences = count;
+    first = (int64_t*)malloc((size_t)(count + 1) * sizeof(int64_t));
+    if (!first) return false;
+    first[0] = 0;
+    for (int64_t n = 0; n < count; n++)
+      first[n + 1] = first[n] + (offsets[n + 1] - offsets[n] + side - 1) / side;
+    return true;
+  }
+  int64_t count() const { return first[sequences]; }
+  int64_t sequence(int64_t block) const {
+    int64_t low = 0, high = sequences - 1;
+    while (low < high) {
+      const int64_t middle = (low + high + 1) / 2;
+      if (first[middle] <= block)
+        low = middle;
+      else
+        high = middle - 1;
+    }
+    return low;
+  }
+};
+
+// Memory on the border of a cache line, which a vector of 16 lanes must not cross.
+template <class T> static inline T* take(int64_t count) {
+  return (T*)aligned_alloc(64, (size_t)padded(most(count, 1)) * sizeof(T));
+}
+
+LENSOR_INLINE const char* place(const lensor_heads& m, int32_t dtype, int64_t row, int64_t head) {
+  return (const char*)m.data + (row * m.row + head * m.head) * size_of(dtype);
+}
+
+// n values (at most 16) of a row as f32, the rest 0.
+LENSOR_INLINE f32v sixteen(int32_t dtype, const char* p, int64_t n) {
+  if (n <= 0) return zero();
+  if (dtype == LENSOR_F32) return n >= 16 ? load((const float*)p) : load_part((const float*)p, (int)n, 0);
+  if (n >= 16) return load_bf16((const uint16_t*)p);
+  uint16_t some[16] = {};
+  memcpy(some, p, (size_t)n * 2);
+  return load_bf16(some);
+}
+// 16 lanes of a row from value `at` on: f32, or pairs of bf16.
+LENSOR_INLINE i32v lanes_of(int32_t dtype, const char* row, int64_t at, int64_t width, float) {
+  return bits(sixteen(dtype, row + at * size_of(dtype), width - at));
+}
+LENSOR_INLINE i32v lanes_of(int32_t dtype, const char* row, int64_t at, int64_t width, Pair) {
+  const char* p = row + at * size_of(dtype);
+  if (dtype == LENSOR_BF16 && at + 32 <= width) return loadi(p);
+  return narrow(sixteen(dtype, p, width - at), sixteen(dtype, p + 16 * size_of(dtype), width - at - 16));
+}
+// Values of a padded row, in T's lanes of 16.
+template <class T> LENSOR_INLINE int64_t row_lanes(int64_t width) { return padded(steps<T>(width)); }
+
+// to[rows][row_lanes]: rows as they are, in T.
+template <class T> static inline void pack_rows(int32_t dtype, const char* from, int64_t stride, int64_t rows,
+                                                int64_t width, T* to) {
+  const int64_t lanes = row_lanes<T>(width);
+  for (int64_t r = 0; r < rows; r++, from += stride, to += lanes)
+    for (int64_t i = 0; i < lanes; i += 16)
+      storei(to + i, lanes_of(dtype, from, i * kSummands<T>, width, T()));
+}
+// to[row_lanes][kSide]: their transpose; missing rows are 0 up to the next 16.
+template <class T> static inline void pack_columns(int32_t dtype, const char* from, int64_t stride,
+                                                   int64_t rows, int64_t width, T* to) {
+  const int64_t lanes = row_lanes<T>(width);
+  for (int64_t r = 0; r < rows; r += 16)
+    for (int64_t i = 0; i < lanes; i += 16) {
+      f32v some[16];
+      for (int j = 0; j < 16; j++)
+        some[j] = r + j < rows
+                      ? from_bits(lanes_of(dtype, from + (r + j) * stride, i * kSummands<T>, width, T()))
+                      : zero();
+      transpose(some);
+      for (int j = 0; j < 16; j++) store((float*)(to + (i + j) * kSide + r), some[j]);
+    }
+}
+// to[rows / 2][padded width] of pairs down the rows; what a last odd row lacks is 0.
+static inline void pack_down(int32_t dtype, const char* from, int64_t stride, int64_t rows, int64_t width,
+                             Pair* to) {
+  for (int64_t r = 0; r < rows; r += 2, from += 2 * stride)
+    for (int64_t i = 0; i < width; i += 16, to += 16) {
+      const char *a = from + i * size_of(dtype), *b = a + stride;
+      const bool two = r + 1 < rows;
+      storei(to, interleave(dtype == LENSOR_BF16 && two && i + 16 <= width
+                                ? join(a, b)
+                                : narrow(sixteen(dtype, a, width - i),
+                                         two ? sixteen(dtype, b, width - i) : zero())));
+    }
+}
+// A factor whose rows are summed over: pairs down, or in f32 the padded rows.
+template <class T> static inline void pack_summed(int32_t dtype, const char* from, int64_t stride,
+                                                  int64_t rows, int64_t width, T* to) {
+  if constexpr (kSummands<T> == 2)
+    pack_down(dtype, from, stride, rows, width, to);
+  else
+    pack_rows(dtype, from, stride, rows, width, to);
+}
+
+} // namespace lensor::LENSOR_ISA
