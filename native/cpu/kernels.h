@@ -74,6 +74,22 @@ lensor_status glu_grad(lensor_context*, lensor_unary, const lensor_view* gate, c
                        const lensor_view* dy, const lensor_view* dgate, const lensor_view* dup);
 // loss.cc
 lensor_status loss_rows(lensor_context*, const lensor_loss_rows*);
+// along.cc
+lensor_status cumsum(lensor_context*, const lensor_view* x, const lensor_view* out, int32_t reverse);
+lensor_status scan(lensor_context*, const lensor_view* a, const lensor_view* x, const lensor_view* out,
+                   int32_t reverse);
+// sort.cc
+lensor_status sort(lensor_context*, const lensor_view* x, const lensor_view* values,
+                   const lensor_view* indices, int32_t descending);
+// convolution.cc
+lensor_status unfold(lensor_context*, const lensor_view* x, int64_t stride, int64_t padding, int64_t dilation,
+                     const lensor_view* out);
+lensor_status fold(lensor_context*, const lensor_view* x, int64_t stride, int64_t padding, int64_t dilation,
+                   const lensor_view* out);
+// solve.cc
+lensor_status cholesky(lensor_context*, const lensor_view* x, const lensor_view* out);
+lensor_status solve_triangular(lensor_context*, const lensor_view* a, const lensor_view* y, int32_t upper,
+                               int32_t transposed, const lensor_view* x);
 // optimize.cc
 lensor_status sum_squares(lensor_context*, const lensor_view* x, float* out);
 lensor_status optimizer_step(lensor_context*, const lensor_optimizer_step*);

@@ -353,7 +353,8 @@ typedef struct lensor_ops {
   /* out[index[i], ...] += x[i, ...] in the order of i; out holds its start value. The adjoint of gather. */
   lensor_status (*scatter_add)(lensor_context*, const lensor_view* x, const lensor_view* index,
                                const lensor_view* out);
-  /* Along the last axis of contiguous [rows, n], from the end where `reverse`; accumulates floats in f32. */
+  /* Along the last axis of contiguous [rows, n], from the end where `reverse`; floats add up in double,
+     integers in out's dtype, which may be wider. */
   lensor_status (*cumsum)(lensor_context*, const lensor_view* x, const lensor_view* out, int32_t reverse);
   /* Stable; NaN as the largest. values like x, indices i64; both [rows, n], contiguous. */
   lensor_status (*sort)(lensor_context*, const lensor_view* x, const lensor_view* values,
