@@ -15,10 +15,8 @@ constexpr int kDecades = 7;
 struct Code {
   float value[256];
   int zero;
-  // Rank of a magnitude a among those that are not negative: 0 below edge[0]; from edge[i] on
-  // start[i] + min(floor(a slope[i] + shift[i]), last[i]); start[kDecades] from edge[kDecades] on, where 1
-  // is.
-  float edge[kDecades + 1], slope[kDecades + 1], shift[kDecades + 1], start[kDecades + 1], last[kDecades + 1];
+  // A magnitude past edge[i] is in decade i, whose pieces are 1 / slope[i] wide; past the last it is 1.
+  float edge[kDecades + 1], slope[kDecades + 1];
 };
 
 constexpr Code make_code(bool with_sign) {
@@ -28,10 +26,7 @@ constexpr Code make_code(bool with_sign) {
   double decade = 1e-6;
   for (int i = 0; i < kDecades; i++, decade *= 10) {
     const int pieces = with_sign ? 1 << i : 2 << i;
-    code.start[i] = (float)count;
-    code.last[i] = (float)(pieces - 1);
     code.slope[i] = (float)(pieces / (0.9 * decade));
-    code.shift[i] = (float)(-0.1 * pieces / 0.9);
     for (int j = 0; j < pieces; j++) {
       magnitude[count] = decade * (0.1 + 0.9 * (j + 0.5) / pieces);
       if (j == 0) code.edge[i] = (float)((magnitude[count - 1] + magnitude[count]) / 2);
@@ -39,7 +34,6 @@ constexpr Code make_code(bool with_sign) {
     }
   }
   magnitude[count] = 1;
-  code.start[kDecades] = (float)count;
   code.edge[kDecades] = (float)((magnitude[count - 1] + 1) / 2);
   code.zero = with_sign ? count - 1 : 0;
   for (int i = 0; i <= count; i++) code.value[code.zero + i] = (float)magnitude[i];
@@ -63,16 +57,17 @@ static inline void encode(const Code& code, const float* x, int64_t n, uint8_t* 
   const bool with_sign = code.zero != 0;
   lanes(n, [&](int64_t i, auto part) {
     const f32v value = take(x + i, part), a = div(vabs(value), whole);
-    f32v slope = zero(), shift = zero(), start = zero(), last = zero();
-    for (int j = 0; j <= kDecades; j++) {
-      const f32v edge = set1(j == 0 && !with_sign ? 0 : code.edge[j]);
-      slope = where_gt(a, edge, set1(code.slope[j]), slope);
-      shift = where_gt(a, edge, set1(code.shift[j]), shift);
-      start = where_gt(a, edge, set1(code.start[j]), start);
-      last = where_gt(a, edge, set1(code.last[j]), last);
+    // 2^i, from which follow the decade's pieces and the rank of its first.
+    f32v power = zero(), slope = zero();
+    for (int d = 0; d <= kDecades; d++) {
+      const f32v edge = set1(d == 0 && !with_sign ? 0 : code.edge[d]);
+      power = where_gt(a, edge, set1((float)(1 << d)), power);
+      slope = where_gt(a, edge, set1(code.slope[d]), slope);
     }
-    const f32v piece = nearest(sub(fma(a, slope, shift), set1(0.5f)));
-    f32v rank = add(start, vmin(vmax(piece, zero()), last));
+    const f32v pieces = with_sign ? power : add(power, power), one = set1(1.0f);
+    const f32v start = with_sign ? power : sub(pieces, one);
+    const f32v piece = nearest(fma(a, slope, fma(pieces, set1(-1.0f / 9), set1(-0.5f))));
+    f32v rank = vmax(add(start, vmax(vmin(piece, sub(pieces, one)), zero())), zero());
     if (with_sign) rank = where_gt(zero(), value, sub(middle, vmin(rank, middle)), add(middle, rank));
     uint32_t lane[16];
     storei(lane, to_i32(rank));

@@ -70,8 +70,8 @@ LENSOR_INLINE f32v vsigmoid(f32v x) {
   return where_gt(zero(), x, mul(e, upper), upper);
 }
 
-// erfc(a / sqrt 2) for 0 <= a: twice the tail of the normal distribution above a.
-LENSOR_INLINE f32v vtail(f32v a) {
+// erfc(a / sqrt 2) for 0 <= a: twice the tail of the normal distribution above a. And `bell`: exp(-a^2 / 2).
+LENSOR_INLINE f32v vtail(f32v a, f32v& bell) {
   static constexpr float kErf[] = {7.853861353153693e-5f,  -8.010193625184903e-4f, 5.188327685732524e-3f,
                                    -2.685381193529856e-2f, 1.128358514861418e-1f,  -3.761262582423300e-1f,
                                    1.128379165726710e+0f};
@@ -89,14 +89,14 @@ LENSOR_INLINE f32v vtail(f32v a) {
   // exp(-a^2 / 2) with the rounding error of the square put back: it would grow with a^2.
   f32v square = mul(a, a), error = fma(a, a, sub(zero(), square));
   f32v e = vexp_wide(mul(square, sub(zero(), half)));
-  e = sub(e, mul(e, mul(error, half)));
-  return where_gt(one, x, small, mul(mul(e, q), p));
+  bell = sub(e, mul(e, mul(error, half)));
+  return where_gt(one, x, small, mul(mul(bell, q), p));
 }
 
 // x Phi(x), Phi the normal distribution: 0.5 x erfc(-x / sqrt 2). NaN at both infinities, as torch has it.
 LENSOR_INLINE f32v vgelu(f32v x) {
   // Past 16 the tail is 0 in f32; bounded there, its square does not overflow.
-  f32v tail = mul(set1(0.5f), vtail(vmin(vabs(x), set1(16.0f))));
+  f32v bell, tail = mul(set1(0.5f), vtail(vmin(vabs(x), set1(16.0f)), bell));
   f32v y = mul(x, where_gt(zero(), x, tail, sub(set1(1.0f), tail)));
   return add(y, sub(x, x));
 }
