@@ -109,6 +109,11 @@ export interface Addon {
   info(): { abi: number; isa: string; isas: string[]; threads: number };
   /** In bytes: what tensors, caches and weights hold, and what is kept for reuse. */
   memory(): { live: number; kept: number };
+  /**
+   * What the machine can do at most on the engine's threads, measured for about that many milliseconds: operations a
+   * second of multiply-adds in registers (0 where the instruction set has none of the kind), or bytes a second read from memory.
+   */
+  probe(kind: "f32" | "bf16" | "i8" | "read", milliseconds: number): Promise<number>;
   setInterruptFlag(flag: Int32Array): void;
   /** Of the pass through a model that is under way, in tokens times layers; zeros when there is none. */
   progress(): { done: number; total: number };

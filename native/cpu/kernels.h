@@ -93,5 +93,8 @@ lensor_status solve_triangular(lensor_context*, const lensor_view* a, const lens
 // optimize.cc
 lensor_status sum_squares(lensor_context*, const lensor_view* x, float* out);
 lensor_status optimizer_step(lensor_context*, const lensor_optimizer_step*);
+// probe.cc
+double probe_fma(lensor_context*, int32_t dtype, double seconds);
+double probe_read(lensor_context*, const void* data, size_t bytes);
 
 } // namespace lensor::LENSOR_ISA

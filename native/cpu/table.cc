@@ -52,6 +52,8 @@ const lensor_ops table = {
     .solve_triangular = solve_triangular,
     .sum_squares = sum_squares,
     .optimizer_step = optimizer_step,
+    .probe_fma = probe_fma,
+    .probe_read = probe_read,
 };
 
 } // namespace lensor::LENSOR_ISA

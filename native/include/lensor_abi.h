@@ -398,6 +398,13 @@ typedef struct lensor_ops {
   lensor_status (*sum_squares)(lensor_context*, const lensor_view* x, float* out);
   /* Never interrupted half way. */
   lensor_status (*optimizer_step)(lensor_context*, const lensor_optimizer_step*);
+
+  /* ---- what the machine can do at most, on all threads of the context ---- */
+  /* Operations a second of multiply-adds in registers, for about `seconds`: LENSOR_F32, and where the back
+     end has an instruction for them LENSOR_BF16 and LENSOR_I8, else 0. */
+  double (*probe_fma)(lensor_context*, int32_t dtype, double seconds);
+  /* Bytes a second of one reading of `data`, in order, whole multiples of 256 bytes. */
+  double (*probe_read)(lensor_context*, const void* data, size_t bytes);
 } lensor_ops;
 
 #ifdef __cplusplus

@@ -61,6 +61,7 @@ NAPI_MODULE_INIT() {
     add_weights(env, exports);
     add_models(env, exports);
     add_inspect(env, exports);
+    add_observe(env, exports);
   } catch (const std::exception& error) {
     napi_throw_error(env, nullptr, error.what());
   }

@@ -144,5 +144,6 @@ void add_optimizers(napi_env env, napi_value exports);
 void add_weights(napi_env env, napi_value exports);
 void add_models(napi_env env, napi_value exports);
 void add_inspect(napi_env env, napi_value exports);
+void add_observe(napi_env env, napi_value exports);
 
 } // namespace lensor
