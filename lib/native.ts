@@ -5,7 +5,7 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { LensorError } from "./errors.ts";
-import { currentHost } from "./host.ts";
+import { cellName, currentHost } from "./host.ts";
 import { packageRoot } from "./package.ts";
 
 /** Memory of one or more tensors: filled when the operation that makes it has run. Freed by `release`, else by the collector. */
@@ -43,6 +43,16 @@ export const BINARY = {
   ...{ eq: 7, ne: 8, lt: 9, le: 10, gt: 11, ge: 12 },
 } as const;
 export const REDUCTION = { sum: 0, mean: 1, max: 2, min: 3, argmax: 4, argmin: 5 } as const;
+
+/** What memory is held for, in the engine's order. */
+export const MEMORY_KINDS = [
+  "tensor",
+  "gradient",
+  "optimizer state",
+  "weights",
+  "KV cache",
+  "scratch",
+] as const;
 
 /** Numbers of `lensor_optimizer`. */
 export const OPTIMIZERS = { sgd: 0, adamw: 1, adamw8: 2, lion: 3 } as const;
@@ -107,8 +117,14 @@ export interface TraceBuffers {
 
 export interface Addon {
   info(): { abi: number; isa: string; isas: string[]; threads: number };
-  /** In bytes: what tensors, caches and weights hold, and what is kept for reuse. */
-  memory(): { live: number; kept: number };
+  /** In bytes: what tensors, caches and weights hold, what is kept for reuse, the most ever held, and what may be. */
+  memory(): { live: number; kept: number; peak: number; budget: number };
+  /** Who holds it, largest first: for each run of a cell (0: none) and kind (see MEMORY_KINDS) run, kind, bytes, blocks, peak. */
+  memoryHolders(): Float64Array;
+  /** What was held, oldest first: for each point its age in seconds, the bytes, and the bytes of each of MEMORY_KINDS. */
+  memoryTimeline(): Float64Array;
+  /** Sets the budget in bytes; 0: nine tenths of what the machine has to give. */
+  memoryLimit(bytes: number): void;
   /**
    * What the machine can do at most on the engine's threads, measured for about that many milliseconds: operations a
    * second of multiply-adds in registers (0 where the instruction set has none of the kind), or bytes a second read from memory.
@@ -283,10 +299,28 @@ function withCallers(addon: Addon): Addon {
       try {
         return await call(...args);
       } catch (error) {
-        throw new LensorError((error as Error).message);
+        throw new LensorError(named((error as Error).message));
       }
     };
-  return { ...addon, read: told(addon.read), decode: told(addon.decode), loadModel: told(addon.loadModel) };
+  const upload: Addon["upload"] = (data) => {
+    try {
+      return addon.upload(data);
+    } catch (error) {
+      throw new LensorError(named((error as Error).message));
+    }
+  };
+  return {
+    ...addon,
+    upload,
+    read: told(addon.read),
+    decode: told(addon.decode),
+    loadModel: told(addon.loadModel),
+  };
+}
+
+/** The engine knows cells by the numbers of their runs. */
+function named(message: string): string {
+  return message.replace(/<run (\d+)>/g, (_, run: string) => cellName(Number(run)));
 }
 
 let numbers: Map<string, number> | undefined;
@@ -301,7 +335,7 @@ export function opNumber(name: OpName): number {
 export async function drain(): Promise<void> {
   const failures = (await loaded?.drain()) ?? [];
   if (failures.length > 0)
-    throw new LensorError(failures.slice(0, 5).join("\n"), {
+    throw new LensorError(failures.slice(0, 5).map(named).join("\n"), {
       fix:
         `${failures.length > 5 ? `And ${failures.length - 5} more like these. ` : ""}` +
         "Nothing has read the result: await data() where it is made to see the line.",

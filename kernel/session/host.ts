@@ -7,7 +7,7 @@ import { bundleOf, canDisplay, checkBundle } from "./display.ts";
 import { type InputHandle, inputs as widgets } from "./inputs.ts";
 import { every } from "./intrinsics.ts";
 import { type Command, emit, type MimeBundle } from "./link.ts";
-import { currentRun, flag } from "./run.ts";
+import { currentRun, flag, labelOf } from "./run.ts";
 import { flush } from "./streams.ts";
 
 export interface Host {
@@ -15,8 +15,10 @@ export interface Host {
   display(bundle: MimeBundle, options?: { id?: string }): string;
   /** Replaces the bundle shown under an id. */
   update(id: string, bundle: MimeBundle): void;
-  /** [0] is non-zero while an interrupt is pending. */
+  /** [0] is non-zero while an interrupt is pending; [1] is the number of the run under way, 0 between runs. */
   readonly interruptFlag: Int32Array;
+  /** What the cell of a run was called then: "Cell [3]". */
+  label(run: number): string | undefined;
   /** Aborted when the current cell is interrupted or run again. */
   signal(): AbortSignal;
   /** Registers a function that is awaited at the end of every cell; what it throws is the cell's error. */
@@ -44,6 +46,7 @@ export const host: Host = {
     emit({ event: "update", run: currentRun()?.id ?? 0, data, id });
   },
   interruptFlag: flag,
+  label: labelOf,
   signal() {
     return currentRun()?.controller.signal ?? new AbortController().signal;
   },

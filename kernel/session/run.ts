@@ -29,6 +29,14 @@ const CLEANUP_MS = 1000;
 /** Shared with the control thread and with native kernels. */
 export const flag = createFlag();
 
+/** What runs were called, for as long as something may still be known by a run's number: the latest of them. */
+const labels = new Map<number, string>();
+const LABELS = 10_000;
+
+export function labelOf(run: number): string | undefined {
+  return labels.get(run);
+}
+
 export class Run {
   readonly id: number;
   readonly cell: string;
@@ -55,6 +63,8 @@ export class Run {
     this.id = id;
     this.cell = cell;
     this.label = label;
+    labels.set(id, label);
+    if (labels.size > LABELS) labels.delete(labels.keys().next().value!);
     this.stop = stopWord(flag, id);
     this.interrupted = new Promise((_, reject) => {
       this.#reject = reject;

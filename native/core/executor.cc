@@ -1,6 +1,6 @@
 #include "executor.h"
+#include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <exception>
 #include <new>
 
@@ -18,12 +18,6 @@ size_t bytes_of(const Task& task) {
   return sum;
 }
 
-std::string gigabytes(size_t bytes) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2f GB", static_cast<double>(bytes) / 1e9);
-  return text;
-}
-
 std::shared_ptr<Failure> failed(std::string message, bool interrupted = false) {
   auto failure = std::make_shared<Failure>();
   failure->message = std::move(message);
@@ -33,7 +27,7 @@ std::shared_ptr<Failure> failed(std::string message, bool interrupted = false) {
 
 } // namespace
 
-std::shared_ptr<Failure> Executor::failure_of(const Task& task, lensor_status status) {
+std::shared_ptr<Failure> Executor::failure_of(const Task& task, lensor_status status, size_t needed) {
   switch (status) {
   case LENSOR_OK:
     return nullptr;
@@ -46,9 +40,7 @@ std::shared_ptr<Failure> Executor::failure_of(const Task& task, lensor_status st
   case LENSOR_OUT_OF_MEMORY:
     break;
   }
-  return failed(task.name + ": out of memory. It needed " + gigabytes(bytes_of(task)) +
-                " for its result while lensor held " + gigabytes(memory_use().live) +
-                ". Dispose of tensors, or work on less at a time.");
+  return failed(out_of_memory(task.name, std::max(needed, bytes_of(task))));
 }
 
 Executor::Executor(int threads, const lensor_ops* ops)
@@ -102,10 +94,11 @@ void Executor::run(Task& task) {
   if (!failure) {
     try {
       pool_.begin_task();
+      const OwnerScope scratch(Owner{task.owner.cell, Kind::scratch});
       lensor_status status = pool_.interrupted() ? LENSOR_INTERRUPTED : LENSOR_OK;
       if (status == LENSOR_OK) {
         for (const auto& output : task.outputs)
-          if (!output->memory.data()) output->memory = Block(output->bytes);
+          if (!output->memory.data()) output->memory = Block(output->bytes, output->owner);
         if (task.run) {
           lensor_context context = *pool_.context();
           if (!task.changes.empty()) context.interrupted = [](lensor_context*) { return 0; };
@@ -113,6 +106,8 @@ void Executor::run(Task& task) {
         }
       }
       failure = failure_of(task, status);
+    } catch (const OutOfMemory& out) {
+      failure = failure_of(task, LENSOR_OUT_OF_MEMORY, out.wanted);
     } catch (const std::bad_alloc&) {
       failure = failure_of(task, LENSOR_OUT_OF_MEMORY);
     } catch (const std::exception& error) {

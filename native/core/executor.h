@@ -24,6 +24,7 @@ struct Task {
   // What it changes in place. Such a task runs to its end once it has begun, and where it fails before, what
   // it would have changed stays as it was.
   std::vector<BufferRef> changes{};
+  Owner owner = memory_owner(); // who asked for it
 };
 
 class Executor {
@@ -38,8 +39,8 @@ public:
   bool push(Task&& task);
   // Failures that no read has reported, oldest first; forgets them.
   std::vector<std::string> take_failures();
-  // Says why a task must fail; for tasks that find out while they run.
-  static std::shared_ptr<Failure> failure_of(const Task& task, lensor_status status);
+  // Says why a task must fail; for tasks that find out while they run. `needed`: of what memory is out.
+  static std::shared_ptr<Failure> failure_of(const Task& task, lensor_status status, size_t needed = 0);
 
 private:
   void loop();

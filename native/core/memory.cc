@@ -1,23 +1,196 @@
 #include "memory.h"
+#include "budget.h"
+#include <algorithm>
+#include <bit>
+#include <cstdio>
 #include <cstdlib>
 #include <mutex>
-#include <new>
+#include <sys/mman.h>
+#include <time.h>
 #include <unordered_map>
-#include <vector>
 
 namespace lensor {
 
 namespace {
 
-// What is freed is often wanted again in the next operation, and fresh pages cost a fault for every 4 KiB.
-// More than this is given back to the system.
-constexpr size_t kKeepMost = 48u << 20;
+// From here on a block is pages of its own, huge ones where the system has them, and goes back as such.
+constexpr size_t kLarge = 2u << 20;
+constexpr size_t kPage = 4096;
+// What is freed is often wanted again in the next operation, and fresh pages cost a fault each. Kept: an
+// eighth of the budget, within these.
+constexpr size_t kKeepLeast = 48u << 20, kKeepMost = 1u << 30;
+constexpr size_t kPoints = 4096;
+constexpr double kFirstInterval = 0.004; // that of the coarse clock
+
+// ---------------------------------------------------------------- sizes
+// What a request counts as.
+size_t rounded(size_t bytes) {
+  const size_t step = bytes < kPage ? 64 : kPage;
+  if (bytes > SIZE_MAX / 4) throw OutOfMemory(bytes);
+  return bytes == 0 ? 64 : (bytes + step - 1) / step * step;
+}
+
+// Sizes that blocks have: every 64 bytes up to a page, then eight for each power of two, so that a block kept
+// of one request fits the next of nearly its size and wastes at most an eighth.
+struct Class {
+  size_t number, bytes;
+};
+Class class_of(size_t size) {
+  if (size <= kPage) return {size / 64, size};
+  const int power = std::bit_width(size - 1) - 1; // 2^power < size <= 2^(power + 1)
+  const size_t step = std::max((size_t{1} << power) / 8, kPage);
+  const size_t bytes = (size + step - 1) / step * step;
+  return {64 + 8 * static_cast<size_t>(power) + (bytes - (size_t{1} << power)) * 8 / (size_t{1} << power),
+          bytes};
+}
+constexpr size_t kClasses = 64 + 8 * 66;
+
+// ---------------------------------------------------------------- from the system
+void* system_take(size_t bytes) {
+  if (bytes < kLarge) return std::aligned_alloc(64, bytes);
+  // Mapped with room to cut, so that it begins where a huge page does.
+  char* data = static_cast<char*>(
+      mmap(nullptr, bytes + kLarge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  if (data == MAP_FAILED) return nullptr;
+  const size_t head = (kLarge - reinterpret_cast<uintptr_t>(data) % kLarge) % kLarge;
+  if (head) munmap(data, head);
+  if (kLarge - head) munmap(data + head + bytes, kLarge - head);
+#if defined(MADV_HUGEPAGE)
+  madvise(data + head, bytes, MADV_HUGEPAGE);
+#endif
+  return data + head;
+}
+
+void system_give(void* data, size_t bytes) {
+  if (bytes < kLarge)
+    std::free(data);
+  else
+    munmap(data, bytes);
+}
+
+double now() {
+  timespec t;
+#if defined(CLOCK_MONOTONIC_COARSE)
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+#else
+  clock_gettime(CLOCK_MONOTONIC, &t);
+#endif
+  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+}
+
+// ---------------------------------------------------------------- state
+// A freed block is its own entry in two lists: of its class, and of all by age.
+struct Kept {
+  Kept *newer, *older; // by age
+  Kept *above, *below; // in its class
+  Class size;
+};
+
+struct Point {
+  double begin;
+  size_t live;
+  std::array<size_t, kKinds> kinds;
+};
 
 struct State {
   std::mutex mutex;
-  std::unordered_map<size_t, std::vector<void*>> kept;
-  size_t live = 0, kept_bytes = 0;
+  size_t live = 0, kept = 0, peak = 0, budget = 0;
+  std::array<size_t, kKinds> kinds{};
+  std::array<Kept*, kClasses> top{};
+  Kept *newest = nullptr, *oldest = nullptr;
+
+  std::unordered_map<uint64_t, MemoryHolder> holders;
+  MemoryHolder* last = nullptr; // the one booked on before
+
+  std::vector<Point> points; // the last one is under way
+  double interval = kFirstInterval;
+
+  State() {
+    const char* text = std::getenv("LENSOR_MEMORY");
+    budget = text && *text ? parse_memory(text) : by_default();
+    points.reserve(kPoints);
+  }
+
+  size_t by_default() const {
+    const size_t free = available_memory();
+    return free ? (free + live + kept) / 10 * 9 : SIZE_MAX / 8;
+  }
+  size_t keep_most() const { return std::clamp(budget / 8, std::min(kKeepLeast, budget / 2), kKeepMost); }
+
+  MemoryHolder& holder(Owner owner) {
+    if (last && last->owner.cell == owner.cell && last->owner.kind == owner.kind) return *last;
+    const auto key =
+        static_cast<uint64_t>(static_cast<uint32_t>(owner.cell)) << 8 | static_cast<uint64_t>(owner.kind);
+    // Cells that hold nothing any more are forgotten, now and then.
+    if (holders.size() > 4096) {
+      last = nullptr;
+      std::erase_if(holders, [](const auto& one) { return one.second.blocks == 0; });
+    }
+    last = &holders.try_emplace(key, MemoryHolder{owner, 0, 0, 0}).first->second;
+    return *last;
+  }
+
+  void book(Owner owner, size_t size) {
+    MemoryHolder& one = holder(owner);
+    one.live += size, one.blocks++;
+    one.peak = std::max(one.peak, one.live);
+    live += size;
+    peak = std::max(peak, live);
+    kinds[static_cast<size_t>(owner.kind)] += size;
+    note();
+  }
+  void unbook(Owner owner, size_t size) {
+    MemoryHolder& one = holder(owner);
+    one.live -= size, one.blocks--;
+    live -= size;
+    kinds[static_cast<size_t>(owner.kind)] -= size;
+    note();
+  }
+
+  // The timeline: when it is full, neighbours become one and the interval doubles.
+  void note() {
+    const double t = now();
+    if (points.empty() || t >= points.back().begin + interval) {
+      if (points.size() == kPoints) {
+        for (size_t i = 0; i < kPoints / 2; i++) {
+          const Point &a = points[2 * i], &b = points[2 * i + 1];
+          points[i] = b.live > a.live ? b : a;
+          points[i].begin = a.begin;
+        }
+        points.resize(kPoints / 2);
+        interval *= 2;
+      }
+      points.push_back({t, live, kinds});
+    } else if (live > points.back().live) {
+      points.back().live = live, points.back().kinds = kinds;
+    }
+  }
+
+  void unlink(Kept* block) {
+    (block->newer ? block->newer->older : newest) = block->older;
+    (block->older ? block->older->newer : oldest) = block->newer;
+    (block->above ? block->above->below : top[block->size.number]) = block->below;
+    if (block->below) block->below->above = block->above;
+    kept -= block->size.bytes;
+  }
+  void keep(void* data, Class size) {
+    auto* block = new (data) Kept{nullptr, newest, nullptr, top[size.number], size};
+    (newest ? newest->newer : oldest) = block;
+    if (block->below) block->below->above = block;
+    newest = top[size.number] = block;
+    kept += size.bytes;
+  }
+  // Gives back, oldest first, until at most so much is kept.
+  void keep_at_most(size_t bytes) {
+    while (kept > bytes) {
+      Kept* block = oldest;
+      const size_t size = block->size.bytes;
+      unlink(block);
+      system_give(block, size);
+    }
+  }
 };
+static_assert(sizeof(Kept) <= 64);
 
 // Never destroyed: threads may still free when the process ends.
 State& state() {
@@ -25,54 +198,134 @@ State& state() {
   return *one;
 }
 
-size_t rounded(size_t bytes) {
-  size_t step = bytes < 4096 ? 64 : 4096;
-  if (bytes > SIZE_MAX - step) throw std::bad_alloc();
-  return bytes == 0 ? 64 : (bytes + step - 1) / step * step;
+thread_local Kind current_kind = Kind::tensor;
+thread_local int32_t current_cell = 0; // where no word is watched, and in a task
+thread_local const std::atomic<int32_t>* cell_word = nullptr;
+
+std::string amount(size_t bytes) {
+  char text[32];
+  const auto value = static_cast<double>(bytes);
+  std::snprintf(text, sizeof text, value >= 1e9 ? "%.2f GB" : "%.3g MB", value / (value >= 1e9 ? 1e9 : 1e6));
+  return text;
 }
 
 } // namespace
 
-void* memory_take(size_t bytes) {
-  size_t size = rounded(bytes);
+Owner memory_owner() {
+  return {cell_word ? cell_word->load(std::memory_order_relaxed) : current_cell, current_kind};
+}
+void watch_cell(const std::atomic<int32_t>* word) { cell_word = word; }
+
+OwnerScope::OwnerScope(Kind kind) : kind_(current_kind), cell_(current_cell) { current_kind = kind; }
+OwnerScope::OwnerScope(Owner owner) : kind_(current_kind), cell_(current_cell) {
+  current_kind = owner.kind, current_cell = owner.cell;
+}
+OwnerScope::~OwnerScope() { current_kind = kind_, current_cell = cell_; }
+
+void* memory_take(size_t bytes, Owner owner) {
+  const size_t size = rounded(bytes);
+  const Class wanted = class_of(size);
   State& s = state();
-  {
-    std::lock_guard lock(s.mutex);
-    s.live += size;
-    auto found = s.kept.find(size);
-    if (found != s.kept.end() && !found->second.empty()) {
-      void* data = found->second.back();
-      found->second.pop_back();
-      s.kept_bytes -= size;
-      return data;
-    }
+  std::unique_lock lock(s.mutex);
+  if (Kept* block = s.top[wanted.number]) {
+    s.unlink(block);
+    s.book(owner, size);
+    return block;
   }
-  void* data = std::aligned_alloc(64, size);
+  // What is kept goes first: all that the budget needs, else as much as the system does.
+  if (size > s.budget || s.live > s.budget - size) throw OutOfMemory(bytes);
+  s.keep_at_most(s.budget - size - s.live);
+  // Booked first: another thread must not take what this one is about to.
+  s.book(owner, size);
+  lock.unlock();
+  void* data = system_take(wanted.bytes);
   if (data) return data;
-  std::lock_guard lock(s.mutex);
-  s.live -= size;
-  throw std::bad_alloc();
+  memory_trim();
+  data = system_take(wanted.bytes);
+  if (data) return data;
+  lock.lock();
+  s.unbook(owner, size);
+  throw OutOfMemory(bytes);
 }
 
-void memory_give(void* data, size_t bytes) {
-  size_t size = rounded(bytes);
+void memory_give(void* data, size_t bytes, Owner owner) {
+  const size_t size = rounded(bytes);
+  const Class held = class_of(size);
   State& s = state();
   {
     std::lock_guard lock(s.mutex);
-    s.live -= size;
-    if (s.kept_bytes + size <= kKeepMost) {
-      s.kept[size].push_back(data);
-      s.kept_bytes += size;
+    s.unbook(owner, size);
+    const size_t room = s.budget - std::min(s.budget, s.live), most = std::min(s.keep_most(), room);
+    if (held.bytes <= most) {
+      s.keep_at_most(most - held.bytes);
+      s.keep(data, held);
       return;
     }
   }
-  std::free(data);
+  system_give(data, held.bytes);
 }
 
 MemoryUse memory_use() {
   State& s = state();
   std::lock_guard lock(s.mutex);
-  return {s.live, s.kept_bytes};
+  return {s.live, s.kept, s.peak, s.budget};
+}
+
+std::vector<MemoryHolder> memory_holders() {
+  std::vector<MemoryHolder> list;
+  State& s = state();
+  {
+    std::lock_guard lock(s.mutex);
+    for (const auto& [key, one] : s.holders)
+      if (one.blocks) list.push_back(one);
+  }
+  std::sort(list.begin(), list.end(), [](const MemoryHolder& a, const MemoryHolder& b) {
+    return a.live != b.live               ? a.live > b.live
+           : a.owner.cell != b.owner.cell ? a.owner.cell < b.owner.cell
+                                          : a.owner.kind < b.owner.kind;
+  });
+  return list;
+}
+
+std::vector<MemoryPoint> memory_timeline() {
+  State& s = state();
+  std::lock_guard lock(s.mutex);
+  std::vector<MemoryPoint> list;
+  const double t = now();
+  for (const Point& point : s.points) list.push_back({t - point.begin, point.live, point.kinds});
+  return list;
+}
+
+void memory_limit(size_t bytes) {
+  State& s = state();
+  std::lock_guard lock(s.mutex);
+  s.budget = bytes ? bytes : s.by_default();
+  s.keep_at_most(std::min(s.keep_most(), s.budget - std::min(s.budget, s.live)));
+}
+
+void memory_trim() {
+  State& s = state();
+  std::lock_guard lock(s.mutex);
+  s.keep_at_most(0);
+}
+
+std::string out_of_memory(const std::string& who, size_t needed) {
+  const MemoryUse use = memory_use();
+  std::string text = who + ": out of memory. It needed " + amount(needed) + " while lensor held " +
+                     amount(use.live) + " of the " + amount(use.budget) + " that it may have.";
+  static const char* const kNames[kKinds] = {"tensors", "gradients",        "optimizer state",
+                                             "weights", "key-value caches", "scratch"};
+  std::string most;
+  int told = 0;
+  for (const MemoryHolder& one : memory_holders()) {
+    if (one.live < use.live / 20 || ++told > 3) break;
+    most +=
+        (most.empty() ? "" : ", ") + amount(one.live) + " in " + kNames[static_cast<size_t>(one.owner.kind)];
+    // Which cell a run's number belongs to is known where the message is shown.
+    if (one.owner.cell) most += " of <run " + std::to_string(one.owner.cell) + ">";
+  }
+  if (!most.empty()) text += "\nThe most is held by " + most + ".";
+  return text + "\nDispose of tensors, work on less at a time, or allow more with memory.limit(bytes).";
 }
 
 } // namespace lensor

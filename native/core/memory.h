@@ -1,35 +1,97 @@
-// Where tensors, key-value pages and weights get their memory: counted, 64-byte aligned, and kept for reuse
-// in small amounts. Safe from any thread. Throws std::bad_alloc; never overcommits by itself.
+// Where tensors, key-value pages and weights get their memory: counted by who asked and what for, 64-byte
+// aligned, kept for reuse within bounds, and never more than the budget. Safe from any thread. Throws
+// OutOfMemory; never overcommits by itself.
 #pragma once
+#include <array>
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <new>
+#include <string>
+#include <vector>
 
 namespace lensor {
 
-struct MemoryUse {
-  size_t live; // in use
-  size_t kept; // freed and kept for the next request of the size
+enum class Kind : int32_t { tensor, gradient, optimizer, weights, cache, scratch };
+constexpr size_t kKinds = 6;
+
+// Who holds memory: the cell (its run's number, 0 outside a notebook) and what for.
+struct Owner {
+  int32_t cell;
+  Kind kind;
 };
 
-void* memory_take(size_t bytes);
-void memory_give(void* data, size_t bytes);
+// What this thread's requests are booked on. `watch_cell`: the word that says which cell is under way here.
+Owner memory_owner();
+void watch_cell(const std::atomic<int32_t>* word);
+
+// For as long as it lives, this thread's requests are for `kind`, and where given for another's cell.
+class OwnerScope {
+public:
+  explicit OwnerScope(Kind kind);
+  explicit OwnerScope(Owner owner);
+  ~OwnerScope();
+  OwnerScope(const OwnerScope&) = delete;
+
+private:
+  const Kind kind_;
+  const int32_t cell_;
+};
+
+struct OutOfMemory : std::bad_alloc {
+  explicit OutOfMemory(size_t wanted) : wanted(wanted) {}
+  const char* what() const noexcept override { return "out of memory"; }
+  const size_t wanted;
+};
+
+struct MemoryUse {
+  size_t live;   // in use
+  size_t kept;   // freed and kept for the next request of the size
+  size_t peak;   // the most that was ever live
+  size_t budget; // live and kept together stay below
+};
+struct MemoryHolder {
+  Owner owner;
+  size_t live, blocks, peak;
+};
+// The most that was live in a short time, and of what kinds it was then.
+struct MemoryPoint {
+  double age; // seconds before now that the time began
+  size_t live;
+  std::array<size_t, kKinds> kinds;
+};
+
+void* memory_take(size_t bytes, Owner owner);
+void memory_give(void* data, size_t bytes, Owner owner);
 MemoryUse memory_use();
+// Those with something, largest first.
+std::vector<MemoryHolder> memory_holders();
+std::vector<MemoryPoint> memory_timeline();
+// 0: nine tenths of what the machine, or its container, has to give.
+void memory_limit(size_t bytes);
+// Gives back to the system all that is kept.
+void memory_trim();
+// "matmul: out of memory. ...": what it needed, what there is, and who holds the most.
+std::string out_of_memory(const std::string& who, size_t needed);
 
 // One owned block.
 class Block {
 public:
   Block() = default;
-  explicit Block(size_t bytes) : data_(memory_take(bytes)), bytes_(bytes) {}
-  Block(Block&& other) noexcept : data_(other.data_), bytes_(other.bytes_) {
+  explicit Block(size_t bytes, Owner owner = memory_owner())
+      : data_(memory_take(bytes, owner)), bytes_(bytes), owner_(owner) {}
+  Block(Block&& other) noexcept : data_(other.data_), bytes_(other.bytes_), owner_(other.owner_) {
     other.data_ = nullptr, other.bytes_ = 0;
   }
   Block& operator=(Block&& other) noexcept {
     std::swap(data_, other.data_);
     std::swap(bytes_, other.bytes_);
+    std::swap(owner_, other.owner_);
     return *this;
   }
   ~Block() {
-    if (data_) memory_give(data_, bytes_);
+    if (data_) memory_give(data_, bytes_, owner_);
   }
   void* data() const { return data_; }
   size_t bytes() const { return bytes_; }
@@ -38,6 +100,7 @@ public:
 private:
   void* data_ = nullptr;
   size_t bytes_ = 0;
+  Owner owner_{};
 };
 
 } // namespace lensor

@@ -236,6 +236,7 @@ Tensor Backward::grad(size_t i) const {
 }
 
 void backward(const Tensor& root, const Tensor& seed, bool keep) {
+  const OwnerScope gradients(Kind::gradient);
   if (!root.node) throw Invalid("backward: nothing that this tensor was made of asks for a gradient");
   const std::shared_ptr<Node> start = root.node;
   const std::vector<Node*> nodes = walk(start.get());

@@ -32,16 +32,17 @@ void Cache::reserve(int64_t to) {
   const size_t have = (length_ + LENSOR_PAGE - 1) / LENSOR_PAGE, want = (to + LENSOR_PAGE - 1) / LENSOR_PAGE;
   const size_t size = shape_.page_bytes();
   // Where the next token goes: the page under way (which a fork may hold too), then fresh ones.
+  const Owner owner{memory_owner().cell, Kind::cache};
   const bool partial = length_ % LENSOR_PAGE != 0 && to > length_;
   try {
     for (auto& head : heads_) {
       if (partial && head.pages[have - 1].use_count() > 1) {
-        auto copy = std::make_shared<Block>(size);
+        auto copy = std::make_shared<Block>(size, owner);
         std::memcpy(copy->data(), head.pages[have - 1]->data(), size);
         put(head, have - 1, std::move(copy));
       }
       while (head.pages.size() < want) {
-        auto page = std::make_shared<Block>(size);
+        auto page = std::make_shared<Block>(size, owner);
         // Attention reads whole vectors of keys: what was never written must be finite.
         std::memset(page->data(), 0, size);
         put(head, head.pages.size(), std::move(page));

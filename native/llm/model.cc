@@ -65,7 +65,7 @@ public:
       sources[row] = data + from * bytes;
     }
     Weight weight;
-    weight.memory = Block(ops_->weight_bytes(tensor.dtype, rows, cols));
+    weight.memory = Block(ops_->weight_bytes(tensor.dtype, rows, cols), {memory_owner().cell, Kind::weights});
     weight.view = {tensor.dtype, rows, cols, weight.memory.data()};
     pack(context_, ops_, weight.view, sources);
     // The copy replaces the file's pages instead of standing beside them.
@@ -142,7 +142,7 @@ void Weight::unpack(lensor_context* context, const lensor_ops* ops, float* rows)
 }
 
 void Weight::replace(lensor_context* context, const lensor_ops* ops, const float* rows) {
-  Block made(ops->weight_bytes(LENSOR_F32, view.rows, view.cols));
+  Block made(ops->weight_bytes(LENSOR_F32, view.rows, view.cols), {memory_owner().cell, Kind::weights});
   const lensor_weight packed{LENSOR_F32, view.rows, view.cols, made.data()};
   std::vector<const void*> sources(view.rows);
   for (int64_t row = 0; row < view.rows; row++) sources[row] = rows + row * view.cols;

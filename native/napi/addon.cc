@@ -23,12 +23,6 @@ napi_value info(napi_env env, napi_callback_info) {
                            {"threads", make_number(env, engine().pool().threads())}});
 }
 
-napi_value memory(napi_env env, napi_callback_info) {
-  const MemoryUse use = memory_use();
-  return make_object(env, {{"live", make_number(env, static_cast<double>(use.live))},
-                           {"kept", make_number(env, static_cast<double>(use.kept))}});
-}
-
 napi_value set_interrupt_flag(napi_env env, napi_callback_info i) {
   Arguments a(env, i, 1);
   napi_typedarray_type type;
@@ -39,7 +33,9 @@ napi_value set_interrupt_flag(napi_env env, napi_callback_info i) {
   napi_ref reference; // kept for the life of the environment
   check(napi_create_reference(env, a.at[0], 1, &reference));
   static_assert(sizeof(std::atomic<int32_t>) == sizeof(int32_t));
-  watch_flag(env, static_cast<const std::atomic<int32_t>*>(data));
+  const auto* words = static_cast<const std::atomic<int32_t>*>(data);
+  watch_flag(env, words);
+  if (length > 1) watch_cell(words + 1);
   return nullptr;
 }
 
@@ -53,7 +49,6 @@ NAPI_MODULE_INIT() {
     engine();
     open_environment(env);
     add(env, exports, "info", entry<info>);
-    add(env, exports, "memory", entry<memory>);
     add(env, exports, "setInterruptFlag", entry<set_interrupt_flag>);
     add_tensors(env, exports);
     add_tape(env, exports);

@@ -14,6 +14,7 @@ napi_value optimizer_state(napi_env env, napi_callback_info info) {
   Arguments a(env, info, 3);
   const auto kind = static_cast<int32_t>(a.whole(0, 0, LENSOR_OPTIMIZER_COUNT - 1));
   const int64_t count = a.whole(1, 0, int64_t{1} << 40);
+  const OwnerScope state(Kind::optimizer);
   napi_value list;
   check(napi_create_array(env, &list));
   uint32_t at = 0;

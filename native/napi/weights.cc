@@ -28,6 +28,7 @@ napi_value unpack_weight(napi_env env, napi_callback_info info) {
   Arguments a(env, info, 2);
   const auto model = unwrap<Model>(env, a.at[0]);
   const Named weight = named(*model, a.text(1));
+  const OwnerScope weights(Kind::weights);
   const BufferRef out = floats(weight.count());
   // The task holds the model, whose parts the pointers are.
   const auto run = [weight, out, model](lensor_context* context) {
