@@ -14,6 +14,7 @@ export { LensorError } from "./errors.ts";
 export { type Metric, perplexity } from "./evaluate/perplexity.ts";
 export { type ChosenFile, type Input, input, type ReadInput } from "./input/index.ts";
 export { Cache } from "./kv/cache.ts";
+export { type MemoryHolder, type MemoryKind, type MemoryUse, memory } from "./memory/memory.ts";
 export type { Compute } from "./model/compute.ts";
 export type { ModelConfig } from "./model/config.ts";
 export { hub, type LoadOptions } from "./model/hub.ts";
