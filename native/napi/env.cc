@@ -227,6 +227,21 @@ napi_value property(napi_env env, napi_value object, const char* name) {
   return value;
 }
 
+napi_value make_array_buffer(napi_env env, double bytes, void** data) {
+  napi_value global, constructor, argument = make_number(env, bytes), buffer;
+  check(napi_get_global(env, &global));
+  check(napi_get_named_property(env, global, "ArrayBuffer", &constructor));
+  if (napi_new_instance(env, constructor, 1, &argument, &buffer) != napi_ok) {
+    napi_value error;
+    napi_get_and_clear_last_exception(env, &error);
+    throw std::bad_alloc();
+  }
+  size_t length = 0;
+  check(napi_get_arraybuffer_info(env, buffer, data, &length));
+  if (static_cast<double>(length) != bytes) throw Invalid("the memory of a result could not be made");
+  return buffer;
+}
+
 napi_value make_number(napi_env env, double value) {
   napi_value number;
   check(napi_create_double(env, value, &number));

@@ -56,6 +56,8 @@ std::string text_of(napi_env env, napi_value value);
 std::vector<int32_t> integers_of(napi_env env, napi_value value);
 
 napi_value make_number(napi_env env, double value);
+// Memory that JavaScript owns. Too much is an error; Node-API's own function would end the process.
+napi_value make_array_buffer(napi_env env, double bytes, void** data);
 napi_value make_object(napi_env env, std::initializer_list<std::pair<const char*, napi_value>> properties);
 
 // ---------------------------------------------------------------- handles

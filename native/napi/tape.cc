@@ -38,6 +38,9 @@ napi_value record_view(napi_env env, napi_callback_info info) {
   const auto from = unwrap<Place>(env, a.at[3]);
   call.in = {shapes[0]}, call.out = {shapes[1]};
   call.in[0].node = from->node, call.in[0].slot = from->slot;
+  need(shapes[0].dtype() == shapes[1].dtype() && is_floating(shapes[0].dtype()));
+  const lensor_view &made = from->node->out.at(from->slot).tensor.view, &own = shapes[0].view;
+  need(same_shape(made, own) && made.dtype == own.dtype);
   call.op->check(call);
   return place(env, record(call), 0);
 }

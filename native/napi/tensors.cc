@@ -92,7 +92,8 @@ napi_value read(napi_env env, napi_callback_info info) {
   lensor_view out = contiguous_view(views[0].dtype, {views[0].shape, views[0].shape + views[0].rank});
   napi_value array, promise;
   // The executor writes straight into what JavaScript gets; a reference keeps it until then.
-  check(napi_create_arraybuffer(env, count_of(out) * dtype_bytes(out.dtype), &out.data, &array));
+  array = make_array_buffer(
+      env, static_cast<double>(count_of(out)) * static_cast<double>(dtype_bytes(out.dtype)), &out.data);
   napi_ref reference;
   check(napi_create_reference(env, array, 1, &reference));
   auto settler = make_promise(env, &promise);

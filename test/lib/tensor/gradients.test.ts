@@ -60,7 +60,7 @@ const calls: Record<string, Call> = {
   castBack: ([x]) => x!.cast("bf16").cast("f32"),
   attentionBias: ([q, k, v, bias], [options]) =>
     nn.attention(q!, k!, v!, { ...(options as object), bias: bias! }),
-  conv1d: ([x, w, bias], [options]) => nn.conv1d(x!, w!, { ...(options as object), bias: bias! }),
+  conv1d: ([x, w, bias], [options]) => nn.conv1d(x!, w!, { ...(options as unknown as object), bias: bias! }),
   linearCrossEntropy: ([x, w, t]) => nn.linearCrossEntropy(x!, w!, t!),
   linearLogprobs: ([x, w, t]) => nn.linearLogprobs(x!, w!, t!),
   solveTriangular: ([a, y], [options]) => a!.solveTriangular(y!, options),
