@@ -59,8 +59,8 @@ const calls: Record<string, Call> = {
   permuteReshape: ([x]) => x!.permute(2, 0, 1).reshape(4, 6),
   castBack: ([x]) => x!.cast("bf16").cast("f32"),
   attentionBias: ([q, k, v, bias], [options]) =>
-    nn.attention(q!, k!, v!, { ...(options as object), bias: bias! }),
-  conv1d: ([x, w, bias], [options]) => nn.conv1d(x!, w!, { ...(options as unknown as object), bias: bias! }),
+    nn.attention(q!, k!, v!, { ...Object(options), bias: bias! }),
+  conv1d: ([x, w, bias], [options]) => nn.conv1d(x!, w!, { ...Object(options), bias: bias! }),
   linearCrossEntropy: ([x, w, t]) => nn.linearCrossEntropy(x!, w!, t!),
   linearLogprobs: ([x, w, t]) => nn.linearLogprobs(x!, w!, t!),
   solveTriangular: ([a, y], [options]) => a!.solveTriangular(y!, options),
