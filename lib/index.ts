@@ -22,6 +22,8 @@ export type { Sequences } from "./model/loss.ts";
 export { Model } from "./model/model.ts";
 export { Figure, type PlotlySpec } from "./plot/figure.ts";
 export { plot } from "./plot/plot.ts";
+export type { Operation } from "./profile/operations.ts";
+export { type Profile, profile } from "./profile/profile.ts";
 export type { Provenance } from "./provenance.ts";
 export { type DType, fromTfjs, nn, noGrad, scope, Tensor, tensor, toTfjs } from "./tensor/index.ts";
 export type { Message } from "./text/chat.ts";

@@ -130,6 +130,18 @@ export interface Addon {
    * second of multiply-adds in registers (0 where the instruction set has none of the kind), or bytes a second read from memory.
    */
   probe(kind: "f32" | "bf16" | "i8" | "read", milliseconds: number): Promise<number>;
+  /** Frees what reading memory needed; otherwise it stays for the next probe. */
+  releaseProbe(): Promise<unknown>;
+  /** From here on in the queue, what runs is recorded. @throws where it is already */
+  beginProfile(): void;
+  /**
+   * What ran since, once the queue has come here. Events by their ends, kernels before the operation they are part of,
+   * each as kernel (1 or 0), name and shape (in `names`), begin and end (seconds on process.hrtime's clock), operations,
+   * bytes, dtype of what it multiplies, phase, run, kind of memory.
+   */
+  endProfile(): Promise<{ names: string[]; events: Float64Array; dropped: number }>;
+  /** What is enqueued from here on belongs to a phase, 0: to none. */
+  profilePhase(phase: number): void;
   setInterruptFlag(flag: Int32Array): void;
   /** Of the pass through a model that is under way, in tokens times layers; zeros when there is none. */
   progress(): { done: number; total: number };
@@ -315,6 +327,7 @@ function withCallers(addon: Addon): Addon {
     read: told(addon.read),
     decode: told(addon.decode),
     loadModel: told(addon.loadModel),
+    probe: told(addon.probe),
   };
 }
 

@@ -30,14 +30,13 @@ export function memoryFigure(input: MemoryInput): PlotlySpec {
   );
   const unit = peak >= 1e9 ? { name: "GB", bytes: 1e9 } : { name: "MB", bytes: 1e6 };
   const three = (bytes: number) => Number((bytes / unit.bytes).toPrecision(4));
-  const [head] = cells;
   const longest = Math.max(...points.map((point) => point.age), 0);
   const clock = longest > 180 ? { name: "minutes", seconds: 60 } : { name: "seconds", seconds: 1 };
   const bars = 30 + 26 * Math.max(1, cells.length);
-  const height = 430 + bars;
+  const height = 450 + bars;
   // The upper panel keeps its height whatever is below.
   const inside = height - 96 - 46;
-  const split = (bars + 78) / inside;
+  const split = (bars + 100) / inside;
   const colour = (kind: string) => categories[kinds.indexOf(kind) % categories.length]!;
   const nearBudget = budget < peak * 2;
   const traces = (of: Tokens): Record<string, unknown>[] => [
@@ -62,6 +61,7 @@ export function memoryFigure(input: MemoryInput): PlotlySpec {
       y: cells.map((one) => one.cell),
       x: cells.map((one) => three(one.kinds.get(kind) ?? 0)),
       marker: { color: colour(kind) },
+      width: 0.6,
       textposition: "none",
       hovertemplate: `%{y}: ${kind} %{x} ${unit.name}<extra></extra>`,
     })),
@@ -87,9 +87,7 @@ export function memoryFigure(input: MemoryInput): PlotlySpec {
     data: traces({ text: "", muted: "", grid: "", surface: "", baseline: "#848d97" }),
     layout: {
       ...layoutOf({
-        title: head
-          ? `${head.cell} ${head.cell.startsWith("other") ? "hold" : "holds"} ${formatBytes(head.bytes)}, ${percent(head.bytes / live)} of what is live`
-          : "Nothing is held",
+        title: finding(input, cells),
         subtitle: `${formatBytes(live)} live, ${formatBytes(peak)} at most, ${formatBytes(kept)} kept for reuse, budget ${formatBytes(budget)}; above over time (the maximum in each interval), below by cell`,
         height,
         margin: { l: 110, r: 70, t: 96, b: 46 },
@@ -102,7 +100,7 @@ export function memoryFigure(input: MemoryInput): PlotlySpec {
         orientation: "h",
         x: 0,
         xanchor: "left",
-        y: split - 34 / inside,
+        y: split - 62 / inside,
         yanchor: "middle",
         traceorder: "normal",
       },
@@ -120,7 +118,7 @@ export function memoryFigure(input: MemoryInput): PlotlySpec {
       ],
       xaxis: { anchor: "y", range: [0, three(widest) * 1.18], title: { text: unit.name, standoff: 4 } },
       yaxis: {
-        domain: [0, split - 68 / inside],
+        domain: [0, split - 84 / inside],
         type: "category",
         autorange: "reversed",
         ticklabelstandoff: 6,
@@ -139,6 +137,21 @@ export function memoryFigure(input: MemoryInput): PlotlySpec {
       },
     },
   };
+}
+
+/** Where there are several cells, the one that holds the most, else the kind. */
+function finding(input: MemoryInput, cells: readonly CellRow[]): string {
+  const { live, kinds, holders } = input;
+  const [first] = cells;
+  if (!first) return "Nothing is held";
+  if (cells.length > 1)
+    return `${first.cell} holds ${formatBytes(first.bytes)}, ${percent(first.bytes / live)} of what is live`;
+  const sums = kinds.map((kind) =>
+    holders.reduce((sum, one) => sum + (one.kind === kind ? one.bytes : 0), 0),
+  );
+  const most = sums.indexOf(Math.max(...sums));
+  const name = kinds[most]! === "tensor" || kinds[most] === "gradient" ? `${kinds[most]}s` : kinds[most]!;
+  return `${percent(sums[most]! / live)} of the ${formatBytes(live)} that are live: ${name}`;
 }
 
 interface CellRow {

@@ -102,7 +102,9 @@ void Executor::run(Task& task) {
         if (task.run) {
           lensor_context context = *pool_.context();
           if (!task.changes.empty()) context.interrupted = [](lensor_context*) { return 0; };
+          const double begin = profile_task_begin();
           status = task.run(&context);
+          profile_task_end(task, begin);
         }
       }
       failure = failure_of(task, status);

@@ -4,6 +4,7 @@
 #pragma once
 #include "buffer.h"
 #include "pool.h"
+#include "profile.h"
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -25,13 +26,17 @@ struct Task {
   // it would have changed stays as it was.
   std::vector<BufferRef> changes{};
   Owner owner = memory_owner(); // who asked for it
+  int32_t phase = profile_phase();
+  std::string shapes{}; // told while a profile is wanted
 };
 
 class Executor {
 public:
   Executor(int threads, const lensor_ops* ops);
 
-  const lensor_ops* ops() const { return ops_; }
+  const lensor_ops* ops() const { return ops_.load(std::memory_order_relaxed); }
+  // Another table of the same kernels, from its own thread: one that looks at what they do.
+  void use(const lensor_ops* ops) { ops_ = ops; }
   Pool& pool() { return pool_; }
 
   // Enqueues. A task with results waits for room while those in the queue fill its bound; false, and the task
@@ -46,7 +51,7 @@ private:
   void loop();
   void run(Task& task);
 
-  const lensor_ops* ops_;
+  std::atomic<const lensor_ops*> ops_;
   Pool pool_;
   std::mutex mutex_;
   std::condition_variable more_, room_;

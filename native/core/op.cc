@@ -56,6 +56,25 @@ void need(bool holds) {
   if (!holds) throw Invalid("the tensors of this operation do not fit each other");
 }
 
+namespace {
+
+// "[64, 576] × [576, 1536] → [64, 1536]"
+std::string shapes_of(const Call& call) {
+  const auto text = [](const Tensor& tensor) {
+    std::string sizes;
+    for (int32_t d = 0; d < tensor.view.rank; d++)
+      sizes += (d ? ", " : "") + std::to_string(tensor.view.shape[d]);
+    return "[" + sizes + "]";
+  };
+  std::string all;
+  for (const Tensor& tensor : call.in) all += (all.empty() ? "" : " × ") + text(tensor);
+  all += " →";
+  for (const Tensor& tensor : call.out) all += " " + text(tensor);
+  return all;
+}
+
+} // namespace
+
 void enqueue_call(const Call& call) {
   std::vector<BufferRef> inputs, outputs;
   for (const Tensor& tensor : call.in) inputs.push_back(tensor.buffer);
@@ -70,7 +89,9 @@ void enqueue_call(const Call& call) {
     for (size_t i = 0; i < out.size(); i++) running.out[i] = pointed(out[i], *outputs[i]);
     return op->run(running);
   };
-  enqueue({name_of(call), inputs, outputs, run, nullptr});
+  Task task{name_of(call), inputs, outputs, run, nullptr};
+  if (profile_wanted()) task.shapes = shapes_of(call);
+  enqueue(std::move(task));
 }
 
 std::vector<Tensor> invoke(const Op& op, std::vector<Tensor> in, std::vector<double> params,

@@ -1,7 +1,9 @@
 #include "probe.h"
-#include "memory.h"
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
+#include <memory>
+#include <new>
 #include <unistd.h>
 
 namespace lensor {
@@ -18,28 +20,34 @@ size_t beyond_caches() {
   const long last = 0;
 #endif
   const size_t wanted = last > 0 ? 4 * static_cast<size_t>(last) : size_t{128} << 20;
-  return std::clamp(wanted, size_t{64} << 20, size_t{512} << 20) / kSlice * kSlice;
+  return std::clamp(wanted, size_t{64} << 20, size_t{256} << 20) / kSlice * kSlice;
 }
 
+// That is read. Not counted as lensor's memory: nobody asked for it, and it would be the peak.
+std::unique_ptr<char, decltype(&std::free)> memory{nullptr, &std::free};
+size_t memory_bytes = 0;
+
 } // namespace
+
+void probe_release() { memory.reset(); }
 
 double probe_compute(lensor_context* context, const lensor_ops* ops, int32_t dtype, double seconds) {
   return ops->probe_fma(context, dtype, seconds);
 }
 
 double probe_memory(lensor_context* context, const lensor_ops* ops, double seconds) {
-  // Kept for the life of the process: writing it takes longer than a reading that lasts milliseconds.
-  static const Block memory = [] {
-    Block block(beyond_caches());
-    std::memset(block.data(), 1, block.bytes());
-    return block;
-  }();
+  if (!memory) {
+    memory_bytes = beyond_caches();
+    memory.reset(static_cast<char*>(std::aligned_alloc(4096, memory_bytes)));
+    if (!memory) throw std::bad_alloc();
+    std::memset(memory.get(), 1, memory_bytes);
+  }
   static size_t at = 0;
   double spent = 0, bytes = 0;
   do {
-    spent += kSlice / ops->probe_read(context, memory.as<char>() + at, kSlice);
+    spent += kSlice / ops->probe_read(context, memory.get() + at, kSlice);
     bytes += kSlice;
-    at = (at + kSlice) % memory.bytes();
+    at = (at + kSlice) % memory_bytes;
   } while (spent < seconds && !context->interrupted(context));
   return bytes / spent;
 }

@@ -9,4 +9,7 @@ double probe_compute(lensor_context*, const lensor_ops*, int32_t dtype, double s
 // Bytes a second read from memory that no cache holds; at least one slice, however short the time.
 double probe_memory(lensor_context*, const lensor_ops*, double seconds);
 
+// Lets go of what the reading needs; it stays otherwise, since writing it takes longer than a reading.
+void probe_release();
+
 } // namespace lensor

@@ -1,5 +1,5 @@
 // 20,000 small operations whose results nobody disposes of, in one synchronous turn; prints resident memory on the way.
-import { tensor } from "../../lib/tensor/index.ts";
+import { tensor } from "../../../lib/tensor/index.ts";
 
 const x = tensor.randn([64, 64], { seed: 1 });
 const resident: number[] = [];
