@@ -81,9 +81,10 @@ export function flameFigure(input: FlameInput): PlotlySpec {
       textangle: 0,
       constraintext: "none",
       insidetextfont: { size: 11, color: level < first ? of.text : "#ffffff" },
-      customdata: bars.map(
-        ({ name, count, hover }) =>
-          `${markup(name)}${count > 1 ? ` most of ${formatCount(count)} together` : ""}<br>${hover}`,
+      customdata: bars.map(({ name, count, hover }) =>
+        count > 1
+          ? `${formatCount(count)} together, mostly ${markup(name)}<br>the longest: ${hover}`
+          : `${markup(name)}<br>${hover}`,
       ),
       hovertemplate: "%{customdata}<extra></extra>",
     }));

@@ -118,11 +118,10 @@ export function rooflineFigure(input: RooflineInput): PlotlySpec {
       }),
       annotations: [
         {
-          x: log(best / bandwidth) - 0.15 * log(best / bandwidth / low),
-          y: log(best) - 0.15 * log(best / bandwidth / low),
+          x: log(best / bandwidth),
+          y: log(best),
           xanchor: "right",
           yanchor: "bottom",
-          xshift: -4,
           text: `memory ${formatValue(bandwidth)} GB/s`,
         },
         ...ceilings.map((type) => ({
