@@ -11,7 +11,7 @@ namespace lensor::LENSOR_ISA {
 
 namespace {
 
-// f32 sums [rows][heads][lanes]: in the caller's own memory where it has their form.
+// f32 sums, [heads][rows][lanes] or in the caller's own memory where it has their form.
 struct Sums {
   const lensor_heads* to; // null: nobody asks
   float* own;
@@ -28,14 +28,15 @@ struct Sums {
     row = m->row;
     head = m->head;
     if (type == LENSOR_F32 && width % 16 == 0) return true;
-    head = padded(width);
-    row = heads * head;
-    return (own = take<float>(rows * row)) != nullptr;
+    // A head's rows side by side: a tile of sums lies on few pages.
+    row = padded(width);
+    head = rows * row;
+    return (own = take<float>(heads * head)) != nullptr;
   }
   float* at(int64_t r, int64_t h) const { return (own ? own : (float*)to->data) + r * row + h * head; }
   void clear(int64_t r) const {
     for (int64_t h = 0; to && h < heads; h++)
-      memset(at(r, h), 0, (size_t)(own ? head : width) * sizeof(float));
+      memset(at(r, h), 0, (size_t)(own ? row : width) * sizeof(float));
   }
   void finish(int64_t r) const {
     for (int64_t h = 0; own && h < heads; h++)

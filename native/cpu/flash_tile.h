@@ -36,17 +36,30 @@ LENSOR_INLINE f32v product(f32v acc, const char* a, f32v b, Pair) {
 template <class T, int R, int C> void tile(int64_t depth, const char* a, int64_t down, int64_t along,
                                            const T* b, int64_t b_row, float* c, int64_t c_row, bool first) {
   f32v acc[R][C];
+  // Unrolled by hand: an accumulator that is reached by a counter lives in memory.
+#pragma GCC unroll 12
   for (int r = 0; r < R; r++)
-    for (int j = 0; j < C; j++) acc[r][j] = first ? zero() : load(c + r * c_row + 16 * j);
+#pragma GCC unroll 4
+    for (int j = 0; j < C; j++) acc[r][j] = zero();
+  if (!first)
+#pragma GCC unroll 12
+    for (int r = 0; r < R; r++)
+#pragma GCC unroll 4
+      for (int j = 0; j < C; j++) acc[r][j] = load(c + r * c_row + 16 * j);
   for (int64_t k = 0; k < depth; k++) {
     f32v row[C];
+#pragma GCC unroll 4
     for (int j = 0; j < C; j++) row[j] = load((const float*)(b + 16 * j));
+#pragma GCC unroll 12
     for (int r = 0; r < R; r++)
+#pragma GCC unroll 4
       for (int j = 0; j < C; j++) acc[r][j] = product(acc[r][j], a + r * down, row[j], T());
     a += along;
     b += b_row;
   }
+#pragma GCC unroll 12
   for (int r = 0; r < R; r++)
+#pragma GCC unroll 4
     for (int j = 0; j < C; j++) store(c + r * c_row + 16 * j, acc[r][j]);
 }
 
