@@ -91,23 +91,28 @@ template <class T> Summed<T> summed(const Backward<T>& c, const lensor_heads& m,
   return {to, c.wide};
 }
 
-// One tile's weights and their gradients, 16 queries: p and ds replace s and dp, in f32, or as rows of bf16
-// (p, ds) and in pairs down the keys (ds_down).
-struct Tilewise {
-  float *s, *dp;
-  uint16_t *p, *ds;
-  Pair* ds_down;
+// Heads of a group whose products with one block of keys are added up at one go.
+constexpr int64_t kTogether = 4;
+constexpr int64_t kRow = kTogether * kSide; // queries of such heads in a row
+
+// One tile's weights and their gradients for 16 queries, from s and dp [keys, kSide]: p and ds as rows of
+// T's values [keys, kRow], and ds in T's lanes, so for bf16 in pairs down the keys (in f32 it is the same and
+// stands there alone).
+template <class T> struct Tilewise {
+  const float *s, *dp;
+  T *p, *ds, *ds_down;
   int64_t keys, first_key, first_query;
   const float* bias; // times log2(e), 0 where there is none
-  float* sums;       // [keys][16], or null
+  float* sums;       // [keys, 16], or null
   float scale;
   bool masked;
 };
-template <class T> void differentiate(const Tilewise& t, const Sequence& s, const Mask& mask, int64_t lane,
+template <class T> void differentiate(const Tilewise<T>& t, const Sequence& s, const Mask& mask, int64_t lane,
                                       f32v minus, f32v delta) {
   const f32v factor = set1(t.scale * kLog2e), scale = set1(t.scale);
   f32v p[2], ds[2];
   for (int64_t j = 0; j < t.keys; j += 2) {
+#pragma GCC unroll 2
     for (int64_t k = 0; k < 2; k++) {
       if (j + k == t.keys) {
         p[k] = ds[k] = zero();
@@ -121,18 +126,23 @@ template <class T> void differentiate(const Tilewise& t, const Sequence& s, cons
       if (t.sums) store(t.sums + (j + k) * 16, add(load(t.sums + (j + k) * 16), g));
       ds[k] = mul(g, scale);
       if constexpr (kSummands<T> == 1) {
-        store(t.s + at, p[k]);
-        store(t.dp + at, ds[k]);
+        store(t.p + (j + k) * kRow + lane, p[k]);
+        store(t.ds_down + (j + k) * kRow + lane, ds[k]);
       }
     }
     if constexpr (kSummands<T> == 2) {
-      const int64_t at = j * kSide + lane;
-      store_halves(t.p + at, t.p + at + kSide, narrow(p[0], p[1]));
+      uint16_t *to = (uint16_t*)t.p + j * kRow + lane, *ds_to = (uint16_t*)t.ds + j * kRow + lane;
+      store_halves(to, to + kRow, narrow(p[0], p[1]));
       const i32v rounded = narrow(ds[0], ds[1]);
-      store_halves(t.ds + at, t.ds + at + kSide, rounded);
-      storei(t.ds_down + j / 2 * kSide + lane, interleave(rounded));
+      store_halves(ds_to, ds_to + kRow, rounded);
+      storei(t.ds_down + j / 2 * kRow + lane, interleave(rounded));
     }
   }
+}
+
+template <class T> int64_t square_room(int64_t side, int64_t lanes, int64_t wide) {
+  return side * (2 * lanes + wide + 1 + kRow / kSummands<T>)+2 * kTogether * kSide * (lanes + wide + 1) +
+         2 * kSide * kSide + (kSummands<T> == 1 ? 1 : 2) * kSide * kRow / kSummands<T>;
 }
 
 template <class T> void square(const Backward<T>& c, const Square& at, int32_t thread) {
@@ -143,10 +153,10 @@ template <class T> void square(const Backward<T>& c, const Square& at, int32_t t
   const int64_t key0 = at.a * c.side, key1 = least(s.keys, key0 + c.side), keys = key1 - key0;
   const int64_t query0 = at.b * c.side, query1 = least(s.queries, query0 + c.side);
 
-  T* place_next = c.scratch + thread * c.scratch_size;
+  T* next = c.scratch + thread * c.scratch_size;
   const auto room = [&](int64_t count) {
-    T* here = place_next;
-    place_next += padded(count);
+    T* here = next;
+    next += count;
     return here;
   };
   const Operand k = operand(c, f->k, s.k0 + key0, at.group, keys, room(c.side * c.lanes));
@@ -155,65 +165,79 @@ template <class T> void square(const Backward<T>& c, const Square& at, int32_t t
   float* bias = (float*)room(c.side);
   for (int64_t j = 0; j < keys; j++)
     bias[j] = f->key_bias ? f->key_bias[at.group * total_keys + s.k0 + key0 + j] * kLog2e : 0;
-  T *q_across = room(kSide * c.lanes), *do_across = room(kSide * c.lanes), *q_room = room(kSide * c.wide),
-    *do_room = room(kSide * c.wide);
-  Tilewise t{};
-  t.s = (float*)room(kSide * kSide);
-  t.dp = (float*)room(kSide * kSide);
-  t.p = (uint16_t*)room(kSide * kSide);
-  t.ds = t.p + kSide * kSide;
-  t.ds_down = (Pair*)room(kSide * kSide / 2);
-  t.scale = f->scale;
-  const void* p = kSummands<T> == 1 ? (const void*)t.s : t.p;
-  const void* ds = kSummands<T> == 1 ? (const void*)t.dp : t.ds;
-  const void* ds_down = kSummands<T> == 1 ? (const void*)t.dp : t.ds_down;
-  const int64_t score_row = kSide * 4 / kSummands<T>;
+  T* const ds_down = room(c.side * kRow / kSummands<T>);
+  T *q_across = room(kTogether * kSide * c.lanes), *do_across = room(kTogether * kSide * c.lanes);
+  T *q_down = room(kTogether * kSide * c.wide), *do_down = room(kTogether * kSide * c.wide);
+  float *minus = (float*)room(kTogether * kSide), *delta = (float*)room(kTogether * kSide);
+  float *scores = (float*)room(kSide * kSide), *dp = (float*)room(kSide * kSide);
+  T* const p = room(kSide * kRow / kSummands<T>);
+  T* const ds = kSummands<T> == 1 ? nullptr : room(kSide * kRow / kSummands<T>);
+  constexpr int64_t row_bytes = kRow * 4 / kSummands<T>;
   const int32_t begin = (int32_t)(((int64_t)at.group * f->heads + f->kv_heads - 1) / f->kv_heads);
   const int32_t end = (int32_t)(((int64_t)(at.group + 1) * f->heads + f->kv_heads - 1) / f->kv_heads);
 
-  for (int64_t first = query0; first < query1; first += kSide) {
-    const int64_t count = least(kSide, query1 - first), across = padded(count);
-    if (!s.touches(first, first + count, key0, key1)) continue;
-    for (int32_t h = begin; h < end; h++) {
-      const int64_t row = s.q0 + first;
-      pack_columns(f->dtype, place(f->q, f->dtype, row, h), f->q.row * size, count, width, q_across);
-      pack_columns(f->dtype, place(c.d->out, f->dtype, row, h), c.d->out.row * size, count, width, do_across);
-      const Summed<T> q_down = summed(c, f->q, row, h, count, q_room);
-      const Summed<T> do_down = summed(c, c.d->out, row, h, count, do_room);
-      float minus[kSide], delta[kSide];
+  // What is done for `heads` heads from h0 on and one block of queries.
+  const auto block = [&](int64_t first, int32_t h0, int32_t heads) {
+    const int64_t count = least(kSide, query1 - first), across = padded(count), row = s.q0 + first;
+    const int64_t part = steps<T>(count); // of a head in what is summed over queries
+    for (int32_t n = 0; n < heads; n++) {
+      const char *q = place(f->q, f->dtype, row, h0 + n), *out = place(c.d->out, f->dtype, row, h0 + n);
+      pack_columns(f->dtype, q, f->q.row * size, count, width, q_across + n * kSide * c.lanes);
+      pack_columns(f->dtype, out, c.d->out.row * size, count, width, do_across + n * kSide * c.lanes);
+      pack_summed(f->dtype, q, f->q.row * size, count, width, q_down + n * part * c.wide);
+      pack_summed(f->dtype, out, c.d->out.row * size, count, width, do_down + n * part * c.wide);
       for (int64_t i = 0; i < across; i++) {
-        const float lse = i < count ? f->log_sum_exp[h * total + row + i] : -INFINITY;
-        minus[i] = lse == -INFINITY ? -INFINITY : -lse * kLog2e;
-        delta[i] = i < count ? c.delta[h * total + row + i] : 0;
-      }
-      for (int64_t key = key0; key < key1; key += kSide) {
-        t.keys = least(kSide, key1 - key);
-        if (!s.touches(first, first + count, key, key + t.keys)) continue;
-        const int64_t in = key - key0;
-        t.first_key = key;
-        t.first_query = first;
-        t.bias = bias + in;
-        t.sums = c.bias ? c.bias + (at.group * total_keys + s.k0 + key) * 16 : nullptr;
-        t.masked = !s.covers(first, first + count, key, key + t.keys);
-        multiply<T>(t.keys, across, depth, k.data + in * k.row, k.row, 4, q_across, kSide, t.s, kSide, true);
-        multiply<T>(t.keys, across, depth, v.data + in * v.row, v.row, 4, do_across, kSide, t.dp, kSide,
-                    true);
-        for (int64_t lane = 0; lane < across; lane += 16)
-          differentiate<T>(t, s, c.mask, lane, load(minus + lane), load(delta + lane));
-        const int64_t queries = steps<T>(count);
-        if (c.dv.to)
-          multiply<T>(t.keys, c.wide, queries, p, score_row, 4, do_down.data, do_down.row,
-                      c.dv.at(s.k0 + key, at.group), c.dv.row, false);
-        if (c.dk.to)
-          multiply<T>(t.keys, c.wide, queries, ds, score_row, 4, q_down.data, q_down.row,
-                      c.dk.at(s.k0 + key, at.group), c.dk.row, false);
-        if (c.dq.to)
-          multiply<T>(count, c.wide, steps<T>(t.keys), ds_down, 4, kSide * 4,
-                      k_down.data + in / kSummands<T> * k_down.row, k_down.row, c.dq.at(row, h), c.dq.row,
-                      false);
+        const int64_t where = (h0 + n) * total + row + i;
+        const float lse = i < count ? f->log_sum_exp[where] : -INFINITY;
+        minus[n * kSide + i] = lse == -INFINITY ? -INFINITY : -lse * kLog2e;
+        delta[n * kSide + i] = i < count ? c.delta[where] : 0;
       }
     }
-  }
+    int64_t from = key1, to = key0; // keys that these queries see
+    for (int64_t key = key0; key < key1; key += kSide) {
+      Tilewise<T> t{};
+      t.keys = least(kSide, key1 - key);
+      if (!s.touches(first, first + count, key, key + t.keys)) continue;
+      from = least(from, key);
+      to = key + t.keys;
+      const int64_t in = key - key0;
+      t.s = scores;
+      t.dp = dp;
+      t.first_key = key;
+      t.first_query = first;
+      t.bias = bias + in;
+      t.sums = c.bias ? c.bias + (at.group * total_keys + s.k0 + key) * 16 : nullptr;
+      t.scale = f->scale;
+      t.masked = !s.covers(first, first + count, key, key + t.keys);
+      T* const down = ds_down + in / kSummands<T> * kRow;
+      for (int32_t n = 0; n < heads; n++) {
+        multiply<T>(t.keys, across, depth, k.data + in * k.row, k.row, 4, q_across + n * kSide * c.lanes,
+                    kSide, scores, kSide, true);
+        multiply<T>(t.keys, across, depth, v.data + in * v.row, v.row, 4, do_across + n * kSide * c.lanes,
+                    kSide, dp, kSide, true);
+        // A last vector of queries that is not full runs into the next head's, which comes after it.
+        t.p = p + n * part;
+        t.ds = ds + n * part;
+        t.ds_down = down + (kSummands<T> == 1 ? n * part : n * kSide);
+        for (int64_t lane = 0; lane < across; lane += 16)
+          differentiate(t, s, c.mask, lane, load(minus + n * kSide + lane), load(delta + n * kSide + lane));
+      }
+      if (c.dv.to)
+        multiply<T>(t.keys, c.wide, heads * part, p, row_bytes, 4, do_down, c.wide,
+                    c.dv.at(s.k0 + key, at.group), c.dv.row, false);
+      if (c.dk.to)
+        multiply<T>(t.keys, c.wide, heads * part, kSummands<T> == 1 ? down : ds, row_bytes, 4, q_down, c.wide,
+                    c.dk.at(s.k0 + key, at.group), c.dk.row, false);
+    }
+    const int64_t in = (from - key0) / kSummands<T>;
+    for (int32_t n = 0; n < heads && c.dq.to && from < to; n++)
+      multiply<T>(count, c.wide, steps<T>(to - from),
+                  ds_down + in * kRow + (kSummands<T> == 1 ? n * part : n * kSide), 4, kRow * 4,
+                  k_down.data + in * k_down.row, k_down.row, c.dq.at(row, h0 + n), c.dq.row, false);
+  };
+  for (int64_t first = query0; first < query1; first += kSide)
+    if (s.touches(first, least(query1, first + kSide), key0, key1))
+      for (int32_t h = begin; h < end; h += kTogether) block(first, h, (int32_t)least(kTogether, end - h));
 }
 
 // Rows of sums to 0, and delta, in order along the width's lanes.
@@ -280,7 +304,7 @@ template <class T> lensor_status run(lensor_context* context, const lensor_flash
 
   int64_t turns = 0, longest = 0;
   // Large squares pack their queries once for many keys; small ones keep every thread at work.
-  for (c.side = 4 * kSide;; c.side /= 2) {
+  for (c.side = (kSummands<T> == 1 ? 2 : 4) * kSide;; c.side /= 2) {
     turns = longest = 0;
     int64_t all = 0;
     for (int64_t n = 0; n < f->sequences; n++) {
@@ -295,7 +319,7 @@ template <class T> lensor_status run(lensor_context* context, const lensor_flash
     if (c.side == kSide || context->threads == 1 || all >= 16 * context->threads * turns / 4) break;
   }
 
-  c.scratch_size = c.side * (2 * c.lanes + c.wide + 1) + kSide * (2 * c.lanes + 2 * c.wide + 4 * kSide);
+  c.scratch_size = square_room<T>(c.side, c.lanes, c.wide);
   bool taken = c.dq.take_for(&d->q, f->dtype, queries, f->heads, f->head_width);
   taken &= c.dk.take_for(&d->k, f->dtype, keys, f->kv_heads, f->head_width);
   taken &= c.dv.take_for(&d->v, f->dtype, keys, f->kv_heads, f->head_width);
