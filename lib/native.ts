@@ -288,7 +288,7 @@ function load(): Addon {
     addon = createRequire(import.meta.url)(path) as Addon;
   } catch (cause) {
     throw new LensorError(`lensor's native code does not load: ${(cause as Error).message}`, {
-      fix: "In lensor's folder, run: npm run setup. LENSOR_CPU and LENSOR_THREADS, where set, must name what the machine has.",
+      fix: "In lensor's folder, run: npm run setup. LENSOR_CPU, LENSOR_THREADS and LENSOR_MEMORY, where set, must name what the machine has.",
       cause,
     });
   }

@@ -18,6 +18,7 @@ Executor& engine() {
         throw std::runtime_error("LENSOR_THREADS: expected a whole number from 1 to 1024, got " +
                                  std::string(text) + ".");
     }
+    (void)memory_use(); // reads LENSOR_MEMORY
     return new Executor(static_cast<int>(threads), cpu_table(cpu ? cpu : ""));
   }();
   return *one;

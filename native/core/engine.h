@@ -4,7 +4,7 @@
 
 namespace lensor {
 
-// Made at the first use, never ended. Throws std::runtime_error on bad LENSOR_CPU or _THREADS.
+// Made at the first use, never ended. Throws std::runtime_error on bad LENSOR_CPU, _THREADS or _MEMORY.
 Executor& engine();
 // Pushes, or throws because the wait for room was interrupted.
 void enqueue(Task task);

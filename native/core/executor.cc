@@ -1,5 +1,4 @@
 #include "executor.h"
-#include <algorithm>
 #include <chrono>
 #include <exception>
 #include <new>
@@ -27,7 +26,7 @@ std::shared_ptr<Failure> failed(std::string message, bool interrupted = false) {
 
 } // namespace
 
-std::shared_ptr<Failure> Executor::failure_of(const Task& task, lensor_status status, size_t needed) {
+std::shared_ptr<Failure> Executor::failure_of(const Task& task, lensor_status status) {
   switch (status) {
   case LENSOR_OK:
     return nullptr;
@@ -40,7 +39,7 @@ std::shared_ptr<Failure> Executor::failure_of(const Task& task, lensor_status st
   case LENSOR_OUT_OF_MEMORY:
     break;
   }
-  return failed(out_of_memory(task.name, std::max(needed, bytes_of(task))));
+  return failed(task.name + ": " + out_of_memory(bytes_of(task)));
 }
 
 Executor::Executor(int threads, const lensor_ops* ops)
@@ -108,8 +107,8 @@ void Executor::run(Task& task) {
         }
       }
       failure = failure_of(task, status);
-    } catch (const OutOfMemory& out) {
-      failure = failure_of(task, LENSOR_OUT_OF_MEMORY, out.wanted);
+    } catch (const OutOfMemory& error) {
+      failure = failed(task.name + ": " + error.told);
     } catch (const std::bad_alloc&) {
       failure = failure_of(task, LENSOR_OUT_OF_MEMORY);
     } catch (const std::exception& error) {

@@ -44,8 +44,8 @@ public:
   bool push(Task&& task);
   // Failures that no read has reported, oldest first; forgets them.
   std::vector<std::string> take_failures();
-  // Says why a task must fail; for tasks that find out while they run. `needed`: of what memory is out.
-  static std::shared_ptr<Failure> failure_of(const Task& task, lensor_status status, size_t needed = 0);
+  // Says why a task must fail; for tasks that find out while they run.
+  static std::shared_ptr<Failure> failure_of(const Task& task, lensor_status status);
 
 private:
   void loop();

@@ -233,7 +233,10 @@ void* memory_take(size_t bytes, Owner owner) {
     return block;
   }
   // What is kept goes first: all that the budget needs, else as much as the system does.
-  if (size > s.budget || s.live > s.budget - size) throw OutOfMemory(bytes);
+  if (size > s.budget || s.live > s.budget - size) {
+    lock.unlock();
+    throw OutOfMemory(bytes);
+  }
   s.keep_at_most(s.budget - size - s.live);
   // Booked first: another thread must not take what this one is about to.
   s.book(owner, size);
@@ -245,6 +248,7 @@ void* memory_take(size_t bytes, Owner owner) {
   if (data) return data;
   lock.lock();
   s.unbook(owner, size);
+  lock.unlock();
   throw OutOfMemory(bytes);
 }
 
@@ -309,10 +313,12 @@ void memory_trim() {
   s.keep_at_most(0);
 }
 
-std::string out_of_memory(const std::string& who, size_t needed) {
+OutOfMemory::OutOfMemory(size_t wanted) : wanted(wanted), told(out_of_memory(wanted)) {}
+
+std::string out_of_memory(size_t needed) {
   const MemoryUse use = memory_use();
-  std::string text = who + ": out of memory. It needed " + amount(needed) + " while lensor held " +
-                     amount(use.live) + " of the " + amount(use.budget) + " that it may have.";
+  std::string text = "out of memory. It needed " + amount(needed) + " while lensor held " + amount(use.live) +
+                     " of the " + amount(use.budget) + " that it may have.";
   static const char* const kNames[kKinds] = {"tensors", "gradients",        "optimizer state",
                                              "weights", "key-value caches", "scratch"};
   std::string most;

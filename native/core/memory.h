@@ -40,9 +40,11 @@ private:
 };
 
 struct OutOfMemory : std::bad_alloc {
-  explicit OutOfMemory(size_t wanted) : wanted(wanted) {}
-  const char* what() const noexcept override { return "out of memory"; }
+  // Looks at who holds what now: by the time it is caught, what failed may have given back its own.
+  explicit OutOfMemory(size_t wanted);
+  const char* what() const noexcept override { return told.c_str(); }
   const size_t wanted;
+  const std::string told; // "out of memory. It needed ..."
 };
 
 struct MemoryUse {
@@ -72,8 +74,8 @@ std::vector<MemoryPoint> memory_timeline();
 void memory_limit(size_t bytes);
 // Gives back to the system all that is kept.
 void memory_trim();
-// "matmul: out of memory. ...": what it needed, what there is, and who holds the most.
-std::string out_of_memory(const std::string& who, size_t needed);
+// What was needed, what there is, and who holds the most.
+std::string out_of_memory(size_t needed);
 
 // One owned block.
 class Block {

@@ -262,7 +262,7 @@ napi_value guarded(napi_env env, napi_callback_info info, Function function) {
   } catch (const Invalid& error) {
     napi_throw_type_error(env, nullptr, error.what());
   } catch (const OutOfMemory& out) {
-    napi_throw_error(env, nullptr, out_of_memory("tensor", out.wanted).c_str());
+    napi_throw_error(env, nullptr, ("tensor: " + out.told).c_str());
   } catch (const std::bad_alloc&) {
     napi_throw_error(env, nullptr, "out of memory");
   } catch (const std::exception& error) {
