@@ -262,7 +262,7 @@ lensor_status run_linear_logprobs(const Running& r) {
   if (const auto status =
           in_chunks(r, layer, static_cast<const int64_t*>(r.in[1].data), r.param(0), 0, wanted))
     return status;
-  for (int64_t i = 0; i < layer.rows; i++) out[i] = -out[i];
+  for (int64_t i = 0; i < layer.rows; i++) out[i] = 0 - out[i]; // not -0
   return LENSOR_OK;
 }
 
