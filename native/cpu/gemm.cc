@@ -25,8 +25,9 @@ constexpr int kRows = 2, kLanes = 1;
 constexpr int kCols = kLanes * 16;
 constexpr int64_t kStretch = 256;          // panel entries along K at a time: a panel of w stays in L1
 constexpr int64_t kTall = 96, kWide = 256; // rows and columns of a task, at most
-constexpr int64_t kPacked = (int64_t)16 * 1024 * 1024; // bytes of each side packed at a time, about
-constexpr int64_t kPackDepth = 512;                    // k packed by one task
+constexpr int64_t kDeep = 2048;            // panel entries along K packed at a time
+constexpr int64_t kPacked = (int64_t)8 * 1024 * 1024; // bytes of each side packed at a time, about
+constexpr int64_t kPackDepth = 512;                   // k packed by one task
 
 // c[R][kCols] (+)= a[n][kRows] w[n][kCols], entries f32 or pairs of bf16.
 template <int R, bool half>
@@ -62,24 +63,31 @@ struct Product {
   int64_t m, n, k, entries; // entries along K: k, or pairs of k
   int64_t tall, wide;       // rows and columns of a task
   Side a, w;
-  float *packed_a, *packed_w; // [panel][entries][kRows or kCols]
+  float *packed_a, *packed_w; // [panel][depth][kRows or kCols]
   int64_t top, rows;          // of a, packed
   int64_t left, columns;      // of w, packed
+  int64_t from, depth;        // of the entries, packed
   char* out;
   int64_t stride, size; // of out's rows, in elements; of an element
-  float* scratch;       // for each thread a task's results
+  // Sums on their way: a task's, for each thread; or where K is packed in parts those of all that is packed.
+  float* sums;
+  int64_t sums_stride;
 };
 
 int64_t rounded_up(int64_t x, int64_t to) { return (x + to - 1) / to * to; }
 
+// Entries [from, from + depth) of lines [first, first + count).
 template <int width, bool half> lensor_status pack(lensor_context* context, const Side& side, int64_t first,
-                                                   int64_t count, int64_t entries, float* to) {
-  const int64_t panels = (count + width - 1) / width, parts = (side.depth + kPackDepth - 1) / kPackDepth;
+                                                   int64_t count, int64_t from, int64_t depth, float* to) {
+  constexpr int64_t each = half ? 2 : 1;
+  const int64_t end_k = least(side.depth, (from + depth) * each),
+                parts = (depth * each + kPackDepth - 1) / kPackDepth;
+  const int64_t panels = (count + width - 1) / width;
   return in_chunks(context, panels * parts, 1, [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; i++) {
-      const int64_t panel = i / parts, k = i % parts * kPackDepth;
-      float* place = to + (panel * entries + (half ? k / 2 : k)) * width;
-      pack_panel<width, half>(side, first + panel * width, k, least(kPackDepth, side.depth - k), place);
+      const int64_t panel = i / parts, k = i % parts * kPackDepth, at = from * each + k;
+      float* place = to + (panel * depth + k / each) * width;
+      pack_panel<width, half>(side, first + panel * width, at, least(kPackDepth, end_k - at), place);
     }
   });
 }
@@ -133,36 +141,47 @@ void finish(const Product& p, const float* sums, int64_t row, int64_t column, in
 // Rows [top, ...) and columns [left, ...) of a task, counted in what is packed.
 template <bool half> void multiply(const Product& p, int64_t top, int64_t left, int32_t thread) {
   const int64_t rows = least(p.tall, p.rows - top), columns = least(p.wide, p.columns - left);
-  float* sums = p.scratch + thread * kTall * kWide;
-  for (int64_t at = 0; at < p.entries; at += kStretch) {
-    const int64_t n = least(kStretch, p.entries - at);
+  const bool whole = p.depth == p.entries;
+  float* sums = p.sums + (whole ? thread * kTall * kWide : top * p.sums_stride + left);
+  for (int64_t at = 0; at < p.depth; at += kStretch) {
+    const int64_t n = least(kStretch, p.depth - at);
     for (int64_t j = 0; j < columns; j += kCols) {
-      const float* w = p.packed_w + ((left + j) / kCols * p.entries + at) * kCols;
+      const float* w = p.packed_w + ((left + j) / kCols * p.depth + at) * kCols;
       for (int64_t i = 0; i < rows; i += kRows) {
-        const float* a = p.packed_a + ((top + i) / kRows * p.entries + at) * kRows;
-        tile_of<kRows, half>(least(kRows, rows - i))(n, a, w, sums + i * kWide + j, kWide, at == 0);
+        const float* a = p.packed_a + ((top + i) / kRows * p.depth + at) * kRows;
+        tile_of<kRows, half>(least(kRows, rows - i))(n, a, w, sums + i * p.sums_stride + j, p.sums_stride,
+                                                     p.from + at == 0);
       }
     }
   }
-  for (int64_t i = 0; i < rows; i++) finish(p, sums + i * kWide, p.top + top + i, p.left + left, columns);
+  if (p.from + p.depth < p.entries) return;
+  for (int64_t i = 0; i < rows; i++)
+    finish(p, sums + i * p.sums_stride, p.top + top + i, p.left + left, columns);
 }
 
 template <bool half> lensor_status run(lensor_context* context, Product& p, int64_t high, int64_t across) {
   lensor_status status = LENSOR_OK;
+  const bool whole = p.entries <= kDeep;
   for (p.left = 0; p.left < p.n && !status; p.left += across) {
     p.columns = least(across, p.n - p.left);
-    status = pack<kCols, half>(context, p.w, p.left, p.columns, p.entries, p.packed_w);
     for (p.top = 0; p.top < p.m && !status; p.top += high) {
       p.rows = least(high, p.m - p.top);
-      // Where all of a fits at once it is packed once.
-      if (p.left == 0 || high < p.m)
-        status = pack<kRows, half>(context, p.a, p.top, p.rows, p.entries, p.packed_a);
-      if (status) return status;
-      const int64_t down = (p.rows + p.tall - 1) / p.tall, beside = (p.columns + p.wide - 1) / p.wide;
-      status = in_chunks(context, down * beside, 1, [&](int64_t begin, int64_t end, int32_t thread) {
-        for (int64_t i = begin; i < end; i++)
-          multiply<half>(p, i / beside * p.tall, i % beside * p.wide, thread);
-      });
+      p.from = 0;
+      do {
+        p.depth = whole ? p.entries : least(kDeep, p.entries - p.from);
+        // Where all of a side is packed already it is packed once.
+        if (p.top == 0 || !whole)
+          status = pack<kCols, half>(context, p.w, p.left, p.columns, p.from, p.depth, p.packed_w);
+        if (!status && (p.left == 0 || high < p.m || !whole))
+          status = pack<kRows, half>(context, p.a, p.top, p.rows, p.from, p.depth, p.packed_a);
+        if (status) return status;
+        const int64_t down = (p.rows + p.tall - 1) / p.tall, beside = (p.columns + p.wide - 1) / p.wide;
+        status = in_chunks(context, down * beside, 1, [&](int64_t begin, int64_t end, int32_t thread) {
+          for (int64_t i = begin; i < end; i++)
+            multiply<half>(p, i / beside * p.tall, i % beside * p.wide, thread);
+        });
+        p.from += p.depth;
+      } while (p.from < p.entries && !status);
     }
   }
   return status;
@@ -195,15 +214,18 @@ lensor_status gemm(lensor_context* context, const lensor_gemm* g) {
   while (p.tall > 2 * kRows && context->threads > 1 && tasks() < 4 * context->threads)
     p.tall = rounded_up(p.tall / 2, kRows);
 
-  const int64_t line = most(1, p.entries) * (int64_t)sizeof(float);
+  const int64_t line = most(1, least(kDeep, p.entries)) * (int64_t)sizeof(float);
   const int64_t high = least(rounded_up(p.m, kTall), most(kTall, kPacked / line / kTall * kTall));
   const int64_t across = least(rounded_up(p.n, kWide), most(kWide, kPacked / line / kWide * kWide));
+  const bool whole = p.entries <= kDeep;
+  p.sums_stride = whole ? kWide : across;
+  const int64_t sums = (whole ? context->threads * kTall * kWide : high * across) * (int64_t)sizeof(float);
   p.packed_a = (float*)aligned_alloc(64, (size_t)rounded_up(high * line, 64));
   p.packed_w = (float*)aligned_alloc(64, (size_t)rounded_up(across * line, 64));
-  p.scratch = (float*)aligned_alloc(64, (size_t)(context->threads * kTall * kWide) * sizeof(float));
-  lensor_status status = p.packed_a && p.packed_w && p.scratch ? LENSOR_OK : LENSOR_OUT_OF_MEMORY;
+  p.sums = (float*)aligned_alloc(64, (size_t)rounded_up(sums, 64));
+  lensor_status status = p.packed_a && p.packed_w && p.sums ? LENSOR_OK : LENSOR_OUT_OF_MEMORY;
   // No k: sums of nothing.
-  if (p.k == 0 && !status) memset(p.scratch, 0, (size_t)(context->threads * kTall * kWide) * sizeof(float));
+  if (p.k == 0 && !status) memset(p.sums, 0, (size_t)sums);
   for (int64_t b = 0; b < out->shape[0] && !status; b++) {
     p.a = side_of(g->a, b, 1, 2);
     if (g->w)
@@ -215,7 +237,7 @@ lensor_status gemm(lensor_context* context, const lensor_gemm* g) {
   }
   free(p.packed_a);
   free(p.packed_w);
-  free(p.scratch);
+  free(p.sums);
   return status;
 }
 

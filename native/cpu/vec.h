@@ -76,6 +76,7 @@ LENSOR_INLINE void store_bf16(uint16_t* p, f32v a) {
   i32v rounded = addi(addi(b, set1i(0x7fff)), andi(shr<16>(b), set1i(1)));
   store_low(p, shr<16>(bits(where_nan(a, from_bits(set1i(0x7fc00000)), from_bits(rounded)))));
 }
+#if !defined(LENSOR_ISA_AVX512BF16)
 // Two values a lane rounded to bf16, `even` in the lower half.
 LENSOR_INLINE i32v pair_bf16(f32v even, f32v odd) {
   const i32v one = set1i(1), half = set1i(0x7fff), upper = set1i((int32_t)0xffff0000);
@@ -85,7 +86,6 @@ LENSOR_INLINE i32v pair_bf16(f32v even, f32v odd) {
   const f32v y = from_bits(addi(addi(b, half), andi(shr<16>(b), one)));
   return addi(shr<16>(bits(where_nan(even, nan, x))), andi(bits(where_nan(odd, nan, y)), upper));
 }
-#if !defined(LENSOR_ISA_AVX512BF16)
 // acc + products of two pairs of bf16, the even one first.
 LENSOR_INLINE f32v dot2(f32v acc, i32v a, i32v b) {
   const i32v upper = set1i((int32_t)0xffff0000);
@@ -103,6 +103,7 @@ LENSOR_INLINE void transpose(f32v* v) {
   for (int i = 0; i < 16; i++) v[i] = load(columns[i]);
 }
 #endif
+#if !defined(LENSOR_ISA_AVX512)
 // First n of 16 values; the rest `fill`.
 LENSOR_INLINE f32v load_part(const float* p, int n, float fill) {
   if (n == 16) return load(p);
@@ -116,5 +117,6 @@ LENSOR_INLINE void store_part(float* p, f32v a, int n) {
   store(lanes, a);
   memcpy(p, lanes, (size_t)n * 4);
 }
+#endif
 
 } // namespace lensor::LENSOR_ISA

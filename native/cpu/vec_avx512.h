@@ -99,6 +99,11 @@ LENSOR_INLINE void transpose(f32v* v) {
   }
 }
 #if defined(LENSOR_ISA_AVX512BF16)
+LENSOR_INLINE i32v pair_bf16(f32v even, f32v odd) {
+  const __m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(even.v));
+  const __m512i high = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(odd.v));
+  return {_mm512_or_si512(low, _mm512_slli_epi32(high, 16))};
+}
 LENSOR_INLINE f32v dot2(f32v acc, i32v a, i32v b) {
   return {_mm512_dpbf16_ps(acc.v, (__m512bh)a.v, (__m512bh)b.v)};
 }
@@ -136,6 +141,13 @@ LENSOR_INLINE i32v interleave(i32v x) {
   // Lane i takes elements i and 16 + i.
   return {_mm512_permutexvar_epi16(
       _mm512_or_si512(low, _mm512_slli_epi32(_mm512_add_epi32(low, _mm512_set1_epi32(16)), 16)), x.v)};
+}
+// First n of 16 values; the rest `fill`.
+LENSOR_INLINE f32v load_part(const float* p, int n, float fill) {
+  return {_mm512_mask_loadu_ps(_mm512_set1_ps(fill), (__mmask16)((1u << n) - 1), p)};
+}
+LENSOR_INLINE void store_part(float* p, f32v a, int n) {
+  _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), a.v);
 }
 LENSOR_INLINE void prefetch(const void* p) { _mm_prefetch((const char*)p, _MM_HINT_T0); }
 
