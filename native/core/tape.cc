@@ -114,27 +114,29 @@ struct Arrival {
   bool owned = false;
 };
 
+bool fills_its_buffer(const Tensor& tensor) {
+  return is_contiguous(tensor.view) &&
+         tensor.buffer->bytes == static_cast<size_t>(count_of(tensor.view)) * dtype_bytes(tensor.dtype());
+}
+
 void arrive(Arrival& at, Arrival more) {
   if (!at.tensor.buffer) {
     at = std::move(more);
-  } else if (at.owned) {
+  } else if (at.owned && fills_its_buffer(at.tensor)) {
     add_into(at.tensor, more.tensor);
   } else {
     at = {add(at.tensor, more.tensor), true};
   }
 }
 
-bool fills_its_buffer(const Tensor& tensor) {
-  return is_contiguous(tensor.view) &&
-         tensor.buffer->bytes == static_cast<size_t>(count_of(tensor.view)) * dtype_bytes(tensor.dtype());
-}
-
-// Whether given[i] is memory that its operation made for it alone.
-bool is_fresh(const Node& node, const Gradients& arrived, const Gradients& given, size_t i) {
+// Whether given[i] is memory that nobody else looks at: made by its operation for it alone, or handed on by a
+// view.
+bool is_owned(const Node& node, const std::vector<bool>& owned, const Gradients& arrived,
+              const Gradients& given, size_t i) {
   const auto same = [&](const Tensor& tensor) { return tensor.buffer == given[i].buffer; };
-  if (node.custom || !fills_its_buffer(given[i])) return false;
-  if (std::count_if(given.begin(), given.end(), same) > 1) return false;
-  if (std::any_of(arrived.begin(), arrived.end(), same)) return false;
+  if (node.custom || std::count_if(given.begin(), given.end(), same) > 1) return false;
+  for (size_t k = 0; k < arrived.size(); k++)
+    if (same(arrived[k])) return owned[k] && !node.op->run;
   for (const auto* list : {&node.in, &node.out})
     for (const Saved& saved : *list)
       if (same(saved.tensor)) return false;
@@ -145,7 +147,7 @@ bool is_fresh(const Node& node, const Gradients& arrived, const Gradients& given
 void gather(Node& leaf, Arrival arrival) {
   if (leaf.gradient.buffer)
     add_into(leaf.gradient, arrival.tensor);
-  else if (arrival.owned)
+  else if (arrival.owned && fills_its_buffer(arrival.tensor))
     leaf.gradient = std::move(arrival.tensor);
   else
     leaf.gradient = copied(arrival.tensor);
@@ -258,7 +260,11 @@ void backward(const Tensor& root, const Tensor& seed, bool keep) {
       continue;
     }
     Gradients grads, given;
-    for (Arrival& arrival : came) grads.push_back(std::move(arrival.tensor));
+    std::vector<bool> owned;
+    for (Arrival& arrival : came) {
+      owned.push_back(arrival.owned);
+      grads.push_back(std::move(arrival.tensor));
+    }
     if (node->custom) {
       given = node->custom(grads);
     } else {
@@ -268,7 +274,7 @@ void backward(const Tensor& root, const Tensor& seed, bool keep) {
     }
     for (size_t i = 0; i < given.size(); i++)
       if (given[i].buffer && node->inputs[i].node)
-        add_to(node->inputs[i], {given[i], is_fresh(*node, grads, given, i)});
+        add_to(node->inputs[i], {given[i], is_owned(*node, owned, grads, given, i)});
     if (!keep) let_go(*node);
   }
 }

@@ -45,7 +45,14 @@ Tensor times(const Tensor& x, const Tensor& y, double compute, int32_t dtype) {
 void matmul_gradient(Backward& b) {
   const Tensor g = b.grad();
   if (b.needs(0)) b.give(0, times(g, transposed(b.in(1)), b.param(0), b.in_view(0).dtype));
-  if (b.needs(1)) b.give(1, times(transposed(b.in(0)), g, b.param(0), b.in_view(1).dtype));
+  if (!b.needs(1)) return;
+  // A weight [N, K] that is used turned gets its gradient as it lies: g^T x.
+  const lensor_view& y = b.in_view(1);
+  const bool turned = y.stride[y.rank - 1] != 1 && y.stride[y.rank - 2] == 1;
+  if (turned)
+    b.give(1, transposed(times(transposed(g), b.in(0), b.param(0), y.dtype)));
+  else
+    b.give(1, times(transposed(b.in(0)), g, b.param(0), y.dtype));
 }
 
 uint32_t matmul_keeps(const Call& call) {
