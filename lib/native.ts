@@ -32,7 +32,9 @@ export interface NativeCache {
 /** Numbers of `lensor_dtype`. */
 export const DTYPES = { f32: 0, f16: 1, bf16: 2, i8: 3, u8: 4, i32: 5, i64: 6, bool: 7 } as const;
 /** Numbers of `lensor_dtype` for the block formats of weights. */
-export const WEIGHT_TYPES = { F32: 0, F16: 1, BF16: 2, Q4_0: 16, Q4_1: 17, Q8_0: 18 } as const;
+export const WEIGHT_TYPES = {
+  ...{ F32: 0, F16: 1, BF16: 2, Q4_0: 16, Q4_1: 17, Q8_0: 18, Q5_0: 19, Q5_1: 20, Q6_K: 21 },
+} as const;
 
 export const UNARY = {
   ...{ neg: 0, abs: 1, exp: 2, log: 3, sqrt: 4, rsqrt: 5, sin: 6, cos: 7, tanh: 8, sigmoid: 9, relu: 10 },

@@ -11,7 +11,9 @@ import { checkNumber } from "../options.ts";
 import { card } from "../plot/card.ts";
 import { formatBytes, formatCount } from "../plot/format.ts";
 
-export type KvType = "f32" | "f16";
+/** How keys and values are kept: `"i8"` is 8 bits with a scale for each key and each value. */
+export const KV_TYPES = ["f32", "f16", "bf16", "i8"] as const;
+export type KvType = (typeof KV_TYPES)[number];
 
 export class Cache {
   readonly model: Model;

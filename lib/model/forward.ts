@@ -1,7 +1,7 @@
 // One pass through the model: logits of every token, or a cache to continue from.
 
 import { LensorError } from "../errors.ts";
-import { Cache, type KvType } from "../kv/cache.ts";
+import { Cache, KV_TYPES, type KvType } from "../kv/cache.ts";
 import { checkChoice, checkNames } from "../options.ts";
 import { Tensor } from "../tensor/index.ts";
 import { type Compute, checkCompute } from "./compute.ts";
@@ -33,7 +33,7 @@ export async function prefill(
 ): Promise<Cache> {
   checkNames("model.prefill", options, ["compute", "kv"]);
   checkCompute("model.prefill", options.compute);
-  if (options.kv !== undefined) checkChoice("model.prefill", "kv", options.kv, ["f32", "f16"]);
+  if (options.kv !== undefined) checkChoice("model.prefill", "kv", options.kv, KV_TYPES);
   const ids = idsOf(prompt, model.tokenizer, model.config.vocabulary);
   checkContext(0, ids.length, model.context);
   const cache = Cache.empty(model, options.compute ?? model.compute ?? "fast", options.kv);

@@ -18,6 +18,15 @@ inline void rest() {
 #endif
 }
 
+template <typename F> void wait(const F& done) {
+  for (int spins = 0; !done(); spins++) {
+    if (spins < kSpins)
+      rest();
+    else
+      std::this_thread::yield();
+  }
+}
+
 } // namespace
 
 Pool::Pool(int threads) {
@@ -30,6 +39,9 @@ Pool::Pool(int threads) {
   };
   context_.parallel = [](lensor_context* c, int64_t items, int64_t grain, lensor_body body, void* arg) {
     static_cast<Pool*>(c->self)->parallel(items, grain, body, arg);
+  };
+  context_.together = [](lensor_context* c, lensor_body body, void* arg) {
+    static_cast<Pool*>(c->self)->together(body, arg);
   };
   for (int t = 1; t < context_.threads; t++) workers_.emplace_back([this, t] { work(t); });
 }
@@ -45,20 +57,34 @@ void Pool::parallel(int64_t items, int64_t grain, lensor_body body, void* arg) {
   if (items <= 0) return;
   if (grain < 1) grain = 1;
   if (workers_.empty() || items <= grain) return body(arg, 0, items, 0);
-  body_ = body, arg_ = arg, items_ = items, grain_ = grain;
+  body_ = body, arg_ = arg, items_ = items, grain_ = grain, together_ = 0;
   next_.store(0, std::memory_order_relaxed);
+  open();
+  chunks(0);
+  close();
+}
+
+void Pool::together(lensor_body body, void* arg) {
+  if (workers_.empty()) return body(arg, 0, 1, 0);
+  body_ = body, arg_ = arg, together_ = ++rounds_;
+  finished_.store(0);
+  open();
+  body(arg, 0, 1, 0);
+  // Open until every worker has come, unlike a region whose items others may have taken.
+  wait([this] { return finished_.load() == static_cast<int32_t>(workers_.size()); });
+  close();
+}
+
+void Pool::open() {
   open_.store(true);
   generation_.fetch_add(1);
   if (asleep_.load() > 0) generation_.notify_all();
-  chunks(0);
+}
+
+void Pool::close() {
   // Closed first, then waited for: a worker that comes late finds the door shut (see work).
   open_.store(false);
-  for (int spins = 0; inside_.load() != 0; spins++) {
-    if (spins < kSpins)
-      rest();
-    else
-      std::this_thread::yield();
-  }
+  wait([this] { return inside_.load() == 0; });
 }
 
 void Pool::chunks(int thread) {
@@ -71,6 +97,7 @@ void Pool::chunks(int thread) {
 
 void Pool::work(int thread) {
   uint32_t seen = 0;
+  uint64_t round = 0;
   while (!ending_.load(std::memory_order_relaxed)) {
     for (int spins = 0; generation_.load() == seen && spins < kSpins; spins++) rest();
     if (generation_.load() == seen) {
@@ -81,7 +108,16 @@ void Pool::work(int thread) {
     seen = generation_.load();
     // Either this thread sees the region closed, or the one that closes it sees this thread inside.
     inside_.fetch_add(1);
-    if (open_.load()) chunks(thread);
+    if (open_.load()) {
+      if (together_ == 0) {
+        chunks(thread);
+      } else if (together_ != round) {
+        // A region may be met twice, by its generation and by the one before.
+        round = together_;
+        body_(arg_, thread, thread + 1, thread);
+        finished_.fetch_add(1);
+      }
+    }
     inside_.fetch_sub(1);
   }
 }

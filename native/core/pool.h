@@ -31,6 +31,9 @@ public:
 
 private:
   void parallel(int64_t items, int64_t grain, lensor_body body, void* arg);
+  void together(lensor_body body, void* arg);
+  void open();
+  void close();
   void work(int thread);
   void chunks(int thread);
 
@@ -43,9 +46,11 @@ private:
   lensor_body body_ = nullptr;
   void* arg_ = nullptr;
   int64_t items_ = 0, grain_ = 1;
+  uint64_t together_ = 0, rounds_ = 0; // the number of a region that every thread runs once, else 0
   alignas(64) std::atomic<int64_t> next_{0};
   alignas(64) std::atomic<uint32_t> generation_{0};
   alignas(64) std::atomic<int32_t> inside_{0};
+  std::atomic<int32_t> finished_{0}; // workers that have run their part of such a region
   std::atomic<bool> open_{false};
   std::atomic<int32_t> asleep_{0};
   std::atomic<bool> ending_{false};

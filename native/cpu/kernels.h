@@ -37,14 +37,13 @@ lensor_status linear(lensor_context*, const lensor_activations* x, const lensor_
 // block.cc
 lensor_status rms_norm(lensor_context*, const float* x, const float* gain, float epsilon, int64_t rows,
                        int64_t width, float* out);
-lensor_status rope(lensor_context*, float* x, int64_t rows, int64_t stride, int32_t heads, int32_t head_width,
-                   const float* cos, const float* sin);
-lensor_status silu_mul(lensor_context*, float* gate, const float* up, int64_t count);
 // attention.cc
 lensor_status kv_write(lensor_context*, int32_t kv_dtype, const float* k, const float* v, int64_t stride,
                        int64_t rows, int32_t head_width, int64_t at, void* const* key_pages,
                        void* const* value_pages);
 lensor_status attention(lensor_context*, const lensor_attention*);
+// layers.cc
+lensor_status layers(lensor_context*, const lensor_pass*);
 // attention_map.cc
 lensor_status attention_map(lensor_context*, const lensor_attention_map*);
 // flash.cc, flash_grad.cc

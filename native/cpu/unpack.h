@@ -1,8 +1,7 @@
-// Columns of a panel as f32, [columns][16]: w = d q, d (q - 8) or d q + m, each product and sum rounded by
-// itself as the format's own reference does. For exact mode and the embedding.
+// Columns of a panel as f32, [columns][16]: w = d q, d (q - offset) or d q + m, each product and sum rounded
+// by itself as the format's own reference does. For exact mode and the embedding.
 #pragma once
-#include "../quant/panel.h"
-#include "vec.h"
+#include "product.h"
 
 namespace lensor::LENSOR_ISA {
 
@@ -20,21 +19,41 @@ LENSOR_INLINE f32v byte_f32(i32v w, int at) {
   }
 }
 
-LENSOR_INLINE void unpack_q4(const uint8_t* block, bool minimum, float* out) {
+// The 32 columns whose low nibbles stand at `nibbles` and whose fifth (and sixth) bits `high` gives, which
+// pass through `value` as integers.
+template <int T, int H, int J, class F>
+LENSOR_INLINE void unpack_four(const uint8_t* nibbles, const i32v* high, const F& value, float* out) {
+  const i32v w = weight_bytes_at<T, H, J>(nibbles, high);
+  for (int t = 0; t < 4; t++) store(out + (16 * H + 4 * J + t) * 16, value(byte_f32(w, t), H));
+}
+template <int T, class F>
+LENSOR_INLINE void unpack_nibbles(const uint8_t* nibbles, const i32v* high, const F& value, float* out) {
+  unpack_four<T, 0, 0>(nibbles, high, value, out), unpack_four<T, 0, 1>(nibbles, high, value, out);
+  unpack_four<T, 0, 2>(nibbles, high, value, out), unpack_four<T, 0, 3>(nibbles, high, value, out);
+  unpack_four<T, 1, 0>(nibbles, high, value, out), unpack_four<T, 1, 1>(nibbles, high, value, out);
+  unpack_four<T, 1, 2>(nibbles, high, value, out), unpack_four<T, 1, 3>(nibbles, high, value, out);
+}
+
+template <int T> LENSOR_INLINE void unpack_low(const uint8_t* block, float* out) {
+  constexpr bool kMinimum = has_minimum(T), kFifth = T == LENSOR_Q5_0 || T == LENSOR_Q5_1;
+  constexpr int kHead = kMinimum ? 64 : 32;
   const f32v d = load_f16((const uint16_t*)block);
-  const f32v m = minimum ? load_f16((const uint16_t*)(block + 32)) : zero();
-  const uint8_t* q = block + (minimum ? 64 : 32);
-  const i32v low = set1i(0x0f0f0f0f);
-  for (int j = 0; j < 4; j++) {
-    const i32v w = loadi(q + 64 * j);
-    const i32v halves[2] = {andi(w, low), andi(shr<4>(w), low)};
-    for (int h = 0; h < 2; h++)
-      for (int t = 0; t < 4; t++) {
-        f32v v = byte_f32(halves[h], t);
-        v = minimum ? add(mul(d, v), m) : mul(d, sub(v, set1(8)));
-        store(out + (16 * h + 4 * j + t) * 16, v);
-      }
-  }
+  const f32v m = kMinimum ? load_f16((const uint16_t*)(block + 32)) : set1(kFifth ? 16 : 8);
+  const i32v high = kFifth ? loadi(block + kHead) : zeroi();
+  unpack_nibbles<T>(
+      block + kHead + (kFifth ? 64 : 0), &high,
+      [&](f32v v, int) { return kMinimum ? add(mul(d, v), m) : mul(d, sub(v, m)); }, out);
+}
+
+// 32 columns of a block of 256, the at-th.
+LENSOR_INLINE void unpack_q6(const uint8_t* block, int at, float* out) {
+  const f32v d = load_f16((const uint16_t*)block);
+  const int8_t* scales = (const int8_t*)block + 32 + 32 * at;
+  const f32v own[2] = {mul(d, to_f32(load_i8(scales))), mul(d, to_f32(load_i8(scales + 16)))};
+  const uint8_t* nibbles = block + 32 + 256 + 384 * at;
+  const i32v high[2] = {loadi(nibbles + 256), loadi(nibbles + 320)};
+  unpack_nibbles<LENSOR_Q6_K>(
+      nibbles, high, [&](f32v v, int half) { return mul(own[half], sub(v, set1(32))); }, out);
 }
 
 LENSOR_INLINE void unpack_q8(const uint8_t* block, float* out) {
@@ -50,9 +69,15 @@ LENSOR_INLINE void unpack_q8(const uint8_t* block, float* out) {
 LENSOR_INLINE void unpack(int32_t dtype, const uint8_t* panel, int64_t k, int n, float* out) {
   switch (dtype) {
   case LENSOR_Q4_0:
-    return unpack_q4(panel + k / 32 * (16 * 18), false, out);
+    return unpack_low<LENSOR_Q4_0>(panel + k / 32 * (16 * 18), out);
   case LENSOR_Q4_1:
-    return unpack_q4(panel + k / 32 * (16 * 20), true, out);
+    return unpack_low<LENSOR_Q4_1>(panel + k / 32 * (16 * 20), out);
+  case LENSOR_Q5_0:
+    return unpack_low<LENSOR_Q5_0>(panel + k / 32 * (16 * 22), out);
+  case LENSOR_Q5_1:
+    return unpack_low<LENSOR_Q5_1>(panel + k / 32 * (16 * 24), out);
+  case LENSOR_Q6_K:
+    return unpack_q6(panel + k / 256 * (16 * 210), (int)(k % 256 / 32), out);
   case LENSOR_Q8_0:
     return unpack_q8(panel + k / 32 * (16 * 34), out);
   case LENSOR_F16:

@@ -26,9 +26,10 @@
 namespace lensor::LENSOR_ISA {
 
 // Products of small integers, four columns of 16 rows at a time:
-//   dot4: acc gathers w x, bytes w from 0 to 15, x from -127 to 127; at most 8 calls, then sum4 gives the
-//   32-bit sums. even16, odd16: the signed bytes 0 and 2, 1 and 3 of each four as 16 bits; dot16: acc gathers
-//   their products with x.
+//   dot4: acc gathers w x, bytes w from 0 to 31, x from -127 to 127; at most 4 calls, then sum4 gives the
+//   32-bit sums. dot4_wide: w up to 63, any number of calls, and the sums are there.
+//   even16, odd16: the signed bytes 0 and 2, 1 and 3 of each four as 16 bits; dot16: acc gathers their
+//   products with x, which swap_middle brings to that order (0 2 1 3).
 //
 // Pairs of bf16, two in each of 16 lanes, for products whose sums are f32:
 //   narrow: 32 rounded values, those of a and then those of b; join, store_halves: 16 from or to each of two

@@ -76,7 +76,7 @@ LENSOR_INLINE __m256 pow2_half(__m256i e) {
   return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(e, _mm256_set1_epi32(127)), 23));
 }
 LENSOR_INLINE f32v pow2(i32v e) { return {pow2_half(e.a), pow2_half(e.b)}; }
-// Eight pairs of 4-bit by 8-bit products fit 16 bits: 8 * 2 * 15 * 127 < 2^15.
+// Four pairs of 5-bit by 8-bit products fit 16 bits: 4 * 2 * 31 * 127 < 2^15.
 LENSOR_INLINE i32v dot4(i32v acc, i32v w, i32v x) {
   return {_mm256_add_epi16(acc.a, _mm256_maddubs_epi16(w.a, x.a)),
           _mm256_add_epi16(acc.b, _mm256_maddubs_epi16(w.b, x.b))};
@@ -144,6 +144,33 @@ LENSOR_INLINE void store_halves(void* a, void* b, i32v x) {
 LENSOR_INLINE i32v interleave(i32v x) {
   const __m256i low = _mm256_unpacklo_epi16(x.a, x.b), high = _mm256_unpackhi_epi16(x.a, x.b);
   return {_mm256_permute2x128_si256(low, high, 0x20), _mm256_permute2x128_si256(low, high, 0x31)};
+}
+// Small integers of weights, activations and 8-bit keys.
+LENSOR_INLINE i32v ori(i32v x, i32v y) { return {_mm256_or_si256(x.a, y.a), _mm256_or_si256(x.b, y.b)}; }
+// Two products of 6 by 8 bits fit 16.
+LENSOR_INLINE i32v dot4_wide(i32v acc, i32v w, i32v x) {
+  const __m256i ones = _mm256_set1_epi16(1);
+  return {_mm256_add_epi32(acc.a, _mm256_madd_epi16(_mm256_maddubs_epi16(w.a, x.a), ones)),
+          _mm256_add_epi32(acc.b, _mm256_madd_epi16(_mm256_maddubs_epi16(w.b, x.b), ones))};
+}
+LENSOR_INLINE i32v load_i8(const int8_t* p) {
+  const __m128i v = _mm_loadu_si128((const __m128i*)p);
+  return {_mm256_cvtepi8_epi32(v), _mm256_cvtepi8_epi32(_mm_srli_si128(v, 8))};
+}
+// Each lane from -128 to 127.
+LENSOR_INLINE void store_i8(int8_t* p, i32v x) {
+  const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(x.a, x.b), 0xd8);
+  _mm_storeu_si128((__m128i*)p,
+                   _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));
+}
+LENSOR_INLINE int32_t lane_sumi(i32v x) {
+  const __m256i h = _mm256_add_epi32(x.a, x.b);
+  __m128i q = _mm_add_epi32(_mm256_castsi256_si128(h), _mm256_extracti128_si256(h, 1));
+  q = _mm_add_epi32(q, _mm_shuffle_epi32(q, 0x4e));
+  return _mm_cvtsi128_si32(_mm_add_epi32(q, _mm_shuffle_epi32(q, 0xb1)));
+}
+LENSOR_INLINE i32v swap_middle(i32v x) {
+  return {_mm256_shuffle_epi32(x.a, 0xd8), _mm256_shuffle_epi32(x.b, 0xd8)};
 }
 LENSOR_INLINE void prefetch(const void* p) { _mm_prefetch((const char*)p, _MM_HINT_T0); }
 

@@ -149,6 +149,15 @@ LENSOR_INLINE f32v load_part(const float* p, int n, float fill) {
 LENSOR_INLINE void store_part(float* p, f32v a, int n) {
   _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), a.v);
 }
+// Small integers of weights, activations and 8-bit keys.
+LENSOR_INLINE i32v ori(i32v a, i32v b) { return {_mm512_or_si512(a.v, b.v)}; }
+LENSOR_INLINE i32v dot4_wide(i32v acc, i32v w, i32v x) { return {_mm512_dpbusd_epi32(acc.v, w.v, x.v)}; }
+LENSOR_INLINE i32v load_i8(const int8_t* p) {
+  return {_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i*)p))};
+}
+LENSOR_INLINE void store_i8(int8_t* p, i32v a) { _mm_storeu_si128((__m128i*)p, _mm512_cvtepi32_epi8(a.v)); }
+LENSOR_INLINE int32_t lane_sumi(i32v a) { return _mm512_reduce_add_epi32(a.v); }
+LENSOR_INLINE i32v swap_middle(i32v a) { return {_mm512_shuffle_epi32(a.v, (_MM_PERM_ENUM)0xd8)}; }
 LENSOR_INLINE void prefetch(const void* p) { _mm_prefetch((const char*)p, _MM_HINT_T0); }
 
 } // namespace lensor::LENSOR_ISA

@@ -242,6 +242,31 @@ LENSOR_INLINE i32v interleave(i32v x) {
   LENSOR_EACH x.v[i] = (int32_t)(from[i] | (uint32_t)from[16 + i] << 16);
   return x;
 }
+// Small integers of weights, activations and 8-bit keys.
+LENSOR_INLINE i32v ori(i32v a, i32v b) {
+  LENSOR_EACH a.v[i] |= b.v[i];
+  return a;
+}
+LENSOR_INLINE i32v dot4_wide(i32v acc, i32v w, i32v x) { return dot4(acc, w, x); }
+LENSOR_INLINE i32v load_i8(const int8_t* p) {
+  i32v r;
+  LENSOR_EACH r.v[i] = p[i];
+  return r;
+}
+LENSOR_INLINE void store_i8(int8_t* p, i32v a) { LENSOR_EACH p[i] = (int8_t)a.v[i]; }
+LENSOR_INLINE int32_t lane_sumi(i32v a) {
+  int32_t sum = 0;
+  LENSOR_EACH sum += a.v[i];
+  return sum;
+}
+LENSOR_INLINE i32v swap_middle(i32v a) {
+  for (int i = 0; i < 16; i += 4) {
+    const int32_t second = a.v[i + 1];
+    a.v[i + 1] = a.v[i + 2];
+    a.v[i + 2] = second;
+  }
+  return a;
+}
 LENSOR_INLINE void prefetch(const void*) {}
 #undef LENSOR_EACH
 

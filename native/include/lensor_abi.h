@@ -12,7 +12,7 @@
  *     Keys are cut into pages of LENSOR_PAGE at fixed absolute positions; a page is reduced by itself and the
  * partial results are merged left to right.
  *  2. Numeric modes. Exact: f32 activations and accumulation, weights dequantized in registers.
- *     Fast: activations rounded to twice the bits of the weights they meet (8 for 4, 16 for 8), integer
+ *     Fast: activations rounded to 8 bits for weights of 4 to 6 bits and to 16 for weights of 8, integer
  * products exact inside a block, blocks added in order in f32. Weights that are not quantized use f32
  * activations in both.
  *  3. Errors. Shape, dtype and range errors are the core's and come before the call. A function returns a
@@ -57,6 +57,9 @@ typedef enum lensor_dtype {
   LENSOR_Q4_0 = 16,
   LENSOR_Q4_1 = 17,
   LENSOR_Q8_0 = 18,
+  LENSOR_Q5_0 = 19,
+  LENSOR_Q5_1 = 20,
+  LENSOR_Q6_K = 21, /* columns are a multiple of 256 */
 } lensor_dtype;
 
 typedef enum lensor_unary {
@@ -123,6 +126,9 @@ struct lensor_context {
   /* Runs body over [0, items) in chunks of `grain`, on any thread, in any order; returns when all are done.
      A body writes only what its own items own. Not nested. */
   void (*parallel)(lensor_context*, int64_t items, int64_t grain, lensor_body body, void* arg);
+  /* Runs body(arg, t, t + 1, t) once on every thread t, all at the same time, so that they may wait for each
+     other; returns when all are done. Not nested. */
+  void (*together)(lensor_context*, lensor_body body, void* arg);
 };
 
 /* A weight matrix [rows, cols] in the back end's own layout (CPU: panels of LENSOR_PANEL rows, see
@@ -138,11 +144,12 @@ typedef struct lensor_weight {
 typedef struct lensor_activations {
   int64_t rows, cols;
   const float* f32; /* row stride = cols */
-  /* For weights of 4 bits: 8 bits with a scale for each 16 values. */
+  /* For weights of 4 to 6 bits: 8 bits with a scale for each 16 values. */
   int8_t* q8;    /* [rows, cols] */
   float* scale8; /* [rows, cols / 16] */
-  float*
-      total8; /* [rows, cols / LENSOR_BLOCK]: a block's rounded values added up, for weights with a minimum */
+  float* part8;  /* [rows, cols / 16]: 16 rounded values added up, times their scale; what an offset of the
+                    weights is multiplied by */
+  float* total8; /* [rows, cols / LENSOR_BLOCK]: the same of a block */
   /* For weights of 8 bits: 16 bits with a scale for each block; each four values in the order 0 2 1 3. */
   int16_t* q16;   /* [rows, cols] */
   float* scale16; /* [rows, cols / LENSOR_BLOCK] */
@@ -166,18 +173,54 @@ typedef struct lensor_attention {
   int64_t tokens;
   const float* q; /* [tokens, heads * head_width], after RoPE */
   int64_t q_stride;
-  const void* const* const* key_pages; /* [kv_heads][page], each page [LENSOR_PAGE/16][head_width][16] */
-  /* [kv_heads][page], each page [LENSOR_PAGE][head_width, rounded up to 16]; memory never written must be
-   * finite */
+  /* [kv_heads][page], of kv_dtype, each page [LENSOR_PAGE/16][head_width][16] and [LENSOR_PAGE][head_width,
+     rounded up to 16]; I8: behind either, LENSOR_PAGE scales in f32, of each key and of each value row. */
+  const void* const* const* key_pages;
   const void* const* const* value_pages;
   const int64_t* key_count;     /* [kv_heads] */
   const float* const* key_bias; /* NULL, or [kv_heads] of NULL or [key_count]: added to the scaled scores */
-  int32_t kv_dtype;             /* LENSOR_F32 or LENSOR_F16 */
+  int32_t kv_dtype;             /* LENSOR_F32, F16, BF16 or I8 */
   float scale;
   float* out; /* [tokens, heads * head_width] */
   int64_t out_stride;
   float* log_sum_exp; /* NULL, or [tokens, heads] */
 } lensor_attention;
+
+/* A decoder block's weights, and its pages of a KV cache as in lensor_attention, with room for what a pass
+ * writes into them. */
+typedef struct lensor_layer {
+  const float *attention_norm, *feed_forward_norm; /* gains */
+  const lensor_weight *query, *key, *value, *output, *gate, *up, *down;
+  const void* const* const* key_pages;
+  const void* const* const* value_pages;
+} lensor_layer;
+
+/*
+ * Rows of a residual stream through `count` layers, in place:
+ *   x += W_o attention(RoPE(W_q n), RoPE(W_k n), W_v n), n = norm(x);   x += W_down (silu(W_gate n') * W_up
+ * n') and, where `logits` is given, the last row's through the final norm and the head.
+ */
+typedef struct lensor_pass {
+  int32_t heads, kv_heads, head_width, kv_dtype;
+  int64_t width, feed_forward;
+  float epsilon;
+  int32_t fast;             /* the numeric mode */
+  int64_t rows, at;         /* the first row's position */
+  const int64_t* key_count; /* [kv_heads]: at + rows */
+  const float *cos, *sin;   /* [rows, head_width / 2] */
+  const lensor_layer* layers;
+  int32_t count;
+  float* stream; /* [rows, width] */
+  /* Memory to work in; q, k (both after RoPE) and mix are then those of the last layer. */
+  float *norm, *q, *k, *v,
+      *mix;         /* [rows, width], [rows, heads * head_width], k and v of kv_heads, mix like q */
+  float *gate, *up; /* [rows, feed_forward] */
+  lensor_activations rounded,
+      gated; /* all forms, for rows of the wider of width and q, and of feed_forward */
+  const float* final_norm;
+  const lensor_weight* head;
+  float* logits; /* NULL, or [head.rows] */
+} lensor_pass;
 
 /* Dense causal attention maps, for looking at them: q [heads, T, d], k [kv_heads, T, d], f32, contiguous. */
 typedef struct lensor_attention_map {
@@ -324,16 +367,13 @@ typedef struct lensor_ops {
   /* y = x / sqrt(mean(x^2) + epsilon) * gain, rows of `width`. */
   lensor_status (*rms_norm)(lensor_context*, const float* x, const float* gain, float epsilon, int64_t rows,
                             int64_t width, float* out);
-  /* Rotates halves (i, i + d/2) of `heads` heads in each row by the row's cos, sin [rows, d/2]. */
-  lensor_status (*rope)(lensor_context*, float* x, int64_t rows, int64_t stride, int32_t heads,
-                        int32_t head_width, const float* cos, const float* sin);
-  /* gate = silu(gate) * up, elementwise. */
-  lensor_status (*silu_mul)(lensor_context*, float* gate, const float* up, int64_t count);
   /* Writes one KV head's keys and values [rows, head_width] at key index `at` of its pages. */
   lensor_status (*kv_write)(lensor_context*, int32_t kv_dtype, const float* k, const float* v, int64_t stride,
                             int64_t rows, int32_t head_width, int64_t at, void* const* key_pages,
                             void* const* value_pages);
   lensor_status (*attention)(lensor_context*, const lensor_attention*);
+  /* INTERRUPTED: what was written is no result. */
+  lensor_status (*layers)(lensor_context*, const lensor_pass*);
   lensor_status (*attention_map)(lensor_context*, const lensor_attention_map*);
   /* log(sum(exp(x))) of n values: what a log-probability is measured from. */
   float (*log_sum_exp)(const float* x, int64_t n);

@@ -12,14 +12,17 @@ namespace lensor {
 
 struct CacheShape {
   int32_t layers, kv_heads, head_width;
-  int32_t dtype; // LENSOR_F32 or LENSOR_F16
+  int32_t dtype; // LENSOR_F32, F16, BF16 or I8
 
-  size_t key_bytes() const { return size_t(LENSOR_PAGE) * head_width * size(); }
-  size_t value_bytes() const { return size_t(LENSOR_PAGE) * ((head_width + 15) / 16 * 16) * size(); }
+  size_t key_bytes() const { return size_t(LENSOR_PAGE) * (head_width * size() + scale()); }
+  size_t value_bytes() const {
+    return size_t(LENSOR_PAGE) * ((head_width + 15) / 16 * 16 * size() + scale());
+  }
   size_t page_bytes() const { return (key_bytes() + 63) / 64 * 64 + value_bytes(); }
 
 private:
-  size_t size() const { return dtype == LENSOR_F16 ? 2 : 4; }
+  size_t size() const { return dtype == LENSOR_F32 ? 4 : dtype == LENSOR_I8 ? 1 : 2; }
+  size_t scale() const { return dtype == LENSOR_I8 ? sizeof(float) : 0; }
 };
 
 class Cache {
@@ -49,10 +52,6 @@ public:
   const void* const* const* keys(int32_t layer) const { return &key_lists_[size_t(layer) * shape_.kv_heads]; }
   const void* const* const* values(int32_t layer) const {
     return &value_lists_[size_t(layer) * shape_.kv_heads];
-  }
-  void* const* keys_of(int32_t layer, int32_t head) const { return heads_[index(layer, head)].keys.data(); }
-  void* const* values_of(int32_t layer, int32_t head) const {
-    return heads_[index(layer, head)].values.data();
   }
 
 private:

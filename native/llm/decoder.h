@@ -29,16 +29,18 @@ public:
   // Called once a chunk with the final stream [rows, width] of tokens [first, first + rows) of `ids`.
   using Rows = std::function<lensor_status(const float* stream, int64_t first, int64_t rows)>;
 
+  // `logits` is null or [vocabulary]: those of the last token.
   lensor_status run(Cache& cache, const int32_t* ids, int64_t count, const Rows& rows,
-                    const Trace* trace = nullptr);
+                    const Trace* trace = nullptr, float* logits = nullptr);
   // Final norm and head: logits [rows, vocabulary].
   lensor_status logits(const float* stream, int64_t rows, float* out);
 
 private:
   struct Chunk;
-  lensor_status layer(Chunk& chunk, int32_t index, Cache& cache, int64_t at, int64_t first, int64_t total,
-                      const Trace* trace);
-  lensor_status linear(Chunk& chunk, const float* x, int64_t cols, std::initializer_list<lensor_linear> jobs);
+  lensor_status layers(Chunk& chunk, Cache& cache, int64_t at, int64_t first, int64_t total,
+                       const Trace* trace, float* logits);
+  void keep_stream(const Chunk&, const Trace&, int64_t layer, int64_t first, int64_t total);
+  void keep_heads(const Chunk&, const Trace&, int64_t layer, int64_t first, int64_t total);
 
   lensor_context* context_;
   const lensor_ops* ops_;

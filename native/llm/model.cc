@@ -1,7 +1,7 @@
 #include "model.h"
 #include "../core/mapped.h"
 #include "../quant/panel.h"
-#include <functional>
+#include <cmath>
 #include <stdexcept>
 #include <unordered_map>
 
@@ -34,50 +34,82 @@ public:
   bool has(const std::string& name) const { return tensors_.count(name) > 0; }
 
   std::vector<float> vector(const std::string& name, int64_t length) {
-    const Weight weight = matrix(name, 1, length);
+    const TensorSpec& tensor = find(name, 1, length);
+    const Block memory(ops_->weight_bytes(tensor.dtype, 1, length));
+    const lensor_weight weight{tensor.dtype, 1, length, memory.data()};
+    fill(weight, tensor, 0);
     std::vector<float> values(length);
-    ops_->weight_row(&weight.view, 0, values.data());
+    ops_->weight_row(&weight, 0, values.data());
     return values;
   }
 
-  // `head_width` is given for queries and keys: GGUF keeps each head's rows as pairs (2i, 2i + 1) that RoPE
-  // turns together, this engine as halves (i, i + d/2).
-  Weight matrix(const std::string& name, int64_t rows, int64_t cols, int64_t head_width = 0) {
+  // Plans a matrix, for `read`. `head_width` is given for queries and keys: GGUF keeps each head's rows as
+  // pairs (2i, 2i + 1) that RoPE turns together, this engine as halves (i, i + d/2).
+  void matrix(Weight& to, const std::string& name, int64_t rows, int64_t cols, int64_t head_width = 0) {
+    const TensorSpec& tensor = find(name, rows, cols);
+    to.view = {tensor.dtype, rows, cols, nullptr};
+    to.bytes = ops_->weight_bytes(tensor.dtype, rows, cols);
+    plans_.push_back({&to, &tensor, head_width});
+    size_ += rounded(to.bytes);
+  }
+
+  // One block of memory for all that was planned: what is read together stands together, in large pages.
+  void read() {
+    const auto memory = std::make_shared<Block>(size_, Owner{memory_owner().cell, Kind::weights});
+    char* at = memory->as<char>();
+    for (const Plan& plan : plans_) {
+      plan.to->view.data = at;
+      plan.to->memory = memory;
+      at += rounded(plan.to->bytes);
+      fill(plan.to->view, *plan.tensor, plan.head_width);
+    }
+  }
+
+private:
+  struct Plan {
+    Weight* to;
+    const TensorSpec* tensor;
+    int64_t head_width;
+  };
+
+  static size_t rounded(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+  const TensorSpec& find(const std::string& name, int64_t rows, int64_t cols) const {
     const auto found = tensors_.find(name);
     if (found == tensors_.end()) throw std::runtime_error("tensor " + name + " is missing");
     const TensorSpec& tensor = *found->second;
     if (tensor.rows != rows || tensor.cols != cols || !is_weight(tensor.dtype) ||
-        (is_quantized(tensor.dtype) && cols % LENSOR_BLOCK != 0))
+        cols % block_cols(tensor.dtype) != 0)
       throw std::runtime_error("tensor " + name + " has a shape or type that does not fit");
-    const int64_t bytes = row_bytes(tensor.dtype, cols);
-    if (static_cast<size_t>(bytes) * rows != tensor.bytes)
+    if (static_cast<size_t>(row_bytes(tensor.dtype, cols)) * rows != tensor.bytes)
       throw std::runtime_error("tensor " + name + " has the wrong size");
-    if (context_->interrupted(context_)) throw std::runtime_error("interrupted");
+    file_.at(tensor.offset, tensor.bytes); // it lies within the file, or this throws
+    return tensor;
+  }
 
+  void fill(const lensor_weight& weight, const TensorSpec& tensor, int64_t head_width) const {
+    if (context_->interrupted(context_)) throw std::runtime_error("interrupted");
     const char* data = static_cast<const char*>(file_.at(tensor.offset, tensor.bytes));
-    std::vector<const void*> sources(rows);
-    for (int64_t row = 0; row < rows; row++) {
+    std::vector<const void*> sources(weight.rows);
+    for (int64_t row = 0; row < weight.rows; row++) {
       int64_t from = row;
       if (head_width) {
         const int64_t head = row / head_width, at = row % head_width, half = head_width / 2;
         from = head * head_width + 2 * (at % half) + at / half;
       }
-      sources[row] = data + from * bytes;
+      sources[row] = data + from * row_bytes(tensor.dtype, weight.cols);
     }
-    Weight weight;
-    weight.memory = Block(ops_->weight_bytes(tensor.dtype, rows, cols), {memory_owner().cell, Kind::weights});
-    weight.view = {tensor.dtype, rows, cols, weight.memory.data()};
-    pack(context_, ops_, weight.view, sources);
+    pack(context_, ops_, weight, sources);
     // The copy replaces the file's pages instead of standing beside them.
     file_.forget(tensor.offset, tensor.bytes);
-    return weight;
   }
 
-private:
   lensor_context* context_;
   const lensor_ops* ops_;
   const MappedFile& file_;
   std::unordered_map<std::string, const TensorSpec*> tensors_;
+  std::vector<Plan> plans_;
+  size_t size_ = 0;
 };
 
 } // namespace
@@ -98,7 +130,7 @@ static std::pair<size_t, std::string> place_of(const std::string& name, size_t l
 
 Weight* Model::find(const std::string& name) {
   if (name == "token_embd.weight") return &embedding;
-  if (name == "output.weight") return head.memory.data() ? &head : nullptr;
+  if (name == "output.weight") return head.memory ? &head : nullptr;
   static const std::unordered_map<std::string, Weight Layer::*> parts{
       {"attn_q", &Layer::query},       {"attn_k", &Layer::key},    {"attn_v", &Layer::value},
       {"attn_output", &Layer::output}, {"ffn_gate", &Layer::gate}, {"ffn_up", &Layer::up},
@@ -117,11 +149,11 @@ std::vector<float>* Model::find_vector(const std::string& name) {
 }
 
 void Model::count_bytes() {
-  size_t sum = embedding.memory.bytes() + head.memory.bytes() + final_norm.size() * sizeof(float);
+  size_t sum = embedding.bytes + head.bytes + final_norm.size() * sizeof(float);
   for (const Layer& layer : layers) {
     for (const Weight* weight :
          {&layer.query, &layer.key, &layer.value, &layer.output, &layer.gate, &layer.up, &layer.down})
-      sum += weight->memory.bytes();
+      sum += weight->bytes;
     sum += (layer.attention_norm.size() + layer.feed_forward_norm.size()) * sizeof(float);
   }
   bytes = sum;
@@ -142,12 +174,14 @@ void Weight::unpack(lensor_context* context, const lensor_ops* ops, float* rows)
 }
 
 void Weight::replace(lensor_context* context, const lensor_ops* ops, const float* rows) {
-  Block made(ops->weight_bytes(LENSOR_F32, view.rows, view.cols), {memory_owner().cell, Kind::weights});
-  const lensor_weight packed{LENSOR_F32, view.rows, view.cols, made.data()};
+  const size_t size = ops->weight_bytes(LENSOR_F32, view.rows, view.cols);
+  auto made = std::make_shared<Block>(size, Owner{memory_owner().cell, Kind::weights});
+  const lensor_weight packed{LENSOR_F32, view.rows, view.cols, made->data()};
   std::vector<const void*> sources(view.rows);
   for (int64_t row = 0; row < view.rows; row++) sources[row] = rows + row * view.cols;
   pack(context, ops, packed, sources);
   memory = std::move(made);
+  bytes = size;
   view = packed;
 }
 
@@ -160,8 +194,8 @@ std::shared_ptr<Model> load_model(lensor_context* context, const lensor_ops* ops
   model->spec = spec;
   const int64_t width = spec.width, d = spec.head_width, q = spec.heads * d, kv = spec.kv_heads * d,
                 ff = spec.feed_forward;
-  model->embedding = load.matrix("token_embd.weight", spec.vocabulary, width);
-  if (load.has("output.weight")) model->head = load.matrix("output.weight", spec.vocabulary, width);
+  load.matrix(model->embedding, "token_embd.weight", spec.vocabulary, width);
+  if (load.has("output.weight")) load.matrix(model->head, "output.weight", spec.vocabulary, width);
   model->final_norm = load.vector("output_norm.weight", width);
   model->layers.resize(spec.layers);
   for (int32_t i = 0; i < spec.layers; i++) {
@@ -169,14 +203,18 @@ std::shared_ptr<Model> load_model(lensor_context* context, const lensor_ops* ops
     Layer& layer = model->layers[i];
     layer.attention_norm = load.vector(block + "attn_norm.weight", width);
     layer.feed_forward_norm = load.vector(block + "ffn_norm.weight", width);
-    layer.query = load.matrix(block + "attn_q.weight", q, width, d);
-    layer.key = load.matrix(block + "attn_k.weight", kv, width, d);
-    layer.value = load.matrix(block + "attn_v.weight", kv, width);
-    layer.output = load.matrix(block + "attn_output.weight", width, q);
-    layer.gate = load.matrix(block + "ffn_gate.weight", ff, width);
-    layer.up = load.matrix(block + "ffn_up.weight", ff, width);
-    layer.down = load.matrix(block + "ffn_down.weight", width, ff);
+    load.matrix(layer.query, block + "attn_q.weight", q, width, d);
+    load.matrix(layer.key, block + "attn_k.weight", kv, width, d);
+    load.matrix(layer.value, block + "attn_v.weight", kv, width);
+    load.matrix(layer.output, block + "attn_output.weight", width, q);
+    load.matrix(layer.gate, block + "ffn_gate.weight", ff, width);
+    load.matrix(layer.up, block + "ffn_up.weight", ff, width);
+    load.matrix(layer.down, block + "ffn_down.weight", width, ff);
   }
+  load.read();
+  // Rounded to f32 where transformers rounds: the angle of a late position feels it.
+  for (int64_t i = 0; i < d / 2; i++)
+    model->frequencies.push_back(1.0f / std::pow(spec.rope_theta, static_cast<float>(2 * i) / d));
   model->count_bytes();
   return model;
 }

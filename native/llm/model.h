@@ -23,7 +23,8 @@ struct TensorSpec {
 
 struct Weight {
   lensor_weight view{};
-  Block memory;
+  std::shared_ptr<Block> memory; // shared by all that were read from one file
+  size_t bytes = 0;              // its own part
 
   // Packs rows of f32 in its place. Throws std::bad_alloc and changes nothing then.
   void replace(lensor_context*, const lensor_ops*, const float* rows);
@@ -42,13 +43,14 @@ struct Model {
   Weight head; // empty where the embedding is the head
   std::vector<float> final_norm;
   std::vector<Layer> layers;
+  std::vector<float> frequencies; // of RoPE, [head_width / 2]: radians a token
   std::atomic<size_t> bytes{0};
 
   // By its name in the file; null where there is none. A norm's gain is a vector.
   Weight* find(const std::string& name);
   std::vector<float>* find_vector(const std::string& name);
   void count_bytes();
-  const lensor_weight& head_view() const { return head.memory.data() ? head.view : embedding.view; }
+  const lensor_weight& head_view() const { return head.memory ? head.view : embedding.view; }
 };
 
 // Reads and packs the tensors of a GGUF file, whose header has been checked; checks ranges and shapes again.

@@ -25,6 +25,21 @@ void penalize(float* logits, const SamplerSpec& spec) {
     logits[id] = logits[id] > 0 ? logits[id] / spec.repetition_penalty : logits[id] * spec.repetition_penalty;
 }
 
+// The first of the largest; 0 where there is no number.
+int32_t best_of(const float* logits, int64_t count) {
+  // Lanes of their own, since a search that carries its index along is done one by one.
+  constexpr int kLanes = 16;
+  float top[kLanes];
+  std::fill_n(top, kLanes, -INFINITY);
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes)
+    for (int j = 0; j < kLanes; j++) top[j] = logits[i + j] > top[j] ? logits[i + j] : top[j];
+  float most = *std::max_element(top, top + kLanes);
+  for (; i < count; i++) most = logits[i] > most ? logits[i] : most;
+  const float* found = std::find(logits, logits + count, most);
+  return found == logits + count ? 0 : static_cast<int32_t>(found - logits);
+}
+
 struct Candidate {
   int32_t id;
   float logit;
@@ -35,9 +50,7 @@ struct Candidate {
 
 int32_t sample(float* logits, int64_t vocabulary, const SamplerSpec& spec, uint64_t position) {
   if (spec.repetition_penalty != 1) penalize(logits, spec);
-  int32_t best = 0;
-  for (int64_t i = 1; i < vocabulary; i++)
-    if (logits[i] > logits[best]) best = static_cast<int32_t>(i);
+  const int32_t best = best_of(logits, vocabulary);
   if (spec.temperature == 0) return best;
 
   // What is e^-36 of the best token's probability or less cannot change a draw in double precision.

@@ -66,11 +66,7 @@ lensor_status decode(lensor_context* context, const lensor_ops* ops, const Model
   int32_t token = 0;
   for (int64_t i = 0; i < most; i++) {
     const int64_t many = i == 0 ? count : 1;
-    const auto rows = [&](const float* stream, int64_t first, int64_t some) {
-      if (first + some < many) return LENSOR_OK;
-      return decoder.logits(stream + (some - 1) * model.spec.width, 1, row);
-    };
-    if (const auto status = decoder.run(cache, next, many, rows)) {
+    if (const auto status = decoder.run(cache, next, many, nullptr, nullptr, row)) {
       cache.set_length(start);
       return status;
     }

@@ -76,7 +76,7 @@ napi_value wrap_cache(napi_env env, std::shared_ptr<Cache> cache) {
 napi_value new_cache(napi_env env, napi_callback_info info) {
   Arguments a(env, info, 2);
   const auto model = unwrap<Model>(env, a.at[0]);
-  const auto dtype = static_cast<int32_t>(a.whole(1, LENSOR_F32, LENSOR_F16));
+  const auto dtype = static_cast<int32_t>(a.whole(1, LENSOR_F32, LENSOR_I8));
   return wrap_cache(env, std::make_shared<Cache>(shape_of(*model, dtype)));
 }
 

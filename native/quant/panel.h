@@ -4,11 +4,15 @@
 //
 //   F32, F16, BF16   [cols][16] values
 //   Q4_0             a block of 32 columns: 16 scales f16, then 4 x [16 rows][4 bytes]; byte t of row r in
-//   group j holds
-//                    column 4j + t in its low and column 16 + 4j + t in its high nibble, which is GGUF's own
-//                    order
+//                    group j holds column 4j + t in its low and column 16 + 4j + t in its high nibble, which
+//                    is GGUF's own order
 //   Q4_1             the same with 16 minima f16 after the scales
+//   Q5_0, Q5_1       the same with the fifth bits before the nibbles: [16 rows][4 bytes]; bit g of byte t is
+//                    that of column 4g + t
 //   Q8_0             16 scales f16, then 8 x [16 rows][4 signed bytes]
+//   Q6_K             a block of 256 columns: 16 scales f16, 16 x [16 rows] signed bytes that scale 16 columns
+//                    each, then for every 32 columns the nibbles as in Q4_0 and the two bits above them,
+//                    2 x [16 rows][4 bytes]: bits 2j and 2j + 1 of byte t belong to column 16h + 4j + t
 //
 // Rows past the last are zeros. A panel takes no more bytes than its 16 rows do in the file.
 #pragma once
@@ -16,15 +20,25 @@
 
 namespace lensor {
 
-// Bytes of 32 columns of one row as GGUF stores it (of one column where the type has no blocks).
+// Columns of one row that are stored together, and the bytes that GGUF stores them in.
+constexpr int64_t block_cols(int32_t dtype) {
+  return dtype == LENSOR_Q6_K ? 256 : dtype >= LENSOR_Q4_0 ? LENSOR_BLOCK : 1;
+}
+
 constexpr int64_t row_block_bytes(int32_t dtype) {
   switch (dtype) {
   case LENSOR_Q4_0:
     return 18;
   case LENSOR_Q4_1:
     return 20;
+  case LENSOR_Q5_0:
+    return 22;
+  case LENSOR_Q5_1:
+    return 24;
   case LENSOR_Q8_0:
     return 34;
+  case LENSOR_Q6_K:
+    return 210;
   case LENSOR_F32:
     return 4;
   default:
@@ -34,13 +48,15 @@ constexpr int64_t row_block_bytes(int32_t dtype) {
 
 constexpr bool is_quantized(int32_t dtype) { return dtype >= LENSOR_Q4_0; }
 
+constexpr bool has_minimum(int32_t dtype) { return dtype == LENSOR_Q4_1 || dtype == LENSOR_Q5_1; }
+
 constexpr bool is_weight(int32_t dtype) {
-  return dtype == LENSOR_F32 || dtype == LENSOR_F16 || dtype == LENSOR_BF16 || dtype == LENSOR_Q4_0 ||
-         dtype == LENSOR_Q4_1 || dtype == LENSOR_Q8_0;
+  return dtype == LENSOR_F32 || dtype == LENSOR_F16 || dtype == LENSOR_BF16 ||
+         (dtype >= LENSOR_Q4_0 && dtype <= LENSOR_Q6_K);
 }
 
 constexpr int64_t row_bytes(int32_t dtype, int64_t cols) {
-  return (is_quantized(dtype) ? cols / LENSOR_BLOCK : cols) * row_block_bytes(dtype);
+  return cols / block_cols(dtype) * row_block_bytes(dtype);
 }
 
 constexpr int64_t panel_bytes(int32_t dtype, int64_t cols) { return LENSOR_PANEL * row_bytes(dtype, cols); }

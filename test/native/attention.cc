@@ -14,11 +14,15 @@ struct Pages {
 
   Pages(int32_t kv_heads, int32_t width, int32_t dtype, int64_t length)
       : kv_heads(kv_heads), width(width), dtype(dtype), k(kv_heads), v(kv_heads), kp(kv_heads), vp(kv_heads) {
-    const size_t size = dtype == LENSOR_F16 ? 2 : 4, padded = (width + 15) / 16 * 16;
+    const size_t size = dtype == LENSOR_F32  ? 4
+                        : dtype == LENSOR_I8 ? 1
+                                             : 2,
+                 padded = (width + 15) / 16 * 16,
+                 scales = dtype == LENSOR_I8 ? LENSOR_PAGE * sizeof(float) : 0;
     for (int32_t h = 0; h < kv_heads; h++) {
       for (int64_t p = 0; p * LENSOR_PAGE < length; p++) {
-        k[h].emplace_back(LENSOR_PAGE * width * size);
-        v[h].emplace_back(LENSOR_PAGE * padded * size);
+        k[h].emplace_back(LENSOR_PAGE * width * size + scales);
+        v[h].emplace_back(LENSOR_PAGE * padded * size + scales);
       }
       for (auto& page : k[h]) kp[h].push_back(page.data());
       for (auto& page : v[h]) vp[h].push_back(page.data());
@@ -94,9 +98,15 @@ struct Problem {
 
 } // namespace
 
+// Of a value of about one: what keys and values lose in the cache's type.
+double loss(int32_t dtype) {
+  return dtype == LENSOR_F32 ? 1e-5 : dtype == LENSOR_F16 ? 5e-3 : dtype == LENSOR_BF16 ? 3e-2 : 4e-2;
+}
+constexpr int32_t kCaches[] = {LENSOR_F32, LENSOR_F16, LENSOR_BF16, LENSOR_I8};
+
 TEST("attention over pages is softmax over the visible keys") {
   const Problem p;
-  for (int32_t dtype : {LENSOR_F32, LENSOR_F16}) {
+  for (int32_t dtype : kCaches) {
     Pages pages(p.kv_heads, p.width, dtype, p.length);
     p.write(ops, context, pages, 0, p.length);
     const auto out = p.attend(ops, context, pages, 0, p.length, {p.length, p.length});
@@ -104,14 +114,14 @@ TEST("attention over pages is softmax over the visible keys") {
       for (int32_t h = 0; h < p.heads; h++) {
         const auto w = p.weights(t, h, t + 1);
         for (int i = 0; i < p.width; i++)
-          CHECK_NEAR(out[(t * p.heads + h) * p.width + i], p.mix(w, h, i), dtype == LENSOR_F16 ? 5e-3 : 1e-5);
+          CHECK_NEAR(out[(t * p.heads + h) * p.width + i], p.mix(w, h, i), loss(dtype));
       }
   }
 }
 
 TEST("a query's result has the same bits whatever is read with it") {
   const Problem p;
-  for (int32_t dtype : {LENSOR_F32, LENSOR_F16}) {
+  for (int32_t dtype : kCaches) {
     Pages whole(p.kv_heads, p.width, dtype, p.length);
     p.write(ops, context, whole, 0, p.length);
     const auto all = p.attend(ops, context, whole, 0, p.length, {p.length, p.length});

@@ -14,6 +14,30 @@ float widen(uint16_t h) {
   return static_cast<float>(h & 0x8000 ? -value : value);
 }
 
+// Column i of a block in units of its scale, as ggml-common.h and ggml-quants.c define the formats.
+double number(int32_t dtype, const uint8_t* block, int i) {
+  const auto nibble = [i](const uint8_t* q) { return i < 16 ? q[i] & 15 : q[i - 16] >> 4; };
+  const auto fifth = [i](const uint8_t* bits) { return (bits[i / 8] >> (i % 8) & 1) << 4; };
+  switch (dtype) {
+  case LENSOR_Q4_0:
+    return nibble(block + 2) - 8;
+  case LENSOR_Q4_1:
+    return nibble(block + 4);
+  case LENSOR_Q5_0:
+    return (nibble(block + 6) | fifth(block + 2)) - 16;
+  case LENSOR_Q5_1:
+    return nibble(block + 8) | fifth(block + 4);
+  case LENSOR_Q6_K: {
+    const int half = i / 128, quarter = i % 128 / 32, l = i % 32;
+    const int low = block[64 * half + 32 * (quarter & 1) + l] >> (quarter < 2 ? 0 : 4) & 15;
+    const int upper = block[128 + 32 * half + l] >> (2 * quarter) & 3;
+    return static_cast<int8_t>(block[192 + i / 16]) * ((low | upper << 4) - 32);
+  }
+  default:
+    return static_cast<int8_t>(block[2 + i]);
+  }
+}
+
 // Rows in the file's layout, made of noise: any bytes are a weight, scales are kept near one.
 struct Matrix {
   int32_t dtype;
@@ -49,25 +73,21 @@ Matrix random_matrix(int32_t dtype, int64_t rows, int64_t cols) {
         }
         continue;
       }
-      uint8_t* block = row + k / 32 * row_block_bytes(dtype);
-      const int i = static_cast<int>(k % 32);
+      const int64_t size = block_cols(dtype);
+      uint8_t* block = row + k / size * row_block_bytes(dtype);
+      const int i = static_cast<int>(k % size);
+      // Where d stands, and behind it a minimum where there is one.
+      const int head = dtype == LENSOR_Q6_K ? 208 : 0;
       if (i == 0) {
         const uint16_t d = scale(random[(r * cols + k) % random.size()]),
                        low = static_cast<uint16_t>(d | 0x8000);
-        std::memcpy(block, &d, 2);
-        if (dtype == LENSOR_Q4_1) std::memcpy(block + 2, &low, 2);
+        std::memcpy(block + head, &d, 2);
+        if (has_minimum(dtype)) std::memcpy(block + 2, &low, 2);
       }
-      uint16_t d, low;
-      std::memcpy(&d, block, 2);
-      std::memcpy(&low, block + 2, 2);
-      if (dtype == LENSOR_Q8_0) {
-        value = static_cast<double>(widen(d)) * static_cast<int8_t>(block[2 + i]);
-        continue;
-      }
-      const uint8_t byte = block[(dtype == LENSOR_Q4_1 ? 4 : 2) + i % 16];
-      const int q = i < 16 ? byte & 15 : byte >> 4;
-      value = dtype == LENSOR_Q4_1 ? static_cast<double>(widen(d)) * q + widen(low)
-                                   : static_cast<double>(widen(d)) * (q - 8);
+      uint16_t d, low = 0;
+      std::memcpy(&d, block + head, 2);
+      if (has_minimum(dtype)) std::memcpy(&low, block + 2, 2);
+      value = widen(d) * number(dtype, block, i) + widen(low);
     }
   }
   return m;
@@ -90,7 +110,7 @@ Packed pack(const lensor_ops& ops, const Matrix& m) {
 struct Rounded {
   std::vector<int8_t> q8;
   std::vector<int16_t> q16;
-  std::vector<float> scale8, total8, scale16;
+  std::vector<float> scale8, part8, total8, scale16;
 };
 
 std::vector<float> multiply(const lensor_ops& ops, Context* context, const Packed& weight,
@@ -99,13 +119,14 @@ std::vector<float> multiply(const lensor_ops& ops, Context* context, const Packe
   const int64_t cols = weight.view.cols, rows = static_cast<int64_t>(x.size()) / cols;
   const bool accumulate = !out.empty();
   out.resize(rows * weight.view.rows);
-  Rounded r{std::vector<int8_t>(x.size()), std::vector<int16_t>(x.size()),
-            std::vector<float>(x.size() / 16 + 1), std::vector<float>(x.size() / 32 + 1),
-            std::vector<float>(x.size() / 32 + 1)};
+  Rounded r{std::vector<int8_t>(x.size()),         std::vector<int16_t>(x.size()),
+            std::vector<float>(x.size() / 16 + 1), std::vector<float>(x.size() / 16 + 1),
+            std::vector<float>(x.size() / 32 + 1), std::vector<float>(x.size() / 32 + 1)};
   lensor_activations a{};
   a.rows = rows, a.cols = cols, a.f32 = x.data();
   if (fast) {
-    a.q8 = r.q8.data(), a.scale8 = r.scale8.data(), a.total8 = r.total8.data();
+    a.q8 = r.q8.data(), a.scale8 = r.scale8.data(), a.part8 = r.part8.data();
+    a.total8 = r.total8.data();
     a.q16 = r.q16.data(), a.scale16 = r.scale16.data();
     CHECK_EQ(ops.quantize(context, &a), LENSOR_OK);
   }
@@ -115,13 +136,16 @@ std::vector<float> multiply(const lensor_ops& ops, Context* context, const Packe
   return out;
 }
 
-constexpr int32_t kTypes[] = {LENSOR_F32, LENSOR_F16, LENSOR_BF16, LENSOR_Q4_0, LENSOR_Q4_1, LENSOR_Q8_0};
+constexpr int32_t kQuantized[] = {LENSOR_Q4_0, LENSOR_Q4_1, LENSOR_Q8_0,
+                                  LENSOR_Q5_0, LENSOR_Q5_1, LENSOR_Q6_K};
+constexpr int32_t kTypes[] = {LENSOR_F32,  LENSOR_F16,  LENSOR_BF16, LENSOR_Q4_0, LENSOR_Q4_1,
+                              LENSOR_Q8_0, LENSOR_Q5_0, LENSOR_Q5_1, LENSOR_Q6_K};
 
 } // namespace
 
 TEST("a packed weight gives its rows back") {
   for (int32_t dtype : kTypes) {
-    const Matrix m = random_matrix(dtype, 37, is_quantized(dtype) ? 96 : 50);
+    const Matrix m = random_matrix(dtype, 37, dtype == LENSOR_Q6_K ? 512 : is_quantized(dtype) ? 96 : 50);
     const Packed p = pack(ops, m);
     std::vector<float> row(m.cols);
     for (int64_t r = 0; r < m.rows; r++) {
@@ -133,7 +157,7 @@ TEST("a packed weight gives its rows back") {
 
 TEST("exact products are sums of the dequantized weights") {
   for (int32_t dtype : kTypes) {
-    const Matrix m = random_matrix(dtype, 37, is_quantized(dtype) ? 320 : 301);
+    const Matrix m = random_matrix(dtype, 37, dtype == LENSOR_Q6_K ? 512 : is_quantized(dtype) ? 320 : 301);
     const Packed p = pack(ops, m);
     const auto x = noise(3 * m.cols, 5);
     const auto out = multiply(ops, context, p, x, false);
@@ -150,8 +174,8 @@ TEST("exact products are sums of the dequantized weights") {
 }
 
 TEST("fast products are integer sums with the scales applied") {
-  for (int32_t dtype : {LENSOR_Q4_0, LENSOR_Q4_1, LENSOR_Q8_0}) {
-    const Matrix m = random_matrix(dtype, 37, 320);
+  for (int32_t dtype : kQuantized) {
+    const Matrix m = random_matrix(dtype, 37, dtype == LENSOR_Q6_K ? 512 : 320);
     const Packed p = pack(ops, m);
     const auto x = noise(5 * m.cols, 6);
     Rounded q;

@@ -48,6 +48,13 @@ void parallel(lensor_context* self, int64_t items, int64_t grain, lensor_body bo
   for (auto& other : others) other.join();
 }
 
+void together(lensor_context* self, lensor_body body, void* arg) {
+  std::vector<std::thread> others;
+  for (int32_t t = 1; t < self->threads; t++) others.emplace_back(body, arg, t, t + 1, t);
+  body(arg, 0, 1, 0);
+  for (auto& other : others) other.join();
+}
+
 } // namespace
 
 Test::Test(const char* name, Body body) { registry().push_back({name, body}); }
@@ -57,6 +64,7 @@ Context::Context(int32_t count) {
   threads = count;
   lensor_context::interrupted = test::interrupted;
   lensor_context::parallel = test::parallel;
+  lensor_context::together = test::together;
 }
 
 void fail(const char* file, int line, const std::string& what) {

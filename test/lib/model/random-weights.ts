@@ -29,6 +29,9 @@ export const BLOCKS: Record<GgufType, { code: number; elements: number; bytes: n
   BF16: { code: 30, elements: 1, bytes: 2 },
   Q4_0: { code: 2, elements: 32, bytes: 18 },
   Q4_1: { code: 3, elements: 32, bytes: 20 },
+  Q5_0: { code: 6, elements: 32, bytes: 22 },
+  Q5_1: { code: 7, elements: 32, bytes: 24 },
+  Q6_K: { code: 14, elements: 256, bytes: 210 },
   Q8_0: { code: 8, elements: 32, bytes: 34 },
 };
 
@@ -76,6 +79,27 @@ export function randomTensor(
       for (let j = 0; j < 32; j++) {
         view.setInt8(at + 2 + j, byte() - 128);
         values[i + j] = d * view.getInt8(at + 2 + j);
+      }
+    } else if (type === "Q6_K") {
+      // 128 bytes of low nibbles, 64 of upper bits, 16 scales, and a scale of the whole.
+      for (let j = 0; j < 208; j++) data[at + j] = byte();
+      const d = half(at + 208, (scale * (0.5 + random())) / 1200);
+      for (let j = 0; j < 256; j++) {
+        const [part, quarter, l] = [j >> 7, (j >> 5) & 3, j & 31];
+        const low = (data[at + 64 * part + 32 * (quarter & 1) + l]! >> (quarter < 2 ? 0 : 4)) & 15;
+        const upper = (data[at + 128 + 32 * part + l]! >> (2 * quarter)) & 3;
+        values[i + j] = d * view.getInt8(at + 192 + (j >> 4)) * ((low | (upper << 4)) - 32);
+      }
+    } else if (type === "Q5_0" || type === "Q5_1") {
+      const minimum = type === "Q5_1";
+      const d = half(at, (scale * (0.5 + random())) / 8);
+      const m = minimum ? half(at + 2, -16 * d * (0.8 + 0.4 * random())) : -16 * d;
+      const bits = at + (minimum ? 4 : 2);
+      for (let j = 0; j < 20; j++) data[bits + j] = byte();
+      const fifth = view.getUint32(bits, true);
+      for (let j = 0; j < 32; j++) {
+        const nibble = (data[bits + 4 + (j & 15)]! >> (j < 16 ? 0 : 4)) & 15;
+        values[i + j] = d * (nibble | (((fifth >>> j) & 1) << 4)) + m;
       }
     } else {
       const minimum = type === "Q4_1";

@@ -35,6 +35,14 @@ const variants: Record<string, TinySpec> = {
   "Q4_1, as many key-value heads as heads": {
     ...{ types: "Q4_1", width: 64, heads: 8, kvHeads: 8, headWidth: 8, feedForward: 32, vocabulary: 299 },
   },
+  "Q5_0 and Q5_1": {
+    ...{ width: 96, heads: 4, kvHeads: 1, headWidth: 24, feedForward: 160, vocabulary: 300, untied: true },
+    types: { attn_q: "Q5_1", attn_v: "Q5_1", ffn_up: "Q5_1", ffn_down: "Q5_1", output: "Q5_1", else: "Q5_0" },
+  },
+  "Q6_K, seven query heads to a key-value head": {
+    ...{ width: 256, heads: 7, kvHeads: 1, headWidth: 16, feedForward: 512, vocabulary: 300 },
+    types: { attn_output: "F16", else: "Q6_K" },
+  },
   "a type for each matrix": {
     ...{ width: 64, heads: 4, kvHeads: 2, headWidth: 24, feedForward: 65, vocabulary: 300, untied: true },
     types: { ...MIXED, else: "F32" },

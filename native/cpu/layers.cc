@@ -1,0 +1,222 @@
+// Layers of a decoder in one region of all threads:
+//   x += W_o attention(RoPE(W_q n), RoPE(W_k n), W_v n),  n = norm(x)
+//   x += W_down (silu(W_gate n') * W_up n'),              n' = norm(x)
+// A layer is six steps (seven where attention is split), each ended by a meeting; what is small is done where
+// its result is needed: a lone row is normed and rounded by every thread for itself, and a piece of the gate
+// is closed and rounded by the thread that made it. Every step is made of pieces that do not depend on how
+// they are shared out.
+#include "attention.h"
+#include "linear.h"
+#include "page.h"
+#include "product.h"
+#include "rows.h"
+#include "team.h"
+#include <stdlib.h>
+
+namespace lensor::LENSOR_ISA {
+
+namespace {
+
+struct Work {
+  const lensor_pass* pass;
+  Team team;
+  float* parts; // of attention that is split
+};
+
+// What one thread has to itself.
+struct Own {
+  float* row;                 // as wide as any input
+  lensor_activations rounded; // of it
+  float* attention;
+};
+
+int64_t widest(const lensor_pass* p) {
+  const int64_t heads = (int64_t)p->heads * p->head_width;
+  return p->width > heads ? p->width : heads;
+}
+
+lensor_attention attention_of(const lensor_pass* p, const lensor_layer* layer) {
+  const int64_t width = (int64_t)p->heads * p->head_width;
+  return {p->heads,     p->kv_heads, p->head_width,    p->rows,
+          p->q,         width,       layer->key_pages, layer->value_pages,
+          p->key_count, nullptr,     p->kv_dtype,      1 / sqrtf((float)p->head_width),
+          p->mix,       width,       nullptr};
+}
+
+// The activations that these weights meet, rounded where the mode and their types ask for it.
+lensor_activations forms(const lensor_pass* p, const lensor_activations* all, int64_t rows, int64_t cols,
+                         const float* x, const lensor_weight* const* weights, int count) {
+  lensor_activations a = {};
+  a.rows = rows, a.cols = cols, a.f32 = x;
+  for (int i = 0; i < count && p->fast; i++) {
+    const int32_t dtype = weights[i]->dtype;
+    if (dtype == LENSOR_Q8_0)
+      a.q16 = all->q16, a.scale16 = all->scale16;
+    else if (is_quantized(dtype))
+      a.q8 = all->q8, a.scale8 = all->scale8, a.part8 = all->part8, a.total8 = all->total8;
+  }
+  return a;
+}
+
+bool is_rounded(const lensor_activations& a) { return a.q8 || a.q16; }
+
+// Rows of x, normed where there is a gain, ready for the weights that read them. A lone row is everyone's
+// own.
+lensor_activations ready(Work* work, Own* own, const float* x, const float* gain, int64_t cols, int64_t rows,
+                         const lensor_weight* const* weights, int count) {
+  const lensor_pass* p = work->pass;
+  if (rows == 1) {
+    if (gain) norm_row(x, gain, p->epsilon, cols, own->row);
+    const auto a = forms(p, &own->rounded, 1, cols, gain ? own->row : x, weights, count);
+    if (is_rounded(a)) round_blocks(&a, 0, 0, cols / LENSOR_BLOCK);
+    return a;
+  }
+  const auto a = forms(p, &p->rounded, rows, cols, gain ? p->norm : x, weights, count);
+  if (!gain && !is_rounded(a)) return a;
+  share(&work->team, rows, [&](int64_t row) {
+    if (gain) norm_row(x + row * cols, gain, p->epsilon, cols, p->norm + row * cols);
+    if (is_rounded(a)) round_blocks(&a, row, 0, cols / LENSOR_BLOCK);
+  });
+  meet(&work->team);
+  return a;
+}
+
+// All columns of some products of the same activations.
+void products(Work* work, const lensor_activations* a, const lensor_linear* jobs, int count) {
+  int64_t total = 0;
+  for (int i = 0; i < count; i++) total += pairs_of(jobs[i].weight);
+  share(&work->team, total, [&](int64_t item) {
+    int i = 0;
+    for (; item >= pairs_of(jobs[i].weight); i++) item -= pairs_of(jobs[i].weight);
+    linear_pair(a, jobs + i, item);
+  });
+  meet(&work->team);
+}
+
+// The queries of one KV head's group in one row, and its key and value, which go into the cache.
+void place_row(const lensor_pass* p, const lensor_layer* layer, int64_t row, int64_t g) {
+  const int64_t group = p->heads / p->kv_heads, d = p->head_width, at = p->at + row;
+  const float *cos = p->cos + row * (d / 2), *sin = p->sin + row * (d / 2);
+  for (int64_t h = g * group; h < (g + 1) * group; h++)
+    rope_head(p->q + (row * p->heads + h) * d, p->head_width, cos, sin);
+  float* k = p->k + (row * p->kv_heads + g) * d;
+  rope_head(k, p->head_width, cos, sin);
+  write_key(p->kv_dtype, k, p->v + (row * p->kv_heads + g) * d, p->head_width, (int)(at % LENSOR_PAGE),
+            (void*)layer->key_pages[g][at / LENSOR_PAGE], (void*)layer->value_pages[g][at / LENSOR_PAGE]);
+}
+
+void attend(Work* work, Own* own, const lensor_layer* layer) {
+  Team* team = &work->team;
+  const lensor_attention a = attention_of(work->pass, layer);
+  AttentionPlan plan = attention_plan(&a);
+  plan.parts = work->parts;
+  share(team, attention_items(plan), [&](int64_t item) { attention_item(plan, item, own->attention); });
+  meet(team);
+  if (!plan.split) return;
+  share(team, attention_merges(plan), [&](int64_t item) { attention_merge(plan, item, own->attention); });
+  meet(team);
+}
+
+// silu(gate) * up, 32 columns at a time, rounded at once for the matrix that reads them.
+lensor_activations gated(Work* work, const lensor_activations* a, const lensor_layer* layer) {
+  const lensor_pass* p = work->pass;
+  const int64_t cols = p->feed_forward;
+  const lensor_linear gate = {layer->gate, p->gate, cols, 0}, up = {layer->up, p->up, cols, 0};
+  const auto out = forms(p, &p->gated, p->rows, cols, p->gate, &layer->down, 1);
+  share(&work->team, pairs_of(layer->gate), [&](int64_t pair) {
+    linear_pair(a, &gate, pair);
+    linear_pair(a, &up, pair);
+    const int64_t first = pair * LENSOR_BLOCK, left = cols - first;
+    for (int64_t row = 0; row < p->rows; row++) {
+      gate_row(p->gate + row * cols + first, p->up + row * cols + first,
+               left < LENSOR_BLOCK ? left : LENSOR_BLOCK);
+      if (is_rounded(out)) round_blocks(&out, row, pair, pair + 1);
+    }
+  });
+  meet(&work->team);
+  return out;
+}
+
+// False where the pass was stopped.
+bool one_layer(Work* work, Own* own, const lensor_layer* layer) {
+  const lensor_pass* p = work->pass;
+  const int64_t heads = (int64_t)p->heads * p->head_width, kv = (int64_t)p->kv_heads * p->head_width;
+  const lensor_weight* reads[] = {layer->query, layer->key, layer->value};
+  lensor_activations a = ready(work, own, p->stream, layer->attention_norm, p->width, p->rows, reads, 3);
+  const lensor_linear three[] = {
+      {layer->query, p->q, heads, 0}, {layer->key, p->k, kv, 0}, {layer->value, p->v, kv, 0}};
+  products(work, &a, three, 3);
+  share(&work->team, p->rows * p->kv_heads,
+        [&](int64_t item) { place_row(p, layer, item / p->kv_heads, item % p->kv_heads); });
+  meet(&work->team);
+  attend(work, own, layer);
+  a = ready(work, own, p->mix, nullptr, heads, p->rows, &layer->output, 1);
+  const lensor_linear output = {layer->output, p->stream, p->width, 1};
+  products(work, &a, &output, 1);
+  const lensor_weight* wide[] = {layer->gate, layer->up};
+  a = ready(work, own, p->stream, layer->feed_forward_norm, p->width, p->rows, wide, 2);
+  a = gated(work, &a, layer);
+  const lensor_linear down = {layer->down, p->stream, p->width, 1};
+  products(work, &a, &down, 1);
+  return !work->team.leave;
+}
+
+// A thread's own memory, in one block: [row] [rounded forms] [attention].
+struct Layout {
+  int64_t floats = 0;
+  int64_t take(int64_t count) {
+    const int64_t at = floats;
+    floats += (count + 15) / 16 * 16;
+    return at;
+  }
+};
+
+void thread_body(void* arg, int64_t, int64_t, int32_t) {
+  Work* work = (Work*)arg;
+  const lensor_pass* p = work->pass;
+  const int64_t wide = widest(p);
+  const lensor_attention a = attention_of(p, p->layers);
+  Layout all;
+  const int64_t row = all.take(wide), q8 = all.take((wide + 3) / 4), scale8 = all.take(wide / 16 + 1),
+                part8 = all.take(wide / 16 + 1), total8 = all.take(wide / 32 + 1),
+                q16 = all.take((wide + 1) / 2), scale16 = all.take(wide / 32 + 1),
+                attention = all.take(attention_scratch(attention_plan(&a)));
+  float* m = (float*)aligned_alloc(64, (size_t)all.floats * 4);
+  if (!m) stop(&work->team);
+  // Who has no memory still has to come to the meeting at which all learn of it.
+  if (meet(&work->team)) {
+    free(m);
+    return;
+  }
+  Own own = {m + row, {}, m + attention};
+  own.rounded.q8 = (int8_t*)(m + q8), own.rounded.scale8 = m + scale8, own.rounded.part8 = m + part8;
+  own.rounded.total8 = m + total8, own.rounded.q16 = (int16_t*)(m + q16), own.rounded.scale16 = m + scale16;
+  bool going = true;
+  for (int32_t i = 0; i < p->count && going; i++) going = one_layer(work, &own, p->layers + i);
+  if (going && p->logits) {
+    const float* last = p->stream + (p->rows - 1) * p->width;
+    const auto x = ready(work, &own, last, p->final_norm, p->width, 1, &p->head, 1);
+    const lensor_linear head = {p->head, p->logits, p->head->rows, 0};
+    products(work, &x, &head, 1);
+  }
+  free(m);
+}
+
+} // namespace
+
+lensor_status layers(lensor_context* context, const lensor_pass* pass) {
+  Work work = {pass, {}, nullptr};
+  work.team.context = context;
+  work.team.threads = context->threads;
+  const lensor_attention a = attention_of(pass, pass->layers);
+  if (const int64_t parts = attention_parts(attention_plan(&a))) {
+    work.parts = (float*)aligned_alloc(64, (size_t)parts * 4);
+    if (!work.parts) return LENSOR_OUT_OF_MEMORY;
+  }
+  context->together(context, thread_body, &work);
+  free(work.parts);
+  if (context->interrupted(context)) return LENSOR_INTERRUPTED;
+  return work.team.leave ? LENSOR_OUT_OF_MEMORY : LENSOR_OK;
+}
+
+} // namespace lensor::LENSOR_ISA

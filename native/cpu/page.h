@@ -1,0 +1,223 @@
+// One page of a KV cache against a few rows (a row is one query of one head), and how keys and values stand
+// in it:
+//   keys [LENSOR_PAGE / 16][width][16], values [LENSOR_PAGE][width, rounded up to 16], of the cache's dtype;
+//   8 bit: then, behind each, LENSOR_PAGE scales in f32, one a key and one a value row
+// Scores of keys that a row does not see are replaced, their values are not read. For attention.cc and
+// layers.cc.
+#pragma once
+#include "../include/lensor_abi.h"
+#include "vec.h"
+
+namespace lensor::LENSOR_ISA {
+
+#if defined(LENSOR_ISA_AVX512)
+constexpr int kRows = 6, kVectors = 4; // a tile of 24 sums, which with what they meet fill the registers
+#else
+constexpr int kRows = 4, kVectors = 1;
+#endif
+#define LENSOR_TILE_ROWS(n) _Pragma("GCC unroll 8") for (int n = 0; n < N; n++)
+#define LENSOR_TILE_VECTORS(p) _Pragma("GCC unroll 4") for (int p = 0; p < P; p++)
+
+LENSOR_INLINE int64_t padded(int32_t width) { return (width + 15) / 16 * 16; }
+
+// What one row has gathered of a page, or of several: m, l, then o [padded width].
+struct Gathered {
+  float* memory;
+  float& m() const { return memory[0]; }
+  float& l() const { return memory[1]; }
+  float* o() const { return memory + 16; }
+};
+
+struct Page {
+  int32_t dtype;
+  const void *k, *v;
+  const float *key_scale, *value_scale; // 8 bit, else null
+  const float* bias;                    // of its first key, or null
+  int64_t biased;                       // keys that have one, from there on
+};
+
+LENSOR_INLINE const float* key_scales(const void* k, int32_t width) {
+  return (const float*)((const int8_t*)k + LENSOR_PAGE * width);
+}
+LENSOR_INLINE const float* value_scales(const void* v, int32_t width) {
+  return (const float*)((const int8_t*)v + LENSOR_PAGE * padded(width));
+}
+
+template <int KV> LENSOR_INLINE f32v load_kv(const void* p, int64_t at) {
+  if constexpr (KV == LENSOR_F16)
+    return load_f16((const uint16_t*)p + at);
+  else if constexpr (KV == LENSOR_BF16)
+    return load_bf16((const uint16_t*)p + at);
+  else if constexpr (KV == LENSOR_I8)
+    return to_f32(load_i8((const int8_t*)p + at));
+  else
+    return load((const float*)p + at);
+}
+
+// s[n][16 panel ...] = q[n] . k_j for the keys of P panels: over the width in order, one lane a key.
+template <int N, int P, int KV> LENSOR_INLINE void key_sums(const void* k, int panel, const float* const* q,
+                                                            int32_t width, float (*s)[LENSOR_PAGE]) {
+  f32v sum[N][P];
+  LENSOR_TILE_ROWS(n) LENSOR_TILE_VECTORS(p) sum[n][p] = zero();
+  for (int64_t i = 0; i < width; i++) {
+    f32v key[P];
+    LENSOR_TILE_VECTORS(p) key[p] = load_kv<KV>(k, ((panel + p) * (int64_t)width + i) * 16);
+    LENSOR_TILE_ROWS(n) {
+      const f32v x = set1(q[n][i]);
+      LENSOR_TILE_VECTORS(p) sum[n][p] = fma(key[p], x, sum[n][p]);
+    }
+  }
+  LENSOR_TILE_ROWS(n) LENSOR_TILE_VECTORS(p) store(s[n] + 16 * (panel + p), sum[n][p]);
+}
+
+// o[n] = sum_j w[n][j] v_j over the first `keys` keys in order, for 16 P values from `at` on.
+template <int N, int P, int KV> LENSOR_INLINE void value_sums(const void* v, int64_t at, int64_t row,
+                                                              int keys, const float (*w)[LENSOR_PAGE],
+                                                              const Gathered* parts) {
+  f32v sum[N][P];
+  LENSOR_TILE_ROWS(n) LENSOR_TILE_VECTORS(p) sum[n][p] = zero();
+  for (int j = 0; j < keys; j++) {
+    f32v value[P];
+    LENSOR_TILE_VECTORS(p) value[p] = load_kv<KV>(v, j * row + at + 16 * p);
+    LENSOR_TILE_ROWS(n) {
+      const f32v x = set1(w[n][j]);
+      LENSOR_TILE_VECTORS(p) sum[n][p] = fma(value[p], x, sum[n][p]);
+    }
+  }
+  LENSOR_TILE_ROWS(n) LENSOR_TILE_VECTORS(p) store(parts[n].o() + at + 16 * p, sum[n][p]);
+}
+
+// Sums of one row over its keys become weights; gives m and l.
+LENSOR_INLINE void weigh(const Page& page, int seen, float scale, float* s, Gathered part) {
+  static const float kLane[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  f32v top = set1(-INFINITY);
+  for (int at = 0; at < LENSOR_PAGE; at += 16) {
+    f32v x = load(s + at);
+    if (page.key_scale) x = mul(x, load(page.key_scale + at));
+    x = mul(x, set1(scale));
+    if (const int64_t left = page.biased - at; left > 0)
+      x = add(x, load_part(page.bias + at, left < 16 ? (int)left : 16, 0));
+    x = where_gt(set1((float)(seen - at)), load(kLane), x, set1(-INFINITY));
+    store(s + at, x);
+    top = vmax(top, x);
+  }
+  const float m = lane_max(top);
+  part.m() = m;
+  f32v l = zero();
+  for (int at = 0; at < LENSOR_PAGE; at += 16) {
+    // A bias may mask every key: then there is nothing to subtract from.
+    f32v e = m == -INFINITY ? zero() : vexp(sub(load(s + at), set1(m)));
+    l = add(l, e);
+    if (page.value_scale) e = mul(e, load(page.value_scale + at));
+    store(s + at, e);
+  }
+  part.l() = lane_sum(l);
+}
+
+template <int N, int KV> void tile_of_rows(const Page& page, const float* const* q, const int* seen,
+                                           int32_t width, float scale, const Gathered* parts) {
+  float s[N][LENSOR_PAGE];
+  int most = 0;
+  for (int n = 0; n < N; n++) most = seen[n] > most ? seen[n] : most;
+  for (int panel = 0; panel < LENSOR_PAGE / 16; panel += kVectors)
+    key_sums<N, kVectors, KV>(page.k, panel, q, width, s);
+  for (int n = 0; n < N; n++) weigh(page, seen[n], scale, s[n], parts[n]);
+  const int64_t row = padded(width);
+  int64_t at = 0;
+  for (; at + 16 * kVectors <= row; at += 16 * kVectors)
+    value_sums<N, kVectors, KV>(page.v, at, row, most, s, parts);
+  for (; at < row; at += 16) value_sums<N, 1, KV>(page.v, at, row, most, s, parts);
+}
+
+template <int KV> void rows_of_page(const Page& page, const float* const* q, const int* seen, int count,
+                                    int32_t width, float scale, const Gathered* parts) {
+  if (count >= kRows) return tile_of_rows<kRows, KV>(page, q, seen, width, scale, parts);
+  for (int n = 0; n < count;) {
+    const int left = count - n, some = left >= 3 ? 3 : left;
+    const auto tile = some == 3 ? tile_of_rows<3, KV> : some == 2 ? tile_of_rows<2, KV> : tile_of_rows<1, KV>;
+    tile(page, q + n, seen + n, width, scale, parts + n);
+    n += some;
+  }
+}
+
+// The parts of up to kRows rows; row n sees the first seen[n] keys of the page, none where that is 0.
+static inline void page_rows(const Page& page, const float* const* q, const int* seen, int count,
+                             int32_t width, float scale, const Gathered* parts) {
+  switch (page.dtype) {
+  case LENSOR_F16:
+    return rows_of_page<LENSOR_F16>(page, q, seen, count, width, scale, parts);
+  case LENSOR_BF16:
+    return rows_of_page<LENSOR_BF16>(page, q, seen, count, width, scale, parts);
+  case LENSOR_I8:
+    return rows_of_page<LENSOR_I8>(page, q, seen, count, width, scale, parts);
+  default:
+    return rows_of_page<LENSOR_F32>(page, q, seen, count, width, scale, parts);
+  }
+}
+
+LENSOR_INLINE int64_t widened_floats(int32_t width) { return LENSOR_PAGE * (width + padded(width)); }
+
+template <int KV> void widen_all(const void* from, int64_t count, float* to) {
+  for (int64_t i = 0; i < count; i += 16) store(to + i, load_kv<KV>(from, i));
+}
+
+// The page's numbers as f32 at `to`, scales still apart: the same sums, without widening for each tile.
+static inline void widen(Page* page, int32_t width, float* to) {
+  const int64_t keys = LENSOR_PAGE * (int64_t)width, values = LENSOR_PAGE * padded(width);
+  const auto all = page->dtype == LENSOR_F16    ? widen_all<LENSOR_F16>
+                   : page->dtype == LENSOR_BF16 ? widen_all<LENSOR_BF16>
+                                                : widen_all<LENSOR_I8>;
+  all(page->k, keys, to);
+  all(page->v, values, to + keys);
+  page->dtype = LENSOR_F32, page->k = to, page->v = to + keys;
+}
+
+// The largest magnitude of n values, for a scale.
+static inline float largest(const float* x, int n) {
+  f32v top = zero();
+  for (int i = 0; i < n; i += 16) {
+    const f32v v = load_part(x + i, n - i < 16 ? n - i : 16, 0);
+    top = vmax(vmax(v, sub(zero(), v)), top);
+  }
+  return lane_max(top);
+}
+
+// 16 values as whole numbers of at most 127 in units of `scale`.
+LENSOR_INLINE void round_i8(int8_t* to, f32v x, float scale) {
+  const f32v bound = set1(127), q = mul(x, set1(scale > 0 ? 1 / scale : 0));
+  store_i8(to, to_i32(vmin(vmax(q, sub(zero(), bound)), bound)));
+}
+
+// A key and its value into slot `slot` of a page.
+static inline void write_key(int32_t dtype, const float* k, const float* v, int32_t width, int slot,
+                             void* key_page, void* value_page) {
+  const int64_t key = (int64_t)(slot / 16) * width * 16 + slot % 16, value = slot * padded(width);
+  float key_scale = 0, value_scale = 0;
+  if (dtype == LENSOR_I8) {
+    ((float*)key_scales(key_page, width))[slot] = key_scale = largest(k, width) / 127;
+    ((float*)value_scales(value_page, width))[slot] = value_scale = largest(v, width) / 127;
+  }
+  for (int i = 0; i < width; i += 16) {
+    const int n = width - i < 16 ? width - i : 16;
+    const f32v keys = load_part(k + i, n, 0), values = load_part(v + i, n, 0);
+    if (dtype == LENSOR_I8) {
+      int8_t some[16];
+      round_i8(some, keys, key_scale);
+      for (int j = 0; j < n; j++) ((int8_t*)key_page)[key + (i + j) * 16] = some[j];
+      round_i8((int8_t*)value_page + value + i, values, value_scale);
+    } else if (dtype == LENSOR_F32) {
+      for (int j = 0; j < n; j++) ((float*)key_page)[key + (i + j) * 16] = k[i + j];
+      store((float*)value_page + value + i, values);
+    } else {
+      uint16_t some[16];
+      const auto narrow16 = [dtype](uint16_t* to, f32v x) {
+        dtype == LENSOR_F16 ? store_f16(to, x) : store_bf16(to, x);
+      };
+      narrow16(some, keys);
+      for (int j = 0; j < n; j++) ((uint16_t*)key_page)[key + (i + j) * 16] = some[j];
+      narrow16((uint16_t*)value_page + value + i, values);
+    }
+  }
+}
+
+} // namespace lensor::LENSOR_ISA

@@ -1,0 +1,185 @@
+// Integer products of rounded activations and quantized panels (quant/panel.h), for linear.cc. T is the
+// panel's type, R the rows of activations and P the panels of a tile; a tile loads each weight once for its
+// rows and each activation once for its panels.
+//   4 to 6 bits: for each 16 columns the integer sums s of q_w q_x; for each block
+//     acc += m total + d sum(d_x s),   m the minimum, or -8 d and -16 d where the format has none
+//     (6 bits: acc += d_w (d_x s - 32 part) for each 16 columns, which have a scale of their own)
+//   8 bits: acc += d d_x s for each block
+// An output's additions follow the blocks, whatever R and P.
+#pragma once
+#include "../quant/panel.h"
+#include "vec.h"
+
+namespace lensor::LENSOR_ISA {
+
+// Loops over the rows and panels of a tile are unrolled early, or their accumulators would live on the stack.
+#define LENSOR_ROWS(r) _Pragma("GCC unroll 16") for (int r = 0; r < R; r++)
+#define LENSOR_PANELS(p) _Pragma("GCC unroll 4") for (int p = 0; p < P; p++)
+
+LENSOR_INLINE i32v four(const void* q) {
+  int32_t bytes;
+  memcpy(&bytes, q, 4);
+  return set1i(bytes);
+}
+
+// Bits n to n + 1 of every byte of w, moved to `to` and cut out by the mask.
+template <int N, int TO> LENSOR_INLINE i32v bits_at(i32v w, int32_t mask) {
+  if constexpr (N < TO)
+    return andi(shl<TO - N>(w), set1i(mask));
+  else if constexpr (N > TO)
+    return andi(shr<N - TO>(w), set1i(mask));
+  else
+    return andi(w, set1i(mask));
+}
+
+// Columns 16 H + 4 J to 16 H + 4 J + 3 of a block, as bytes. `high` is what stands above the nibbles.
+template <int T, int H, int J> LENSOR_INLINE i32v weight_bytes_at(const uint8_t* nibbles, const i32v* high) {
+  const i32v w = loadi(nibbles + 64 * J);
+  const i32v low = andi(H ? shr<4>(w) : w, set1i(0x0f0f0f0f));
+  if constexpr (T == LENSOR_Q5_0 || T == LENSOR_Q5_1)
+    return ori(low, bits_at<4 * H + J, 4>(high[0], 0x10101010));
+  else if constexpr (T == LENSOR_Q6_K)
+    return ori(low, bits_at<2 * J, 4>(high[H], 0x30303030));
+  else
+    return low;
+}
+
+template <int T, int H, int J, int R, int P>
+LENSOR_INLINE void gather4(i32v (&s)[P][R], const uint8_t* const* nibbles, const i32v (*high)[2],
+                           const int8_t* q, int64_t cols) {
+  i32v w[P];
+  LENSOR_PANELS(p) w[p] = weight_bytes_at<T, H, J>(nibbles[p], high[p]);
+  LENSOR_ROWS(r) {
+    const i32v x = four(q + r * cols + 16 * H + 4 * J);
+    LENSOR_PANELS(p) s[p][r] = T == LENSOR_Q6_K ? dot4_wide(s[p][r], w[p], x) : dot4(s[p][r], w[p], x);
+  }
+}
+
+// The sums of half a block.
+template <int T, int H, int R, int P>
+LENSOR_INLINE void half_block(f32v (&f)[P][R], const uint8_t* const* nibbles, const i32v (*high)[2],
+                              const int8_t* q, int64_t cols) {
+  i32v s[P][R];
+  LENSOR_PANELS(p) LENSOR_ROWS(r) s[p][r] = zeroi();
+  gather4<T, H, 0>(s, nibbles, high, q, cols);
+  gather4<T, H, 1>(s, nibbles, high, q, cols);
+  gather4<T, H, 2>(s, nibbles, high, q, cols);
+  gather4<T, H, 3>(s, nibbles, high, q, cols);
+  LENSOR_PANELS(p) LENSOR_ROWS(r) f[p][r] = to_f32(T == LENSOR_Q6_K ? s[p][r] : sum4(s[p][r]));
+}
+
+// 4 and 5 bits.
+template <int T, int R, int P> LENSOR_INLINE void
+tile_low(const uint8_t* const* panels, const lensor_activations* x, int64_t row, f32v (&acc)[P][R]) {
+  constexpr bool kMinimum = has_minimum(T), kFifth = T == LENSOR_Q5_0 || T == LENSOR_Q5_1;
+  constexpr int kHead = kMinimum ? 64 : 32, kNibbles = kHead + (kFifth ? 64 : 0), kSize = kNibbles + 256;
+  const int64_t cols = x->cols, blocks = cols / LENSOR_BLOCK;
+  const int8_t* q = x->q8 + row * cols;
+  const float* scale = x->scale8 + row * blocks * 2;
+  const float* total = x->total8 + row * blocks;
+  const uint8_t* at[P];
+  LENSOR_PANELS(p) at[p] = panels[p];
+  LENSOR_PANELS(p) LENSOR_ROWS(r) acc[p][r] = zero();
+  for (int64_t b = 0; b < blocks; b++, q += LENSOR_BLOCK, scale += 2, total++) {
+    const uint8_t* nibbles[P];
+    i32v high[P][2];
+    LENSOR_PANELS(p) {
+      nibbles[p] = at[p] + kNibbles;
+      high[p][0] = high[p][1] = kFifth ? loadi(at[p] + kHead) : zeroi();
+    }
+    f32v sum[P][R], f[P][R];
+    half_block<T, 0>(f, nibbles, high, q, cols);
+    LENSOR_ROWS(r) {
+      const f32v d = set1(scale[r * blocks * 2]);
+      LENSOR_PANELS(p) sum[p][r] = mul(f[p][r], d);
+    }
+    half_block<T, 1>(f, nibbles, high, q, cols);
+    LENSOR_ROWS(r) {
+      const f32v d = set1(scale[r * blocks * 2 + 1]);
+      LENSOR_PANELS(p) sum[p][r] = fma(f[p][r], d, sum[p][r]);
+    }
+    LENSOR_PANELS(p) {
+      const f32v d = load_f16((const uint16_t*)at[p]);
+      const f32v m = kMinimum ? load_f16((const uint16_t*)(at[p] + 32)) : mul(d, set1(kFifth ? -16 : -8));
+      LENSOR_ROWS(r) acc[p][r] = fma(d, sum[p][r], fma(m, set1(total[r * blocks]), acc[p][r]));
+      at[p] += kSize;
+    }
+  }
+}
+
+template <int H, int R, int P>
+LENSOR_INLINE void half_q6(const uint8_t* const* nibbles, const i32v (*high)[2], const uint8_t* const* scales,
+                           const f32v* d, const int8_t* q, int64_t cols, const float* scale,
+                           const float* part, f32v (&acc)[P][R]) {
+  f32v f[P][R];
+  half_block<LENSOR_Q6_K, H>(f, nibbles, high, q, cols);
+  f32v own[P];
+  LENSOR_PANELS(p) own[p] = mul(d[p], to_f32(load_i8((const int8_t*)scales[p] + 16 * H)));
+  LENSOR_ROWS(r) {
+    const f32v dx = set1(scale[r * (cols / 16) + H]), offset = set1(-32 * part[r * (cols / 16) + H]);
+    LENSOR_PANELS(p) acc[p][r] = fma(own[p], fma(f[p][r], dx, offset), acc[p][r]);
+  }
+}
+
+template <int R, int P> LENSOR_INLINE void tile_q6(const uint8_t* const* panels, const lensor_activations* x,
+                                                   int64_t row, f32v (&acc)[P][R]) {
+  const int64_t cols = x->cols;
+  const int8_t* q = x->q8 + row * cols;
+  const float *scale = x->scale8 + row * (cols / 16), *part = x->part8 + row * (cols / 16);
+  LENSOR_PANELS(p) LENSOR_ROWS(r) acc[p][r] = zero();
+  for (int64_t block = 0; block < cols / 256; block++) {
+    const uint8_t *scales[P], *nibbles[P];
+    f32v d[P];
+    LENSOR_PANELS(p) {
+      const uint8_t* at = panels[p] + block * (16 * 210);
+      d[p] = load_f16((const uint16_t*)at);
+      scales[p] = at + 32, nibbles[p] = at + 32 + 256;
+    }
+    for (int b = 0; b < 8; b++, q += 32, scale += 2, part += 2) {
+      i32v high[P][2];
+      LENSOR_PANELS(p) high[p][0] = loadi(nibbles[p] + 256), high[p][1] = loadi(nibbles[p] + 320);
+      half_q6<0>(nibbles, high, scales, d, q, cols, scale, part, acc);
+      half_q6<1>(nibbles, high, scales, d, q, cols, scale, part, acc);
+      LENSOR_PANELS(p) nibbles[p] += 384, scales[p] += 32;
+    }
+  }
+}
+
+template <int R, int P> LENSOR_INLINE void tile_q8(const uint8_t* const* panels, const lensor_activations* x,
+                                                   int64_t row, f32v (&acc)[P][R]) {
+  const int64_t cols = x->cols, blocks = cols / LENSOR_BLOCK;
+  const int16_t* q = x->q16 + row * cols;
+  const float* scale = x->scale16 + row * blocks;
+  LENSOR_PANELS(p) LENSOR_ROWS(r) acc[p][r] = zero();
+  for (int64_t b = 0; b < blocks; b++, q += LENSOR_BLOCK) {
+    i32v s[P][R];
+    LENSOR_PANELS(p) LENSOR_ROWS(r) s[p][r] = zeroi();
+    _Pragma("GCC unroll 8") for (int j = 0; j < 8; j++) {
+      i32v even[P], odd[P];
+      LENSOR_PANELS(p) {
+        const i32v w = loadi(panels[p] + b * (16 * 34) + 32 + 64 * j);
+        even[p] = even16(w), odd[p] = odd16(w);
+      }
+      LENSOR_ROWS(r) {
+        const i32v low = four(q + r * cols + 4 * j), high = four(q + r * cols + 4 * j + 2);
+        LENSOR_PANELS(p) s[p][r] = dot16(dot16(s[p][r], even[p], low), odd[p], high);
+      }
+    }
+    LENSOR_PANELS(p) {
+      const f32v d = load_f16((const uint16_t*)(panels[p] + b * (16 * 34)));
+      LENSOR_ROWS(r) acc[p][r] = fma(to_f32(s[p][r]), mul(d, set1(scale[r * blocks + b])), acc[p][r]);
+    }
+  }
+}
+
+template <int T, int R, int P> LENSOR_INLINE void
+fast_tile(const uint8_t* const* panels, const lensor_activations* x, int64_t row, f32v (&acc)[P][R]) {
+  if constexpr (T == LENSOR_Q8_0)
+    tile_q8(panels, x, row, acc);
+  else if constexpr (T == LENSOR_Q6_K)
+    tile_q6(panels, x, row, acc);
+  else
+    tile_low<T>(panels, x, row, acc);
+}
+
+} // namespace lensor::LENSOR_ISA

@@ -1,0 +1,210 @@
+// A decoder's layers in one region, against the same formulas in double, and the same bits for one row and
+// for many, in each numeric mode and on any number of threads.
+#include "../../native/quant/panel.h"
+#include "check.h"
+
+using namespace lensor;
+using namespace lensor::test;
+
+namespace {
+
+// Two layers of F32 weights (Q4_1 made of noise where `quantized`), and a head.
+struct Decoder {
+  int32_t heads = 4, kv_heads = 2, d = 24, layers = 2;
+  int64_t width = 96, ff, vocabulary = 51, most = 140;
+  std::vector<std::vector<float>> values; // F32 alone: [matrix][rows * cols]
+  std::vector<std::vector<uint8_t>> packed;
+  std::vector<lensor_weight> weights;
+  std::vector<float> gains, cos, sin, stream;
+
+  Decoder(const lensor_ops& ops, bool quantized) : ff(quantized ? 160 : 77), gains(noise(width, 70)) {
+    const int64_t q = heads * d, kv = kv_heads * d;
+    for (int32_t i = 0; i < layers; i++)
+      for (const auto& [rows, cols] : std::initializer_list<std::pair<int64_t, int64_t>>{
+               {q, width}, {kv, width}, {kv, width}, {width, q}, {ff, width}, {ff, width}, {width, ff}})
+        add(ops, rows, cols, quantized);
+    add(ops, vocabulary, width, quantized);
+    for (auto& weight : weights) weight.data = packed[&weight - weights.data()].data();
+    for (float& g : gains) g += 2;
+    for (float a : noise(most * (d / 2), 71)) cos.push_back(std::cos(a)), sin.push_back(std::sin(a));
+    stream = noise(most * width, 72);
+  }
+  void add(const lensor_ops& ops, int64_t rows, int64_t cols, bool quantized) {
+    const int32_t dtype = quantized ? LENSOR_Q4_1 : LENSOR_F32;
+    auto x = noise(rows * cols, 80 + weights.size());
+    for (float& w : x) w *= 0.2f;
+    const size_t bytes = row_bytes(dtype, cols);
+    std::vector<uint8_t> file(rows * bytes);
+    if (!quantized) std::memcpy(file.data(), x.data(), file.size());
+    for (size_t i = 0; quantized && i < file.size(); i++) {
+      // Blocks of 20 bytes: a scale of about 1/64, a minimum of about -1/8, nibbles.
+      const size_t at = i % 20;
+      file[i] = at == 1 ? 0x24 : at == 3 ? 0xb0 : static_cast<uint8_t>(x[i % x.size()] * 600);
+    }
+    packed.emplace_back(ops.weight_bytes(dtype, rows, cols));
+    weights.push_back({dtype, rows, cols, packed.back().data()});
+    std::vector<const void*> list;
+    for (int64_t r = 0; r < rows; r++) list.push_back(file.data() + r * bytes);
+    ops.weight_pack(&weights.back(), list.data(), 0, (rows + 15) / 16);
+    values.push_back(std::move(x));
+  }
+  const lensor_weight* at(int32_t layer, int part) const { return &weights[7 * layer + part]; }
+};
+
+struct Result {
+  std::vector<float> stream, logits;
+};
+
+// The first `total` rows, `step` at a time through a cache of its own.
+Result run(const lensor_ops& ops, lensor_context* context, const Decoder& m, int64_t total, int64_t step,
+           bool fast, int32_t kv_dtype, lensor_status wanted = LENSOR_OK) {
+  const int64_t pages = (total + LENSOR_PAGE - 1) / LENSOR_PAGE;
+  const size_t page = LENSOR_PAGE * (32 * 4 + 4);
+  std::vector<std::vector<uint8_t>> memory(2 * m.layers * m.kv_heads * pages, std::vector<uint8_t>(page));
+  std::vector<const void*> all;
+  for (auto& block : memory) all.push_back(block.data());
+  std::vector<const void* const*> lists;
+  for (size_t i = 0; i < all.size(); i += pages) lists.push_back(&all[i]);
+  std::vector<lensor_layer> layers;
+  for (int32_t i = 0; i < m.layers; i++)
+    layers.push_back({m.gains.data(), m.gains.data(), m.at(i, 0), m.at(i, 1), m.at(i, 2), m.at(i, 3),
+                      m.at(i, 4), m.at(i, 5), m.at(i, 6), &lists[2 * i * m.kv_heads],
+                      &lists[(2 * i + 1) * m.kv_heads]});
+  Result result{{}, std::vector<float>(m.vocabulary)};
+  for (int64_t at = 0; at < total; at += step) {
+    const int64_t rows = std::min(step, total - at), q = m.heads * m.d, kv = m.kv_heads * m.d;
+    std::vector<std::vector<float>> floats;
+    const auto take = [&](int64_t count) { return floats.emplace_back(count).data(); };
+    const auto forms = [&](int64_t cols) {
+      lensor_activations a{};
+      a.q8 = reinterpret_cast<int8_t*>(take(rows * cols)),
+      a.q16 = reinterpret_cast<int16_t*>(take(rows * cols));
+      a.scale8 = take(rows * cols), a.part8 = take(rows * cols), a.total8 = take(rows * cols),
+      a.scale16 = take(rows * cols);
+      return a;
+    };
+    std::vector<float> stream(m.stream.begin() + at * m.width, m.stream.begin() + (at + rows) * m.width);
+    const std::vector<int64_t> counts(m.kv_heads, at + rows);
+    lensor_pass pass{};
+    pass.heads = m.heads, pass.kv_heads = m.kv_heads, pass.head_width = m.d, pass.kv_dtype = kv_dtype;
+    pass.width = m.width, pass.feed_forward = m.ff, pass.epsilon = 1e-5f, pass.fast = fast;
+    pass.rows = rows, pass.at = at, pass.key_count = counts.data();
+    pass.cos = &m.cos[at * (m.d / 2)], pass.sin = &m.sin[at * (m.d / 2)];
+    pass.layers = layers.data(), pass.count = m.layers, pass.stream = stream.data();
+    pass.norm = take(rows * m.width), pass.q = take(rows * q), pass.mix = take(rows * q);
+    pass.k = take(rows * kv), pass.v = take(rows * kv), pass.gate = take(rows * m.ff),
+    pass.up = take(rows * m.ff);
+    pass.rounded = forms(std::max(m.width, q)), pass.gated = forms(m.ff);
+    pass.final_norm = m.gains.data(), pass.head = &m.weights.back();
+    pass.logits = at + rows == total ? result.logits.data() : nullptr;
+    CHECK_EQ(ops.layers(context, &pass), wanted);
+    result.stream.insert(result.stream.end(), stream.begin(), stream.end());
+  }
+  return result;
+}
+
+using Rows = std::vector<std::vector<double>>;
+
+std::vector<double> product(const std::vector<float>& w, const std::vector<double>& x) {
+  std::vector<double> out(w.size() / x.size());
+  for (size_t r = 0; r < out.size(); r++)
+    for (size_t k = 0; k < x.size(); k++) out[r] += w[r * x.size() + k] * x[k];
+  return out;
+}
+
+std::vector<double> normed(const Decoder& m, const std::vector<double>& x) {
+  double sum = 0;
+  for (double v : x) sum += v * v;
+  std::vector<double> out;
+  for (size_t i = 0; i < x.size(); i++) out.push_back(x[i] / std::sqrt(sum / x.size() + 1e-5) * m.gains[i]);
+  return out;
+}
+
+void turn(const Decoder& m, std::vector<double>& x, int64_t t) {
+  const int half = m.d / 2;
+  for (size_t h = 0; h < x.size(); h += m.d)
+    for (int i = 0; i < half; i++) {
+      const double c = m.cos[t * half + i], s = m.sin[t * half + i], a = x[h + i], b = x[h + half + i];
+      x[h + i] = a * c - b * s;
+      x[h + half + i] = b * c + a * s;
+    }
+}
+
+// The stream after all layers, in double.
+Rows expected(const Decoder& m, int64_t total) {
+  Rows x(total);
+  for (int64_t t = 0; t < total; t++)
+    x[t].assign(m.stream.begin() + t * m.width, m.stream.begin() + (t + 1) * m.width);
+  const auto add = [](std::vector<double>& to, const std::vector<double>& y) {
+    for (size_t i = 0; i < to.size(); i++) to[i] += y[i];
+  };
+  for (int32_t layer = 0; layer < m.layers; layer++) {
+    const auto w = [&](int part) -> const std::vector<float>& { return m.values[7 * layer + part]; };
+    Rows k(total), v(total);
+    for (int64_t t = 0; t < total; t++) {
+      const auto n = normed(m, x[t]);
+      auto q = product(w(0), n);
+      k[t] = product(w(1), n), v[t] = product(w(2), n);
+      turn(m, q, t), turn(m, k[t], t);
+      std::vector<double> mix(q.size());
+      for (int32_t h = 0; h < m.heads; h++) {
+        const int32_t g = h / (m.heads / m.kv_heads);
+        std::vector<double> s(t + 1);
+        double sum = 0;
+        for (int64_t j = 0; j <= t; j++) {
+          for (int i = 0; i < m.d; i++) s[j] += q[h * m.d + i] * k[j][g * m.d + i];
+          sum += s[j] = std::exp(s[j] / std::sqrt(m.d));
+        }
+        for (int64_t j = 0; j <= t; j++)
+          for (int i = 0; i < m.d; i++) mix[h * m.d + i] += s[j] / sum * v[j][g * m.d + i];
+      }
+      add(x[t], product(w(3), mix));
+      auto gate = product(w(4), normed(m, x[t]));
+      const auto up = product(w(5), normed(m, x[t]));
+      for (size_t i = 0; i < gate.size(); i++) gate[i] *= up[i] / (1 + std::exp(-gate[i]));
+      add(x[t], product(w(6), gate));
+    }
+  }
+  return x;
+}
+
+} // namespace
+
+TEST("layers of a decoder follow their formulas") {
+  const Decoder m(ops, false);
+  const int64_t total = 70; // the last rows read a second page
+  const auto wanted = expected(m, total);
+  const auto found = run(ops, context, m, total, total, false, LENSOR_F32);
+  // Sums of a hundred products of about one, through two layers.
+  for (int64_t t = 0; t < total; t++)
+    for (int64_t i = 0; i < m.width; i++) CHECK_NEAR(found.stream[t * m.width + i], wanted[t][i], 1e-4);
+  const auto logits = product(m.values.back(), normed(m, wanted.back()));
+  for (int64_t i = 0; i < m.vocabulary; i++) CHECK_NEAR(found.logits[i], logits[i], 1e-4);
+}
+
+TEST("layers give the same bits row by row, in pieces and at once, on one thread and on many") {
+  for (bool quantized : {false, true}) {
+    const Decoder m(ops, quantized);
+    for (int32_t kv : {LENSOR_F32, LENSOR_F16, LENSOR_BF16, LENSOR_I8})
+      for (bool fast : {false, true}) {
+        if (fast != quantized) continue;
+        Context alone(1);
+        const auto one = run(ops, &alone, m, m.most, 1, fast, kv);
+        for (int64_t step : {int64_t{1}, int64_t{3}, int64_t{37}, m.most}) {
+          const auto all = run(ops, context, m, m.most, step, fast, kv);
+          CHECK_SAME(all.stream, one.stream);
+          CHECK_SAME(all.logits, one.logits);
+        }
+      }
+  }
+}
+
+TEST("an interrupt ends layers early, at any of their meetings") {
+  const Decoder m(ops, true);
+  for (int64_t poll : {0, 1, 7, 50}) {
+    context->polls = 0, context->interrupt_at = poll;
+    run(ops, context, m, 40, 40, true, LENSOR_F16, LENSOR_INTERRUPTED);
+    context->polls = 0;
+    run(ops, context, m, 1, 1, true, LENSOR_F16, LENSOR_INTERRUPTED);
+  }
+}
