@@ -21,7 +21,12 @@ export { hub, type LoadOptions } from "./model/hub.ts";
 export type { Sequences } from "./model/loss.ts";
 export { Model } from "./model/model.ts";
 export { Figure, type PlotlySpec } from "./plot/figure.ts";
-export { plot } from "./plot/plot.ts";
+
+import { live } from "./plot/live.ts";
+import { plot as plotOf } from "./plot/plot.ts";
+
+/** A picture of whatever has one; `plot.live()` for one that is redrawn while long work goes on. */
+export const plot = Object.assign(plotOf, { live });
 export type { Operation } from "./profile/operations.ts";
 export { type Profile, profile } from "./profile/profile.ts";
 export type { Provenance } from "./provenance.ts";

@@ -40,10 +40,13 @@ function pictureOf(spec: PlotlySpec, words: string): string {
     const upward = ((spec.layout.yaxis ?? {}) as { autorange?: unknown; range?: number[] }).range;
     const image = heatPng(
       upward && upward[0]! < upward[1]! ? [...rows].reverse() : rows,
-      own.colorscale ?? [
-        [0, "#00224e"],
-        [1, "#fee838"],
-      ],
+      // A scale that is only named is Plotly's to know.
+      Array.isArray(own.colorscale)
+        ? (own.colorscale as ColourScale)
+        : [
+            [0, "#00224e"],
+            [1, "#fee838"],
+          ],
       own.cmin,
       own.cmax,
     );
