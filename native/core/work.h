@@ -59,10 +59,29 @@ inline double floats(double n) { return n * sizeof(float); }
 inline bool is_block(int32_t dtype) { return dtype >= LENSOR_Q4_0; }
 
 inline double weight_bytes(const lensor_weight* w) {
-  const double bits = w->dtype == LENSOR_Q4_0   ? 4.5
-                      : w->dtype == LENSOR_Q4_1 ? 5
-                      : w->dtype == LENSOR_Q8_0 ? 8.5
-                                                : 8.0 * static_cast<double>(dtype_bytes(w->dtype));
+  double bits = 0;
+  switch (w->dtype) {
+  case LENSOR_Q4_0:
+    bits = 4.5;
+    break;
+  case LENSOR_Q4_1:
+    bits = 5;
+    break;
+  case LENSOR_Q5_0:
+    bits = 5.5;
+    break;
+  case LENSOR_Q5_1:
+    bits = 6;
+    break;
+  case LENSOR_Q6_K:
+    bits = 6.5625;
+    break;
+  case LENSOR_Q8_0:
+    bits = 8.5;
+    break;
+  default:
+    bits = 8.0 * static_cast<double>(dtype_bytes(w->dtype));
+  }
   return static_cast<double>(w->rows) * static_cast<double>(w->cols) * bits / 8;
 }
 
@@ -86,17 +105,10 @@ inline Work rms_norm(const float*, const float*, float, int64_t rows, int64_t wi
   const double n = static_cast<double>(rows) * static_cast<double>(width);
   return {"norm", 4 * n, floats(2 * n)};
 }
-inline Work rope(float*, int64_t rows, int64_t, int32_t heads, int32_t width, const float*, const float*) {
-  const double n = static_cast<double>(rows) * heads * width;
-  return {"rope", 3 * n, floats(2 * n)};
-}
-inline Work silu_mul(float*, const float*, int64_t n) {
-  return {"silu", 3 * static_cast<double>(n), floats(3 * static_cast<double>(n))};
-}
 inline Work kv_write(int32_t dtype, const float*, const float*, int64_t, int64_t rows, int32_t width, int64_t,
                      void* const*, void* const*) {
   const double n = 2 * static_cast<double>(rows) * width;
-  return {"kv write", 0, floats(n) + n * (dtype == LENSOR_F16 ? 2 : 4)};
+  return {"kv write", 0, floats(n) + n * static_cast<double>(dtype_bytes(dtype))};
 }
 inline Work attention(const lensor_attention* a) {
   const double tokens = static_cast<double>(a->tokens), d = a->head_width;
@@ -107,8 +119,31 @@ inline Work attention(const lensor_attention* a) {
     pairs += tokens * (all - (tokens - 1) / 2) * a->heads / a->kv_heads;
   }
   return {"attention", 4 * pairs * d,
-          2 * keys * d * (a->kv_dtype == LENSOR_F16 ? 2 : 4) + floats(2 * tokens * a->heads * d), LENSOR_F32,
-          shape({a->heads, a->tokens, a->key_count[0]})};
+          2 * keys * d * static_cast<double>(dtype_bytes(a->kv_dtype)) + floats(2 * tokens * a->heads * d),
+          LENSOR_F32, shape({a->heads, a->tokens, a->key_count[0]})};
+}
+// Queries that come last see every key, each one before them one fewer.
+inline Work layers(const lensor_pass* p) {
+  const double rows = static_cast<double>(p->rows), d = p->head_width;
+  Work all{"layers", 0, 0, LENSOR_F32, shape({p->rows, p->width})};
+  const auto multiply = [&](const lensor_weight* w, double m) {
+    all.flops += 2 * m * static_cast<double>(w->rows) * static_cast<double>(w->cols);
+    all.bytes += weight_bytes(w);
+    if (p->fast && is_block(w->dtype)) all.compute = LENSOR_I8;
+  };
+  for (int32_t l = 0; l < p->count; l++) {
+    const lensor_layer& one = p->layers[l];
+    for (const lensor_weight* w : {one.query, one.key, one.value, one.output, one.gate, one.up, one.down})
+      multiply(w, rows);
+    for (int32_t g = 0; g < p->kv_heads; g++) {
+      const double keys = static_cast<double>(p->key_count[g]);
+      all.flops += 4 * d * rows * (keys - (rows - 1) / 2) * p->heads / p->kv_heads;
+      all.bytes += 2 * keys * d * static_cast<double>(dtype_bytes(p->kv_dtype));
+    }
+  }
+  all.bytes += floats(2 * rows * static_cast<double>(p->width));
+  if (p->logits) multiply(p->head, 1);
+  return all;
 }
 inline Work attention_map(const lensor_attention_map* a) {
   const double T = static_cast<double>(a->tokens), n = T * (a->heads + a->kv_heads) * a->head_width;

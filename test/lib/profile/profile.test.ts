@@ -102,12 +102,15 @@ describe("profile", () => {
   test("of a model shows the kernels that a pass is made of", async () => {
     const model: Model = await hub.load("smollm2-135m-instruct");
     const found = await profile(async () => (await model.forward([1, 2, 3, 4])).logits.data());
-    const linear = found.operations.find((one) => one.name === "forward: linear")!;
-    const { layers, width, kvHeads, headWidth, feedForward, vocabulary } = model.config;
+    const layers = found.operations.find((one) => one.name === "forward: layers")!;
+    const head = found.operations.find((one) => one.name === "forward: linear")!;
+    const { layers: count, width, heads, kvHeads, headWidth, feedForward, vocabulary } = model.config;
     const each = 2 * width * width + 2 * width * kvHeads * headWidth + 3 * width * feedForward;
-    expect(linear.flops).toBe(2 * 4 * (layers * each + width * vocabulary));
-    expect(linear.bytes).toBeGreaterThan(80e6);
-    expect(found.operations.map((one) => one.name)).toContain("forward: attention");
+    // Four tokens see one to four keys.
+    const attention = 4 * headWidth * heads * (1 + 2 + 3 + 4);
+    expect(layers.flops).toBe(count * (2 * 4 * each + attention));
+    expect(layers.bytes).toBeGreaterThan(60e6);
+    expect(head.flops).toBe(2 * 4 * width * vocabulary);
     model.dispose();
   });
 
