@@ -304,7 +304,7 @@ template <class T> lensor_status run(lensor_context* context, const lensor_flash
 
   int64_t turns = 0, longest = 0;
   // Large squares pack their queries once for many keys; small ones keep every thread at work.
-  for (c.side = (kSummands<T> == 1 ? 2 : 8) * kSide;; c.side /= 2) {
+  for (c.side = 8 * kSide;; c.side /= 2) {
     turns = longest = 0;
     int64_t all = 0;
     for (int64_t n = 0; n < f->sequences; n++) {
