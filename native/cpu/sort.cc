@@ -9,7 +9,7 @@ namespace lensor::LENSOR_ISA {
 namespace {
 
 constexpr int64_t kFew = 48;                // so many are sorted by insertion
-constexpr int64_t kMany = (int64_t)1 << 16; // from here on one row is long enough to look for an interrupt
+constexpr int64_t kMany = (int64_t)1 << 16; // of a longer row, so many between two looks for an interrupt
 
 // Unsigned integers in the order of floats: the bits of what is negative turned over. `infinity` is its bits.
 template <class U> U float_key(U bits, U infinity) {
@@ -54,22 +54,37 @@ template <class T> void insertion(T* items, int64_t n) {
   }
 }
 
+// body(begin, end) for stretches of a row of n; false if interrupted.
+template <class F> bool in_stretches(lensor_context* context, int64_t n, const F& body) {
+  for (int64_t at = 0; at < n; at += kMany) {
+    if (at > 0 && context->interrupted(context)) return false;
+    body(at, least(n, at + kMany));
+  }
+  return true;
+}
+
 // Sorts `items`, using as many `others`; returns whichever of the two ends up sorted, NULL if interrupted.
 template <class T> T* radix(lensor_context* context, T* items, T* others, int64_t n) {
   constexpr int kDigits = (int)sizeof(items->key);
   int64_t counts[kDigits][256] = {};
-  for (int64_t i = 0; i < n; i++)
-    for (int digit = 0; digit < kDigits; digit++) counts[digit][(items[i].key >> (8 * digit)) & 255]++;
+  const auto count_keys = [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; i++)
+      for (int digit = 0; digit < kDigits; digit++) counts[digit][(items[i].key >> (8 * digit)) & 255]++;
+  };
+  if (!in_stretches(context, n, count_keys)) return nullptr;
   for (int digit = 0; digit < kDigits; digit++) {
     if (counts[digit][(items[0].key >> (8 * digit)) & 255] == n) continue;
-    if (n >= kMany && context->interrupted(context)) return nullptr;
     int64_t begin = 0;
     for (int64_t& count : counts[digit]) {
       const int64_t here = count;
       count = begin;
       begin += here;
     }
-    for (int64_t i = 0; i < n; i++) others[counts[digit][(items[i].key >> (8 * digit)) & 255]++] = items[i];
+    const auto place = [&](int64_t from, int64_t to) {
+      for (int64_t i = from; i < to; i++)
+        others[counts[digit][(items[i].key >> (8 * digit)) & 255]++] = items[i];
+    };
+    if (!in_stretches(context, n, place)) return nullptr;
     T* swapped = items;
     items = others;
     others = swapped;
@@ -91,21 +106,26 @@ template <class Kind, class Index> lensor_status sort_as(lensor_context* context
         if (!items) return __atomic_store_n(&failed, LENSOR_OUT_OF_MEMORY, __ATOMIC_RELAXED);
         for (int64_t row = begin; row < end; row++) {
           const Key* from = (const Key*)x->data + row * n;
-          for (int64_t i = 0; i < n; i++) items[i] = {(Key)(Kind::key(from[i]) ^ turn), (Index)i};
-          T* sorted = items;
-          if (n <= kFew)
-            insertion(items, n);
-          else
-            sorted = radix(context, items, items + n, n);
-          if (!sorted) {
-            __atomic_store_n(&failed, LENSOR_INTERRUPTED, __ATOMIC_RELAXED);
-            break;
-          }
           Key* to = (Key*)values->data + row * n;
           int64_t* which = (int64_t*)indices->data + row * n;
-          for (int64_t i = 0; i < n; i++) {
-            which[i] = (int64_t)sorted[i].index;
-            to[i] = from[which[i]];
+          T* sorted = items;
+          const auto fill = [&](int64_t begin, int64_t end) {
+            for (int64_t i = begin; i < end; i++) items[i] = {(Key)(Kind::key(from[i]) ^ turn), (Index)i};
+          };
+          const auto write = [&](int64_t begin, int64_t end) {
+            for (int64_t i = begin; i < end; i++) {
+              which[i] = (int64_t)sorted[i].index;
+              to[i] = from[which[i]];
+            }
+          };
+          bool whole = in_stretches(context, n, fill);
+          if (whole && n <= kFew)
+            insertion(items, n);
+          else if (whole)
+            whole = (sorted = radix(context, items, items + n, n)) != nullptr;
+          if (!whole || !in_stretches(context, n, write)) {
+            __atomic_store_n(&failed, LENSOR_INTERRUPTED, __ATOMIC_RELAXED);
+            break;
           }
         }
         free(items);
