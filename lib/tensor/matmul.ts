@@ -1,6 +1,7 @@
 // Matrix products with torch's rules for vectors and leading axes, brought to the engine's [B, M, K] x [B, K, N].
 
 import { LensorError } from "../errors.ts";
+import { DTYPES } from "../native.ts";
 import { isFloat, promote } from "./dtype.ts";
 import { cast, contiguous, enqueue, prepared } from "./queue.ts";
 import { expand, reshape } from "./reshape.ts";
@@ -30,7 +31,7 @@ export function matmul(x: Tensor, y: Tensor): Tensor {
     ],
     (p, q) =>
       prepared(
-        [enqueue("matmul", [], { name: "matmul", dtype, shape: [groups, rows, n] }, [p, q])],
+        [enqueue("matmul", dtype === "bf16" ? [DTYPES.bf16] : [], { name: "matmul", dtype, shape: [groups, rows, n] }, [p, q])],
         (product) => reshape(product, shape, "matmul"),
       ),
   );
