@@ -1,6 +1,6 @@
 /**
- * `lensor bench decode | prefill | kernel`: figures that can be repeated. Only finds and starts the script of that name
- * in test/bench, which is in a checkout and not in the published package.
+ * `lensor bench suite...`: figures that can be repeated. Only finds and starts the script in test/bench, which is in a
+ * checkout and not in the published package.
  */
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -8,17 +8,25 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { packageRoot } from "../session/root.ts";
 
-const SCRIPTS: Record<string, string> = { decode: "compare.ts", prefill: "compare.ts", kernel: "kernel.ts" };
-const USAGE = `Usage: lensor bench decode|prefill [--threads n] [--rounds n] [--context n] [--tokens n] [--model name|file]
-       lensor bench kernel [--rounds n] [--only figure]...`;
+const USAGE = `Usage: lensor bench suite... [--threads n] [--rounds n] [--only text]... [--short] [--json file|-]
+       lensor bench kernel [--rounds n] [--only figure]...
+       lensor bench --install-peers
+
+Suites: gemm, attention [--context n]
+        decode, prefill [--model name|file] [--context n] [--tokens n]
+        train           [--model name|file] [--sequence n] [--batch n]
+        memory          [--steps n] [--tokens n]
+        interrupt
+
+Peers (PyTorch, transformers, llama.cpp) live in the folder LENSOR_PEERS, ~/.cache/lensor/peers by default.`;
 
 export function main(args: string[]): Promise<number> {
-  const script = SCRIPTS[args[0] ?? ""];
-  if (!script) {
+  if (args.length === 0 || args.includes("--help") || args.includes("-h")) {
     console.error(USAGE);
-    return Promise.resolve(args[0] === "--help" || args[0] === "-h" ? 0 : 2);
+    return Promise.resolve(args.length === 0 ? 2 : 0);
   }
-  const path = join(packageRoot(), "test/bench", script);
+  const kernel = args[0] === "kernel";
+  const path = join(packageRoot(), "test/bench", kernel ? "kernel.ts" : "main.ts");
   if (!existsSync(path)) {
     console.error(`lensor bench runs from a checkout of lensor: ${path} is not there.`);
     return Promise.resolve(2);

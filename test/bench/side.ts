@@ -1,70 +1,104 @@
 /**
- * One side of a comparison in a process of its own: what it is asked, what it answers, and how it is started.
- * A fresh process a round keeps one side's idle threads and memory out of the other's figures.
+ * One side of a comparison: a process that lives through many rounds, so that its start is timed by nobody, and answers
+ * one request a line with one line of JSON. `prepare` sets up a job, `run` does some of it and says how long that took.
  */
-import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
-
-export interface Task {
-  what: "decode" | "prefill";
-  file: string;
-  threads: number;
-  /** Tokens already read when decoding starts, or the tokens to prefill. */
-  context: number;
-  /** Tokens to decode. */
-  tokens: number;
-  compute: "exact" | "fast";
-}
-
-export interface Answer {
-  tokensPerSecond: number;
-  /** The largest resident set of the process so far, bytes: loading included. */
-  peakBytes: number;
-  /** Tokens the decode made, to show that both sides did the same work. */
-  made?: number[];
-}
+import type { Probe } from "./figure.ts";
+import { peerPython } from "./peers.ts";
 
 export const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** Runs `ours` or `theirs` on a task; what the child writes to stderr passes through. */
-export function ask(side: "ours" | "theirs", task: Task): Promise<Answer> {
-  const register = join(root, "dist/kernel/session/register.js");
-  const script = fileURLToPath(new URL(`${side}.ts`, import.meta.url));
-  const child = spawn(process.execPath, ["--import", register, script, JSON.stringify(task)], {
-    stdio: ["ignore", "pipe", "inherit"],
-    env: { ...process.env, LENSOR_THREADS: String(task.threads) },
-  });
-  let output = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    output += text;
-  });
-  return new Promise((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", (code) => {
-      const line = output.split("\n").find((l) => l.startsWith("answer "));
-      if (code === 0 && line) resolve(JSON.parse(line.slice(7)) as Answer);
-      else
-        reject(
-          new Error(`The benchmark process \`${side}\` ended with status ${code}: ${output.slice(-500)}`),
-        );
+/** What a side is to do, by the name of its handler. */
+export interface Job {
+  prepare: string;
+  args: object;
+}
+
+export interface Turn {
+  seconds: number;
+  /** How much of the job was done in that time: products, tokens. */
+  count: number;
+  /** The largest resident set of the process so far, in bytes: loading included. */
+  peakBytes: number;
+  /** For the suites that watch it: what was resident while it ran, and of that what JavaScript's heap took. */
+  resident?: { all: number; heap: number };
+  /** Tokens that were made, to show that sides did the same work. */
+  made?: number[];
+}
+
+type Process = ChildProcessByStdio<Writable, Readable, null>;
+type Answer = Record<string, unknown>;
+
+export class Side {
+  /** What it calls itself, with its version. */
+  name = "";
+  readonly #child: Process;
+  readonly #lines: AsyncIterator<string>;
+
+  private constructor(child: Process) {
+    this.#child = child;
+    this.#lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+  }
+
+  static async ours(threads: number): Promise<Side> {
+    const register = join(root, "dist/kernel/session/register.js");
+    const script = fileURLToPath(new URL("ours/main.ts", import.meta.url));
+    const side = await Side.#start(process.execPath, ["--import", register, script], threads);
+    if (typeof side === "string") throw new Error(`lensor's side did not start: ${side}`);
+    return side;
+  }
+
+  /** A script of peers/, or the name of the package that it misses. */
+  static async peer(script: string, threads: number): Promise<Side | string> {
+    const python = peerPython();
+    if (!python) return "the peers' folder";
+    return Side.#start(python, [fileURLToPath(new URL(`peers/${script}.py`, import.meta.url))], threads);
+  }
+
+  static async #start(program: string, args: string[], threads: number): Promise<Side | string> {
+    const child = spawn(program, args, {
+      stdio: ["pipe", "pipe", "inherit"],
+      env: { ...process.env, LENSOR_THREADS: String(threads), OMP_NUM_THREADS: String(threads) },
     });
-  });
-}
+    const side = new Side(child);
+    const { ready, missing } = await side.#next();
+    if (typeof missing === "string") return missing;
+    side.name = String(ready);
+    return side;
+  }
 
-export function task(): Task {
-  return JSON.parse(process.argv[2] ?? "") as Task;
-}
+  async prepare({ prepare, args }: Job): Promise<void> {
+    await this.#ask({ prepare, args });
+  }
 
-export function answer(tokensPerSecond: number, made?: number[]): void {
-  const peakBytes = process.resourceUsage().maxRSS * 1024;
-  process.stdout.write(`\nanswer ${JSON.stringify({ tokensPerSecond, peakBytes, made } satisfies Answer)}\n`);
-}
+  async run(): Promise<Turn> {
+    return (await this.#ask({ run: true })) as unknown as Turn;
+  }
 
-/** The first tokens of a fixed English text, repeated when more are asked for. */
-export function textIds(count: number): number[] {
-  const file = join(root, "test/fixtures/smollm2.json");
-  const { text } = JSON.parse(readFileSync(file, "utf8")) as { text: { ids: number[] } };
-  return Array.from({ length: count }, (_, i) => text.ids[i % text.ids.length]!);
+  /** Of a side of ours: operations or bytes a second that the machine can do just now. */
+  async probe(kind: Probe): Promise<number> {
+    return (await this.#ask({ probe: kind })).rate as number;
+  }
+
+  close(): void {
+    this.#child.stdin.end();
+    this.#child.kill();
+  }
+
+  async #ask(request: object): Promise<Answer> {
+    this.#child.stdin.write(`${JSON.stringify(request)}\n`);
+    return this.#next();
+  }
+
+  async #next(): Promise<Answer> {
+    const { value, done } = await this.#lines.next();
+    if (done) throw new Error(`The process of ${this.name || this.#child.spawnargs.join(" ")} ended early.`);
+    const answer = JSON.parse(value) as Answer;
+    if (typeof answer.error === "string") throw new Error(`${this.name}: ${answer.error}`);
+    return answer;
+  }
 }

@@ -1,0 +1,38 @@
+/** Our side of every comparison: see side.ts for what it answers. Through the library's public interface, as a cell would call it. */
+import { createInterface } from "node:readline";
+import { native } from "../../../lib/native.ts";
+import type { Probe } from "../figure.ts";
+import type { Job, Turn } from "../side.ts";
+import { decode, manyTokens, prefill } from "./generate.ts";
+import { interrupt } from "./interrupt.ts";
+import { attention, gemm } from "./products.ts";
+import { smallSteps, train } from "./train.ts";
+
+/** Does some of a job. */
+export type Run = () => Promise<Omit<Turn, "peakBytes">>;
+
+const JOBS = { gemm, attention, decode, prefill, train, smallSteps, manyTokens, interrupt } as Record<
+  string,
+  (args: never) => Promise<Run>
+>;
+const PROBE_MS = 20;
+
+let run: Run | undefined;
+
+async function answer(request: Partial<Job> & { probe?: Probe }): Promise<object> {
+  if (request.probe) return { rate: await native().probe(request.probe, PROBE_MS) };
+  if (request.prepare) {
+    run = undefined;
+    run = await JOBS[request.prepare]!(request.args as never);
+    return {};
+  }
+  const turn = await run!();
+  return { ...turn, peakBytes: process.resourceUsage().maxRSS * 1024 };
+}
+
+const say = (value: object) => process.stdout.write(`${JSON.stringify(value)}\n`);
+// Whoever asks may be gone before the work is done.
+process.stdin.once("close", () => process.exit(0));
+say({ ready: "lensor" });
+for await (const line of createInterface(process.stdin))
+  say(await answer(JSON.parse(line)).catch((error: Error) => ({ error: error.message })));
