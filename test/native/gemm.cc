@@ -144,9 +144,64 @@ TEST("16-bit sides and results: sums in f32, rounded once") {
   CHECK_SAME(out, wanted);
 }
 
+TEST("every activation is the unary of the same name") {
+  const int64_t m = 3, k = 4, n = 21;
+  auto x = noise(m * k, 21), y = noise(k * n, 22), bias = noise(n, 23);
+  std::vector<float> sums(m * n), out(m * n), wanted(m * n);
+  const auto a = view(x, {1, m, k}), w = view(y, {1, k, n}), to = view(out, {1, m, n}),
+             before = view(sums, {m * n}), after = view(wanted, {m * n}), inner = view(sums, {1, m, n});
+  lensor_gemm g = plain(a, w, inner, LENSOR_F32);
+  g.bias = bias.data();
+  CHECK_EQ(ops.gemm(context, &g), LENSOR_OK);
+  for (int32_t f = 0; f < LENSOR_UNARY_COUNT; f++) {
+    g.activation = f, g.out = &to;
+    CHECK_EQ(ops.gemm(context, &g), LENSOR_OK);
+    CHECK_EQ(ops.unary(context, (lensor_unary)f, &before, &after), LENSOR_OK);
+    for (int64_t i = 0; i < m * n; i++) CHECK_NEAR(out[i], wanted[i], 0);
+  }
+}
+
+TEST("sums longer than a stretch of K wait in f32: added to bf16 they round once") {
+  const int64_t m = 30, k = 1500, n = 70;
+  auto x = noise(m * k, 31), y = noise(k * n, 32), old = noise(m * n, 33);
+  std::vector<bf16> out(m * n), wanted(m * n);
+  const auto a = view(x, {1, m, k}), w = view(y, {1, k, n}), to = view(out, {1, m, n}),
+             there = view(old, {1, m, n}), right = view(wanted, {1, m, n});
+  ops.copy(context, &there, &to), ops.copy(context, &to, &there);
+  lensor_gemm g = plain(a, w, to, LENSOR_F32);
+  g.accumulate = 1;
+  CHECK_EQ(ops.gemm(context, &g), LENSOR_OK);
+  auto sums = multiply(ops, context, x, y, 1, m, k, n, false, false, LENSOR_F32);
+  for (int64_t i = 0; i < m * n; i++) sums[i] += old[i];
+  const auto wide = view(sums, {1, m, n});
+  ops.copy(context, &wide, &right);
+  CHECK_SAME(out, wanted);
+}
+
+TEST("a batch of small products gives each the bits it has alone, and ends at an interrupt") {
+  const int64_t batch = 37, m = 9, k = 19, n = 18;
+  const auto x = noise(batch * m * k, 41), y = noise(batch * k * n, 42);
+  const auto all = multiply(ops, context, x, y, batch, m, k, n, false, true, LENSOR_F32);
+  for (int64_t b : {0, 17, 36}) {
+    const auto part = [&](const std::vector<float>& v, int64_t size) {
+      return std::vector<float>(v.begin() + b * size, v.begin() + (b + 1) * size);
+    };
+    CHECK_SAME(multiply(ops, context, part(x, m * k), part(y, k * n), 1, m, k, n, false, true, LENSOR_F32),
+               part(all, m * n));
+  }
+  Context stopping(context->threads);
+  stopping.interrupt_at = 5;
+  std::vector<float> p = x, q = y, out(batch * m * n);
+  const auto a = view(p, {batch, m, k}), w = view(q, {batch, k, n}), to = view(out, {batch, m, n});
+  const lensor_gemm g = plain(a, w, to, LENSOR_F32);
+  CHECK_EQ(ops.gemm(&stopping, &g), LENSOR_INTERRUPTED);
+}
+
 TEST("a packed weight multiplies as its dequantized rows do, both ways") {
-  const int64_t n = 45, k = 96, m = 14;
-  for (const int32_t dtype : {LENSOR_F32, LENSOR_F16, LENSOR_BF16, LENSOR_Q4_0, LENSOR_Q4_1, LENSOR_Q8_0}) {
+  const int64_t n = 45, m = 14;
+  for (const int32_t dtype : {LENSOR_F32, LENSOR_F16, LENSOR_BF16, LENSOR_Q4_0, LENSOR_Q4_1, LENSOR_Q5_0,
+                              LENSOR_Q5_1, LENSOR_Q6_K, LENSOR_Q8_0}) {
+    const int64_t k = dtype == LENSOR_Q6_K ? 256 : 96;
     const int64_t bytes = lensor::row_bytes(dtype, k);
     std::vector<uint8_t> file(n * bytes);
     const auto random = noise(n * bytes, 13);
@@ -157,10 +212,10 @@ TEST("a packed weight multiplies as its dequantized rows do, both ways") {
     else if (dtype == LENSOR_F16 || dtype == LENSOR_BF16)
       for (size_t i = 1; i < file.size(); i += 2) file[i] = (file[i] & 0x83) | 0x38;
     else
-      for (int64_t b = 0; b < n * (k / 32); b++) {
+      for (int64_t b = 0; b < n * (k / lensor::block_cols(dtype)); b++) {
         uint8_t* block = file.data() + b * lensor::row_block_bytes(dtype);
-        block[1] = 0x2c;
-        if (dtype == LENSOR_Q4_1) block[3] = 0xac;
+        block[dtype == LENSOR_Q6_K ? 209 : 1] = 0x2c;
+        if (lensor::has_minimum(dtype)) block[3] = 0xac;
       }
     std::vector<const void*> rows(n);
     for (int64_t i = 0; i < n; i++) rows[i] = file.data() + i * bytes;
