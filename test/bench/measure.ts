@@ -9,6 +9,7 @@ import { Side, type Turn } from "./side.ts";
 
 /** Between turns: what spins for a while after its work has stopped by then. */
 const PAUSE_MS = 15;
+const PROBE_MS = { least: 10, most: 300 };
 
 const PEERS: Readonly<Record<string, string>> = {
   products: "PyTorch",
@@ -73,7 +74,10 @@ export async function measure(
   }
   const prober = await sides.prober();
   const players = [ours, ...peers.map(({ side }) => side)];
-  for (const player of players) await player.run();
+  const first = await ours.run();
+  for (const { side } of peers) await side.run();
+  // About as long as a turn: on a busy machine a short look meets other company than a long one.
+  const probeMs = Math.min(PROBE_MS.most, Math.max(PROBE_MS.least, 1000 * first.seconds));
   const turns = players.map((): Turn[] => []);
   const compute = contest.bound && contest.bound.probe !== "read" ? contest.bound.probe : "f32";
   const probed = new Map<Probe, number[]>([
@@ -87,7 +91,10 @@ export async function measure(
       await sleep(PAUSE_MS);
       turns[i]!.push(await players[i]!.run());
     }
-    for (const [kind, rates] of probed) rates.push(await prober.probe(kind));
+    for (const [kind, rates] of probed) {
+      await sleep(PAUSE_MS);
+      rates.push(await prober.probe(kind, probeMs));
+    }
   }
   const speeds = turns.map((list, i): Speeds => {
     const samples = list.map(({ seconds, count }) => (count * contest.work) / seconds);

@@ -80,8 +80,8 @@ export class Side {
   }
 
   /** Of a side of ours: operations or bytes a second that the machine can do just now. */
-  async probe(kind: Probe): Promise<number> {
-    return (await this.#ask({ probe: kind })).rate as number;
+  async probe(kind: Probe, milliseconds: number): Promise<number> {
+    return (await this.#ask({ probe: kind, milliseconds })).rate as number;
   }
 
   close(): void {

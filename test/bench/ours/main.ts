@@ -15,12 +15,11 @@ const JOBS = { gemm, attention, decode, prefill, train, smallSteps, manyTokens, 
   string,
   (args: never) => Promise<Run>
 >;
-const PROBE_MS = 20;
 
 let run: Run | undefined;
 
-async function answer(request: Partial<Job> & { probe?: Probe }): Promise<object> {
-  if (request.probe) return { rate: await native().probe(request.probe, PROBE_MS) };
+async function answer(request: Partial<Job> & { probe?: Probe; milliseconds?: number }): Promise<object> {
+  if (request.probe) return { rate: await native().probe(request.probe, request.milliseconds!) };
   if (request.prepare) {
     run = undefined;
     run = await JOBS[request.prepare]!(request.args as never);

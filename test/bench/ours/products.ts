@@ -5,7 +5,7 @@ import type { Run } from "./main.ts";
 type Float = "f32" | "bf16";
 
 /** A turn repeats its job for about this long. */
-const FILL_SECONDS = 0.05;
+const FILL_SECONDS = 0.015;
 
 /** Runs `body` often enough for the clock; it returns the seconds that count, of so many in a row. */
 async function repeated(body: (times: number) => Promise<number>): Promise<Run> {

@@ -14,7 +14,7 @@ except ImportError as error:
 torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 TYPES = {"f32": torch.float32, "bf16": torch.bfloat16}
 # A turn repeats its job for about this long.
-FILL = 0.05
+FILL = 0.015
 
 
 def repeated(body):

@@ -5,6 +5,7 @@ import os
 import pathlib
 import sys
 import time
+import warnings
 
 import serve
 
@@ -18,6 +19,7 @@ except ImportError as error:
     serve.missing(error)
 
 torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+warnings.filterwarnings("ignore")
 transformers.logging.set_verbosity_error()
 transformers.utils.logging.disable_progress_bar()
 

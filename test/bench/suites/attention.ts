@@ -9,7 +9,7 @@ const WIDTH = 64;
 const RATIOS = { forward: { f32: 1.2, bf16: 2 }, backward: { f32: 1.3, bf16: 2 } } as const;
 
 export const attention = {
-  rounds: 15,
+  rounds: 21,
   contests({ short, context }: Options): Contest[] {
     const lengths = context ? [context] : short ? [256] : [1024, 4096];
     return lengths.flatMap((T) =>

@@ -11,7 +11,7 @@ const SHAPES: readonly (readonly [number, number])[] = [
 const SHARES = { f32: 0.85, bf16: 0.8 } as const;
 
 export const gemm = {
-  rounds: 15,
+  rounds: 21,
   contests({ short }: Options): Contest[] {
     return [512, 2048].flatMap((M) =>
       SHAPES.filter(([, N]) => !short || (M === 512 && N < 40_000)).flatMap(([K, N]) =>
