@@ -41,6 +41,7 @@ struct Plan {
   bool bare;  // results are written as they are summed
   bool waits; // sums need a place of their own between stretches of K
   int64_t tall, wide;
+  bool own_a, own_w; // a side that a single task uses is packed by that task, next to where it multiplies
   int64_t floats_a, floats_w, floats_sums;
 };
 
@@ -56,8 +57,6 @@ Plan plan_of(const lensor_gemm* g, int32_t threads) {
   p.block_columns = in_parts(p.n, kBlockColumns, kCols);
   p.bare = is_bare(g) && (once || p.n % kCols == 0);
   p.waits = !once && !p.bare;
-  p.floats_a = p.block_rows * p.deep;
-  p.floats_w = p.block_columns * p.deep;
   p.floats_sums = p.waits ? p.block_rows * p.block_columns : 0;
   // Smaller tasks where there would be too few of them for the threads to end together.
   p.tall = kTall, p.wide = kWide;
@@ -66,6 +65,11 @@ Plan plan_of(const lensor_gemm* g, int32_t threads) {
            ((least(p.n, p.block_columns) + p.wide - 1) / p.wide);
   };
   while (p.wide > 2 * kCols && threads > 1 && tasks() < 8 * threads) p.wide /= 2;
+  p.own_w = p.m <= p.tall;
+  p.own_a = p.n <= p.wide;
+  if (p.own_w) p.wide = least(p.wide, 2 * kCols), p.own_a = p.n <= p.wide;
+  p.floats_a = (p.own_a ? threads * p.tall : p.block_rows) * p.deep;
+  p.floats_w = (p.own_w ? threads * p.wide : p.block_columns) * p.deep;
   return p;
 }
 
@@ -97,17 +101,21 @@ template <bool half> lensor_status pack(lensor_context* context, const Product& 
   });
 }
 
-// Rows [top, ...) and columns [left, ...) of the block times what is packed.
-template <bool half> void multiply(const Product& p, int64_t top, int64_t left) {
+// Rows [top, ...) and columns [left, ...) of the block.
+template <bool half> void multiply(const Product& p, int64_t top, int64_t left, int32_t thread) {
   const Plan& plan = p.plan;
   const int64_t rows = least(plan.tall, p.rows - top), columns = least(plan.wide, p.columns - left),
                 n = p.end - p.first, size = size_of(plan.gemm->out->dtype), step = plan.gemm->out->stride[1];
   const bool first = p.first == 0, last = p.end == plan.entries;
+  float *packed_a = p.packed_a + (plan.own_a ? thread * plan.tall * plan.deep : top * n),
+        *packed_w = p.packed_w + (plan.own_w ? thread * plan.wide * plan.deep : left * n);
+  if (plan.own_a) pack_panels<kRows, half>(p.a, p.top + top, rows, p.first, p.end, packed_a);
+  if (plan.own_w) pack_panels<kCols, half>(p.w, p.left + left, columns, p.first, p.end, packed_w);
   alignas(64) float here[kRows * kCols];
   for (int64_t j = left; j < left + columns; j += kCols)
     for (int64_t i = top; i < top + rows; i += kRows) {
       const int64_t high = least(kRows, top + rows - i), across = least(kCols, left + columns - j);
-      const float *a = p.packed_a + i * n, *w = p.packed_w + j * n;
+      const float *a = packed_a + (i - top) * n, *w = packed_w + (j - left) * n;
       char* to = p.out + ((p.top + i) * step + p.left + j) * size;
       const Tile tile = tile_of<half>(high, across);
       if (plan.bare && across % 16 == 0) {
@@ -135,13 +143,16 @@ template <bool half> lensor_status product(lensor_context* context, Product& p) 
       do {
         p.end = least(plan.entries, p.first + plan.deep);
         // What is packed whole stays for all blocks that need it.
-        const bool a = !once || plan.block_rows < plan.m || p.left == 0, w = !once || p.top == 0;
+        const bool a = !plan.own_a && (!once || plan.block_rows < plan.m || p.left == 0),
+                   w = !plan.own_w && (!once || p.top == 0);
         if (const auto status = pack<half>(context, p, a, w)) return status;
         const int64_t down = (p.rows + plan.tall - 1) / plan.tall,
                       beside = (p.columns + plan.wide - 1) / plan.wide;
-        const auto status = in_chunks(context, down * beside, 1, [&](int64_t begin, int64_t end, int) {
-          for (int64_t i = begin; i < end; i++) multiply<half>(p, i % down * plan.tall, i / down * plan.wide);
-        });
+        const auto status =
+            in_chunks(context, down * beside, 1, [&](int64_t begin, int64_t end, int32_t thread) {
+              for (int64_t i = begin; i < end; i++)
+                multiply<half>(p, i % down * plan.tall, i / down * plan.wide, thread);
+            });
         if (status) return status;
         p.first = p.end;
       } while (p.first < plan.entries);
