@@ -3,6 +3,7 @@
 
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Cache, Model } from "../../../lib/index.ts";
+import type { KvType } from "../../../lib/kv/cache.ts";
 import { native } from "../../../lib/native.ts";
 import { loadRandom } from "../model/temporary.ts";
 
@@ -38,6 +39,31 @@ for (const compute of ["exact", "fast"] as const)
     });
 
 describe("a cache", () => {
+  it("in 16 or 8 bits takes that much and follows the one in 32", async () => {
+    const even = await loadRandom({ headWidth: 16 });
+    const logits = async (kv: KvType) => {
+      const cache = await even.prefill(ids, { compute: "exact", kv });
+      const read = await even.forward([3], { cache: cache.fork() });
+      return { bytes: cache.bytes, values: [...((await read.logits.data()) as Float32Array)] };
+    };
+    const full = await logits("f32");
+    const largest = Math.max(...full.values.map(Math.abs));
+    // The keys and values of the random model are of about one; what a type rounds them by, some times over.
+    for (const [kv, part, error] of [
+      ["f16", 1 / 2, 2e-3],
+      ["bf16", 1 / 2, 2e-2],
+      ["i8", 1 / 4, 3e-2],
+    ] as const) {
+      const { bytes, values } = await logits(kv);
+      // Of 8 bits, a scale in f32 for each key and each value row comes on top.
+      const scales = kv === "i8" ? 4 / (4 * even.config.headWidth) : 0;
+      expect(bytes / full.bytes).toBeCloseTo(part + scales, 2);
+      const worst = Math.max(...values.map((value, i) => Math.abs(value - full.values[i]!)));
+      expect(worst / largest).toBeLessThan(error);
+      expect(worst).toBeGreaterThan(0);
+    }
+  });
+
   it("says what a fork occupies at once, though the queue comes to it later", async () => {
     const cache = await model.prefill(ids);
     const busy = model.forward(ids);
