@@ -42,7 +42,11 @@ await a.matmul(a.T).softmax(-1).sum().item();`,
   ],
   [`await a.data(); a.shape; a.dtype; a.device; a.cast("bf16"); a.plot();`],
   [`scope(() => { /* tensors made here are freed here, those returned live on */ });`],
-  [`const w = tensor.randn([2, 2], { seed: 1 }); await a.matmul(w).pow(2).mean().item()`, /^\d+\.\d+$/],
+  [
+    `const w = tensor.randn([2, 2], { seed: 1 }).requiresGrad();
+const loss = a.matmul(w).pow(2).mean(); loss.backward(); await w.grad!.data();`,
+    /^Float32Array\(4\)/,
+  ],
   [
     `const trace = await model.trace("The cat sat on the mat because it was tired.");
 trace.attention({ layer: 12 }).plot();                    // every head`,
