@@ -31,7 +31,14 @@ export function matmul(x: Tensor, y: Tensor): Tensor {
     ],
     (p, q) =>
       prepared(
-        [enqueue("matmul", dtype === "bf16" ? [DTYPES.bf16] : [], { name: "matmul", dtype, shape: [groups, rows, n] }, [p, q])],
+        [
+          enqueue(
+            "matmul",
+            dtype === "bf16" ? [DTYPES.bf16] : [],
+            { name: "matmul", dtype, shape: [groups, rows, n] },
+            [p, q],
+          ),
+        ],
         (product) => reshape(product, shape, "matmul"),
       ),
   );

@@ -19,8 +19,8 @@ struct Buffer {
   explicit Buffer(size_t bytes) : bytes(bytes) {}
   const size_t bytes;
   const Owner owner = memory_owner(); // who asked for it
-  Block memory;         // empty until made
-  uint32_t version = 0; // how often it was changed in place; JavaScript's thread alone
+  Block memory;                       // empty until made
+  uint32_t version = 0;               // how often it was changed in place; JavaScript's thread alone
   std::shared_ptr<Failure> failure;
 };
 

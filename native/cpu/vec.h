@@ -78,15 +78,6 @@ LENSOR_INLINE void store_bf16(uint16_t* p, f32v a) {
   store_low(p, shr<16>(bits(where_nan(a, from_bits(set1i(0x7fc00000)), from_bits(rounded)))));
 }
 #if !defined(LENSOR_ISA_AVX512BF16)
-// Two values a lane rounded to bf16, `even` in the lower half.
-LENSOR_INLINE i32v pair_bf16(f32v even, f32v odd) {
-  const i32v one = set1i(1), half = set1i(0x7fff), upper = set1i((int32_t)0xffff0000);
-  const f32v nan = from_bits(set1i(0x7fc00000));
-  const i32v a = bits(even), b = bits(odd);
-  const f32v x = from_bits(addi(addi(a, half), andi(shr<16>(a), one)));
-  const f32v y = from_bits(addi(addi(b, half), andi(shr<16>(b), one)));
-  return addi(shr<16>(bits(where_nan(even, nan, x))), andi(bits(where_nan(odd, nan, y)), upper));
-}
 // acc + products of two pairs of bf16, the even one first.
 LENSOR_INLINE f32v dot2(f32v acc, i32v a, i32v b) {
   const i32v upper = set1i((int32_t)0xffff0000);

@@ -99,11 +99,6 @@ LENSOR_INLINE void transpose(f32v* v) {
   }
 }
 #if defined(LENSOR_ISA_AVX512BF16)
-LENSOR_INLINE i32v pair_bf16(f32v even, f32v odd) {
-  const __m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(even.v));
-  const __m512i high = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(odd.v));
-  return {_mm512_or_si512(low, _mm512_slli_epi32(high, 16))};
-}
 LENSOR_INLINE f32v dot2(f32v acc, i32v a, i32v b) {
   return {_mm512_dpbf16_ps(acc.v, (__m512bh)a.v, (__m512bh)b.v)};
 }
