@@ -174,7 +174,12 @@ export interface Addon {
   /** The place of a view of what stands at `from`. `shapes`: its and the view's, each dtype, rank, shape... */
   recordView(op: number, params: Float64Array, shapes: Float64Array, from: NativePlace): NativePlace;
   /** Adds to the gradient of every leaf that `root` leads to; `seed` has the root's shape. @throws before any is changed */
-  backward(root: NativePlace, seed: NativeBuffer, view: Float64Array, retainGraph: boolean): void;
+  backward(
+    root: NativePlace,
+    seed: NativeBuffer | undefined,
+    view: Float64Array | undefined,
+    retainGraph: boolean,
+  ): void;
   /** What a leaf has gathered, row-major. */
   gradient(leaf: NativePlace): NativeBuffer | undefined;
   setGradient(leaf: NativePlace, gradient: NativeBuffer | undefined, view: Float64Array | undefined): void;

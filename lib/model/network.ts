@@ -18,8 +18,8 @@ export type Precision = "f32" | "bf16";
 export interface Weights {
   /** Rows of the embedding, f32 `[ids, width]`. */
   embed(ids: Tensor): Tensor;
-  /** x W^T of rows x `[T, in]`, stored as `dtype`. */
-  linear(name: string, x: Tensor, precision: Precision, dtype: Precision): Tensor;
+  /** x W^T of rows x `[T, in]`, stored in the precision; or added to `addend`, f32. */
+  linear(name: string, x: Tensor, precision: Precision, addend?: Tensor): Tensor;
   /** The gain of a norm, f32 `[width]`. */
   vector(name: string): Tensor;
   /** What turns the stream into logits. */
@@ -57,7 +57,7 @@ export function lastHidden(
       x = scope(() => block(config, weights, `blk.${layer}.`, before, { turns, at, offsets }, precision));
       before.dispose();
     }
-    return norm(x, weights.vector("output_norm.weight"), config);
+    return norm(x, weights.vector("output_norm.weight"), config, "f32");
   });
 }
 
@@ -77,35 +77,37 @@ function block(
 ): Tensor {
   const { heads, kvHeads, headWidth: d } = config;
   const T = x.shape[0]!;
-  const linear = (name: string, input: Tensor, dtype = precision) =>
-    weights.linear(`${prefix}${name}.weight`, input, precision, dtype);
+  const linear = (name: string, input: Tensor, addend?: Tensor) =>
+    weights.linear(`${prefix}${name}.weight`, input, precision, addend);
   const gain = (name: string) => weights.vector(`${prefix}${name}.weight`);
 
-  const n = norm(x, gain("attn_norm"), config);
+  const n = norm(x, gain("attn_norm"), config, precision);
   const q = rotated(linear("attn_q", n).reshape(T, heads, d), turns, at);
   const k = rotated(linear("attn_k", n).reshape(T, kvHeads, d), turns, at);
   const v = linear("attn_v", n).reshape(T, kvHeads, d);
   const mixed = packedAttention(q, k, v, { causal: true, queries: offsets, keys: offsets });
-  const y = x.add(linear("attn_output", mixed.reshape(T, heads * d), "f32"));
+  const y = linear("attn_output", mixed.reshape(T, heads * d), x);
 
-  const m = norm(y, gain("ffn_norm"), config);
+  const m = norm(y, gain("ffn_norm"), config, precision);
   const [gate, up] = [linear("ffn_gate", m), linear("ffn_up", m)];
   const h = enqueue("glu", [UNARY.silu], { name: "swiglu", dtype: gate.dtype, shape: gate.shape }, [
     gate,
     up,
   ]);
-  return y.add(linear("ffn_down", h, "f32"));
+  return linear("ffn_down", h, y);
 }
 
-function norm(x: Tensor, gain: Tensor, { normEpsilon }: ModelConfig): Tensor {
-  return enqueue("norm", [0, normEpsilon, 1, 0], { name: "rmsNorm", dtype: "f32", shape: x.shape }, [
-    x,
-    gain,
-  ]);
+function norm(x: Tensor, gain: Tensor, { normEpsilon }: ModelConfig, dtype: Precision): Tensor {
+  return enqueue("norm", [0, normEpsilon, 1, 0], { name: "rmsNorm", dtype, shape: x.shape }, [x, gain]);
 }
 
-/** x w^T, w `[out, in]`. */
-export function product(x: Tensor, w: Tensor, precision: Precision, dtype: Precision): Tensor {
-  const result = { name: "linear", dtype, shape: [x.shape[0]!, w.shape[0]!] };
-  return enqueue("matmul", [DTYPES[precision]], result, [x, w.T]);
+/** x w^T, w `[out, in]`; stored in the precision, or added to `addend`, which is f32. */
+export function product(x: Tensor, w: Tensor, precision: Precision, addend?: Tensor): Tensor {
+  const result = { name: "linear", dtype: addend?.dtype ?? precision, shape: [x.shape[0]!, w.shape[0]!] };
+  return enqueue("matmul", [DTYPES[precision]], result, [x, w.T, ...present(addend)]);
+}
+
+/** The inputs of an operation that may have one more. */
+export function present(addend: Tensor | undefined): Tensor[] {
+  return addend ? [addend] : [];
 }

@@ -7,7 +7,7 @@ import { enqueue } from "../tensor/queue.ts";
 import { untrack } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { expectedTensors, type ModelConfig } from "./config.ts";
-import { type Precision, product, type Weights } from "./network.ts";
+import { type Precision, present, product, type Weights } from "./network.ts";
 
 const EMBEDDING = "token_embd.weight";
 const HEAD = "output.weight";
@@ -42,10 +42,10 @@ export class FrozenWeights implements Weights {
     );
   }
 
-  linear(name: string, x: Tensor, precision: Precision, dtype: Precision): Tensor {
+  linear(name: string, x: Tensor, precision: Precision, addend?: Tensor): Tensor {
     const shape = [x.shape[0]!, shapeOf(this.#model.config, name)[0]!];
-    const params = [DTYPES[precision], 0];
-    return enqueue("linear", params, { name: "linear", dtype, shape }, [x], this.packed(name));
+    const result = { name: "linear", dtype: addend?.dtype ?? precision, shape };
+    return enqueue("linear", [DTYPES[precision], 0], result, [x, ...present(addend)], this.packed(name));
   }
 
   vector(name: string): Tensor {
@@ -88,8 +88,8 @@ export class Parameters implements Weights {
     return this.#get(EMBEDDING).indexSelect(0, ids);
   }
 
-  linear(name: string, x: Tensor, precision: Precision, dtype: Precision): Tensor {
-    return product(x, this.#get(name), precision, dtype);
+  linear(name: string, x: Tensor, precision: Precision, addend?: Tensor): Tensor {
+    return product(x, this.#get(name), precision, addend);
   }
 
   vector(name: string): Tensor {

@@ -5,7 +5,7 @@ import { LensorError } from "../errors.ts";
 import { type NativePlace, native } from "../native.ts";
 import { isFloat } from "./dtype.ts";
 import { Place } from "./memory.ts";
-import { cast, pack, packShapes, prepared, share, upload } from "./queue.ts";
+import { cast, pack, packShapes, prepared, share } from "./queue.ts";
 import { countOf, formatShape } from "./shape.ts";
 import { Tensor } from "./tensor.ts";
 
@@ -71,19 +71,25 @@ export function backward(root: Tensor, seed: Tensor | undefined, retainGraph: bo
       got: seed instanceof Tensor ? formatShape(seed.shape) : String(seed),
     });
   const place = root.place.handle;
-  const one = seed
-    ? share(seed, seed.view("backward"), "seed")
-    : upload(Float32Array.of(1), shape, "f32", "seed");
+  const start = (g?: Tensor) => {
+    try {
+      native().backward(
+        place,
+        g?.memory("backward").handle,
+        g && pack([g], [g.view("backward")]),
+        retainGraph,
+      );
+    } catch (error) {
+      throw asLensorError(error);
+    }
+  };
+  if (!seed) {
+    start();
+    return;
+  }
   noGrad(() =>
-    prepared([one], (wide) =>
-      prepared([cast(wide, dtype, "seed")], (g) => {
-        const view = pack([g], [g.view("backward")]);
-        try {
-          native().backward(place, g.memory("backward").handle, view, retainGraph);
-        } catch (error) {
-          throw asLensorError(error);
-        }
-      }),
+    prepared([share(seed, seed.view("backward"), "seed")], (wide) =>
+      prepared([cast(wide, dtype, "seed")], start),
     ),
   );
 }

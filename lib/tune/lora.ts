@@ -4,7 +4,7 @@
 import { LensorError } from "../errors.ts";
 import { expectedTensors } from "../model/config.ts";
 import type { Model } from "../model/model.ts";
-import type { Precision, Weights } from "../model/network.ts";
+import { type Precision, present, type Weights } from "../model/network.ts";
 import { FrozenWeights } from "../model/weights.ts";
 import { DTYPES } from "../native.ts";
 import { checkNames, checkNumber } from "../options.ts";
@@ -140,17 +140,18 @@ class AdaptedWeights implements Weights {
     return this.#base.vector(name);
   }
 
-  linear(name: string, x: Tensor, precision: Precision, dtype: Precision): Tensor {
+  linear(name: string, x: Tensor, precision: Precision, addend?: Tensor): Tensor {
     const part = this.#parts.get(name);
-    if (!part) return this.#base.linear(name, x, precision, dtype);
+    if (!part) return this.#base.linear(name, x, precision, addend);
     const { a, b } = part;
     const T = x.shape[0]!;
     const results = [
-      { name: "linear", dtype, shape: [T, b.shape[0]!] },
+      { name: "linear", dtype: addend?.dtype ?? precision, shape: [T, b.shape[0]!] },
       { name: "adapter", dtype: "f32" as const, shape: [T, a.shape[0]!] },
     ];
-    const params = [DTYPES[precision], this.#scale, 0];
-    const [y, inner] = enqueueAll("adapted", params, results, [x, a, b], this.#base.packed(name));
+    const params = [DTYPES[precision], this.#scale, 0, addend ? 1 : 0];
+    const inputs = [x, a, b, ...present(addend)];
+    const [y, inner] = enqueueAll("adapted", params, results, inputs, this.#base.packed(name));
     inner!.dispose();
     return y!;
   }

@@ -17,7 +17,8 @@ namespace {
 constexpr size_t kLarge = 2u << 20;
 constexpr size_t kPage = 4096;
 // What is freed is often wanted again in the next operation, and fresh pages cost a fault each. Kept: an
-// eighth of the budget, within these.
+// eighth of the budget, within these; and, beyond the least, no more than lets the process grow over the most
+// that was ever live.
 constexpr size_t kKeepLeast = 48u << 20, kKeepMost = 1u << 30;
 constexpr size_t kPoints = 4096;
 constexpr double kFirstInterval = 0.004; // that of the coarse clock
@@ -237,7 +238,8 @@ void* memory_take(size_t bytes, Owner owner) {
     lock.unlock();
     throw OutOfMemory(bytes);
   }
-  s.keep_at_most(s.budget - size - s.live);
+  const size_t most = std::max(s.peak, s.live + size + kKeepLeast);
+  s.keep_at_most(std::min(s.budget, most) - size - s.live);
   // Booked first: another thread must not take what this one is about to.
   s.book(owner, size);
   lock.unlock();

@@ -112,6 +112,7 @@ void check(const Node& node) {
 struct Arrival {
   Tensor tensor;
   bool owned = false;
+  bool one = false; // known to be 1
 };
 
 bool fills_its_buffer(const Tensor& tensor) {
@@ -125,7 +126,7 @@ void arrive(Arrival& at, Arrival more) {
   } else if (at.owned && fills_its_buffer(at.tensor)) {
     add_into(at.tensor, more.tensor);
   } else {
-    at = {add(at.tensor, more.tensor), true};
+    at = {add(at.tensor, more.tensor), true, false};
   }
 }
 
@@ -136,7 +137,7 @@ bool is_owned(const Node& node, const std::vector<bool>& owned, const Gradients&
   const auto same = [&](const Tensor& tensor) { return tensor.buffer == given[i].buffer; };
   if (node.custom || std::count_if(given.begin(), given.end(), same) > 1) return false;
   for (size_t k = 0; k < arrived.size(); k++)
-    if (same(arrived[k])) return owned[k] && !node.op->run;
+    if (same(arrived[k])) return owned[k];
   for (const auto* list : {&node.in, &node.out})
     for (const Saved& saved : *list)
       if (same(saved.tensor)) return false;
@@ -225,8 +226,16 @@ std::shared_ptr<Node> record_custom(std::string name, const std::vector<Tensor>&
   return node;
 }
 
-Backward::Backward(const Node& node, const Gradients& grads)
-    : given(node.in.size()), node_(node), grads_(grads) {}
+Backward::Backward(Node& node, const Gradients& grads)
+    : given(node.in.size()), node_(node), grads_(grads), so_far_(node.in.size()) {}
+
+Tensor Backward::take(size_t i) {
+  if (keep_) return copied(out(i));
+  Saved& saved = node_.out[i];
+  const Tensor taken = saved.tensor;
+  saved = {shape_only(taken), nullptr, 0};
+  return taken;
+}
 
 Tensor Backward::in(size_t i) const { return restore(node_.in[i], node_.in[i].tensor.slot); }
 Tensor Backward::out(size_t i) const { return restore(node_.out[i], static_cast<int32_t>(i)); }
@@ -249,7 +258,8 @@ void backward(const Tensor& root, const Tensor& seed, bool keep) {
     all.resize(edge.node->out.size());
     arrive(all[edge.slot], std::move(arrival));
   };
-  add_to({start, root.slot}, {seed, false});
+  const bool one = !seed.buffer;
+  add_to({start, root.slot}, {one ? full(root.dtype(), root.shape(), 1) : seed, false, one});
   for (Node* node : nodes) {
     const auto found = arrived.find(node);
     if (found == arrived.end()) continue;
@@ -269,6 +279,13 @@ void backward(const Tensor& root, const Tensor& seed, bool keep) {
       given = node->custom(grads);
     } else {
       Backward step(*node, grads);
+      step.one_ = came[0].one, step.keep_ = keep;
+      for (size_t i = 0; i < node->inputs.size(); i++) {
+        const auto found = arrived.find(node->inputs[i].node.get());
+        if (found == arrived.end()) continue;
+        const Arrival& other = found->second[node->inputs[i].slot];
+        if (other.owned && fills_its_buffer(other.tensor)) step.so_far_[i] = other.tensor;
+      }
       node->op->gradient(step);
       given = std::move(step.given);
     }

@@ -53,15 +53,16 @@ std::shared_ptr<Node> record_custom(std::string name, const std::vector<Tensor>&
                                     const std::vector<Tensor>& out,
                                     std::function<Gradients(const Gradients&)> custom);
 
-// Adds d root / d leaf to every leaf's gradient, from `seed` = d ... / d root. Everything is checked before
-// the first step: throws Invalid naming an operation without a gradient, a tensor that was changed since it
-// was recorded, or a tape that was gone through before. `keep`: it can be gone through again.
+// Adds d root / d leaf to every leaf's gradient, from `seed` = d ... / d root, or without a buffer 1.
+// Everything is checked before the first step: throws Invalid naming an operation without a gradient, a
+// tensor that was changed since it was recorded, or a tape that was gone through before. `keep`: it can be
+// gone through again.
 void backward(const Tensor& root, const Tensor& seed, bool keep);
 
 // What an operation's gradient sees of its call.
 class Backward {
 public:
-  Backward(const Node& node, const Gradients& grads);
+  Backward(Node& node, const Gradients& grads);
 
   const lensor_view& in_view(size_t i) const { return node_.in[i].tensor.view; }
   const lensor_view& out_view(size_t i = 0) const { return node_.out[i].tensor.view; }
@@ -75,14 +76,24 @@ public:
   // d / d result: zeros where nothing came.
   Tensor grad(size_t i = 0) const;
   bool has_grad(size_t i) const { return grads_[i].buffer != nullptr; }
+  // Whether d / d result is 1, known without a look at memory: the start of most tapes.
+  bool is_one() const { return one_; }
+  // A kept result as memory of the gradient's own, to change or to give.
+  Tensor take(size_t i);
   // d / d input, of the input's shape and dtype.
   void give(size_t i, Tensor gradient) { given[i] = std::move(gradient); }
+  // What came for the input from elsewhere, where this step may add its share to it in place in place of
+  // `give`; else without a buffer.
+  const Tensor& so_far(size_t i) const { return so_far_[i]; }
 
   Gradients given;
 
 private:
-  const Node& node_;
+  friend void backward(const Tensor&, const Tensor&, bool);
+  Node& node_;
   const Gradients& grads_;
+  Gradients so_far_;
+  bool one_ = false, keep_ = false;
 };
 
 } // namespace lensor

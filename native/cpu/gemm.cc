@@ -4,9 +4,8 @@
 // finish them (gemm_finish.h). Each element is one chain along k in order, from 0: fused multiply-adds, or in
 // bf16 pairs of products. A tile that comes back for the next stretch goes on from where it stood, so neither
 // tiles, nor M, N, batch or threads change a bit.
-#include "gemm_finish.h"
-#include "gemm_pack.h"
-#include "gemm_tile.h"
+#include "gemm_few.h"
+#include "gemm_low_rank.h"
 #include "kernels.h"
 #include "walk.h"
 #include <stdlib.h>
@@ -15,74 +14,6 @@ namespace lensor::LENSOR_ISA {
 
 namespace {
 
-// At most: entries along K that are packed at a time, rows and columns of a block while sums wait for the
-// next stretch, and of a task. A task's columns stay in the second-level cache from one task to the next.
-constexpr int64_t kDeep = 640;
-constexpr int64_t kBlockRows = 1024, kBlockColumns = 1024;
-constexpr int64_t kTall = 4 * kRows, kWide = 256;
-// Lines that a thread packs at a time.
-constexpr int64_t kPackRows = 8 * kRows, kPackColumns = 128;
-// A batch of products as small as this is cut between products.
-constexpr int64_t kSmall = (int64_t)1 << 23;
-
-int64_t rounded_up(int64_t x, int64_t to) { return (x + to - 1) / to * to; }
-// n in equal parts of at most `most`, multiples of `of`.
-int64_t in_parts(int64_t n, int64_t most, int64_t of) {
-  const int64_t parts = n <= most ? 1 : (n + most - 1) / most;
-  return rounded_up((n + parts - 1) / parts, of);
-}
-
-// How all products of a batch are cut.
-struct Plan {
-  const lensor_gemm* gemm;
-  int64_t m, n, k;
-  int64_t entries, deep; // along K: values or pairs, and how many are packed at a time
-  int64_t block_rows, block_columns;
-  bool bare;  // results are written as they are summed
-  bool waits; // sums need a place of their own between stretches of K
-  int64_t tall, wide;
-  bool own_a, own_w; // a side that a single task uses is packed by that task, next to where it multiplies
-  int64_t floats_a, floats_w, floats_sums;
-};
-
-Plan plan_of(const lensor_gemm* g, int32_t threads) {
-  Plan p{};
-  p.gemm = g;
-  p.m = g->out->shape[1], p.n = g->out->shape[2], p.k = g->a->shape[2];
-  p.entries = g->compute == LENSOR_BF16 ? (p.k + 1) / 2 : p.k;
-  p.deep = in_parts(p.entries, kDeep, 32);
-  if (p.deep > p.entries) p.deep = p.entries;
-  const bool once = p.deep == p.entries;
-  p.block_rows = in_parts(p.m, once ? 2 * kBlockRows : kBlockRows, kRows);
-  p.block_columns = in_parts(p.n, kBlockColumns, kCols);
-  p.bare = is_bare(g) && (once || p.n % kCols == 0);
-  p.waits = !once && !p.bare;
-  p.floats_sums = p.waits ? p.block_rows * p.block_columns : 0;
-  // Smaller tasks where there would be too few of them for the threads to end together.
-  p.tall = kTall, p.wide = kWide;
-  const auto tasks = [&] {
-    return ((least(p.m, p.block_rows) + p.tall - 1) / p.tall) *
-           ((least(p.n, p.block_columns) + p.wide - 1) / p.wide);
-  };
-  while (p.wide > 2 * kCols && threads > 1 && tasks() < 8 * threads) p.wide /= 2;
-  p.own_w = p.m <= p.tall;
-  p.own_a = p.n <= p.wide;
-  if (p.own_w) p.wide = least(p.wide, 2 * kCols), p.own_a = p.n <= p.wide;
-  p.floats_a = (p.own_a ? threads * p.tall : p.block_rows) * p.deep;
-  p.floats_w = (p.own_w ? threads * p.wide : p.block_columns) * p.deep;
-  return p;
-}
-
-// One product, and the block of it that is at work.
-struct Product {
-  Plan plan;
-  Side a, w;
-  char* out;
-  float *packed_a, *packed_w, *sums; // [panel][deep][kRows or kCols]; [panel of w][panel of a][kRows][kCols]
-  int64_t top, rows, left, columns;
-  int64_t first, end; // entries along K
-};
-
 template <int width, bool half> void pack_group(const Side& side, int64_t line, int64_t lines, int64_t group,
                                                 int64_t at, const Product& p, float* to) {
   pack_panels<width, half>(side, line + at, least(group, lines - at), p.first, p.end,
@@ -90,14 +21,24 @@ template <int width, bool half> void pack_group(const Side& side, int64_t line, 
 }
 
 template <bool half> lensor_status pack(lensor_context* context, const Product& p, bool a, bool w) {
+  const bool low = p.plan.gemm->low_rank != nullptr, last = p.end == p.plan.entries;
+  if (low && (a || p.plan.own_a))
+    pack_panels<kCols, half>(side_of(p.plan.gemm->low_rank->down, 0, 2, 1), 0, p.plan.rank, p.first, p.end,
+                             p.packed_down);
   const int64_t beside = w ? (p.columns + kPackColumns - 1) / kPackColumns : 0,
                 down = a ? (p.rows + kPackRows - 1) / kPackRows : 0;
   return in_chunks(context, beside + down, 1, [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; i++)
-      if (i < beside)
+      if (i < beside) {
         pack_group<kCols, half>(p.w, p.left, p.columns, kPackColumns, i * kPackColumns, p, p.packed_w);
-      else
-        pack_group<kRows, half>(p.a, p.top, p.rows, kPackRows, (i - beside) * kPackRows, p, p.packed_a);
+        if (low && last)
+          pack_up<half>(p, i * kPackColumns, least(kPackColumns, p.columns - i * kPackColumns));
+      } else {
+        const int64_t at = (i - beside) * kPackRows;
+        pack_group<kRows, half>(p.a, p.top, p.rows, kPackRows, at, p, p.packed_a);
+        if (low)
+          multiply_down<half>(p, at, least(kPackRows, p.rows - at), p.packed_a + at * (p.end - p.first));
+      }
   });
 }
 
@@ -111,6 +52,10 @@ template <bool half> void multiply(const Product& p, int64_t top, int64_t left, 
         *packed_w = p.packed_w + (plan.own_w ? thread * plan.wide * plan.deep : left * n);
   if (plan.own_a) pack_panels<kRows, half>(p.a, p.top + top, rows, p.first, p.end, packed_a);
   if (plan.own_w) pack_panels<kCols, half>(p.w, p.left + left, columns, p.first, p.end, packed_w);
+  const bool low = plan.gemm->low_rank != nullptr;
+  if (low && plan.own_a) multiply_down<half>(p, top, rows, packed_a);
+  if (low && plan.own_w && last) pack_up<half>(p, left, columns);
+  const int64_t further = plan.rank_entries;
   alignas(64) float here[kRows * kCols];
   for (int64_t j = left; j < left + columns; j += kCols)
     for (int64_t i = top; i < top + rows; i += kRows) {
@@ -118,14 +63,17 @@ template <bool half> void multiply(const Product& p, int64_t top, int64_t left, 
       const float *a = packed_a + (i - top) * n, *w = packed_w + (j - left) * n;
       char* to = p.out + ((p.top + i) * step + p.left + j) * size;
       const Tile tile = tile_of<half>(high, across);
+      const float *more_a = p.packed_inner + i * further, *more_w = p.packed_up + j * further;
       if (plan.bare && across % 16 == 0) {
         tile(n, a, w, (float*)to, step, first);
+        if (low && last) tile(further, more_a, more_w, (float*)to, step, false);
         continue;
       }
       float* sums = plan.waits ? p.sums + j * plan.block_rows + i * kCols : here;
       if (!first) // the next tile's, while this one is computed
         for (int64_t r = 0; r < kRows * kCols; r += 16) prefetch(sums + kRows * kCols + r);
       tile(n, a, w, sums, kCols, first);
+      if (low && last) tile(further, more_a, more_w, sums, kCols, false);
       if (last)
         for (int64_t r = 0; r < high; r++)
           finish(plan.gemm, sums + r * kCols, p.left + j, across, to + r * step * size);
@@ -161,26 +109,26 @@ template <bool half> lensor_status product(lensor_context* context, Product& p) 
   return LENSOR_OK;
 }
 
-Side side_of(const lensor_view* v, int64_t batch, int line, int depth) {
-  const char* data = (const char*)v->data + batch * v->stride[0] * size_of(v->dtype);
-  return {data, v->stride[line], v->stride[depth], v->dtype, nullptr, 0, v->shape[line], v->shape[depth]};
-}
-
 // Products [begin, end) of the batch, with scratch of their own.
 lensor_status products(lensor_context* context, const Plan& plan, int64_t begin, int64_t end) {
   const lensor_gemm* g = plan.gemm;
-  const int64_t floats_a = rounded_up(plan.floats_a, 16) + 16, floats_w = rounded_up(plan.floats_w, 16);
+  // The packed sides, and what waits: each from a cache line on, with room for what is written too far.
+  const int64_t sizes[] = {plan.floats_a,    plan.floats_w,     plan.floats_sums,
+                           plan.floats_down, plan.floats_inner, plan.floats_up};
+  int64_t places[6], floats = 0;
+  for (int i = 0; i < 6; i++) places[i] = floats, floats += sizes[i] ? rounded_up(sizes[i], 16) + 16 : 0;
   // Aligned by hand: what malloc frees it has at hand for the next call, what aligned_alloc frees it may give
   // back, and pages new for each product cost a twentieth of it.
-  void* memory =
-      malloc((size_t)(floats_a + floats_w + rounded_up(plan.floats_sums, 16)) * sizeof(float) + 64);
+  void* memory = malloc((size_t)floats * sizeof(float) + 64);
   if (!memory) return LENSOR_OUT_OF_MEMORY;
   float* scratch = (float*)(((uintptr_t)memory + 63) / 64 * 64);
   lensor_status status = LENSOR_OK;
   for (int64_t b = begin; b < end && !status; b++) {
     Product p{};
     p.plan = plan;
-    p.packed_a = scratch, p.packed_w = scratch + floats_a, p.sums = p.packed_w + floats_w;
+    p.packed_a = scratch + places[0], p.packed_w = scratch + places[1], p.sums = scratch + places[2];
+    p.packed_down = scratch + places[3], p.inner = scratch + places[4], p.packed_up = scratch + places[5];
+    p.packed_inner = p.inner + rounded_up(plan.block_rows, kTall) * plan.rank_width;
     p.a = side_of(g->a, b, 1, 2);
     p.w = g->w ? side_of(g->w, b, 2, 1) : Side{nullptr, 0, 0, 0, g->weight, g->flipped, plan.n, plan.k};
     p.out = (char*)g->out->data + b * g->out->stride[0] * size_of(g->out->dtype);
@@ -210,6 +158,7 @@ lensor_status gemm(lensor_context* context, const lensor_gemm* g) {
   const lensor_view* out = g->out;
   const int64_t batch = out->shape[0], m = out->shape[1], n = out->shape[2], k = g->a->shape[2];
   if (batch == 0 || m == 0 || n == 0) return LENSOR_OK;
+  if (is_few(g)) return few_product(context, g);
   if (context->threads == 1 || batch < 2 * context->threads || m * n * most(1, k) > kSmall)
     return products(context, plan_of(g, context->threads), 0, batch);
   const Plan plan = plan_of(g, 1);

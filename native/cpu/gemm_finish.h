@@ -46,12 +46,13 @@ static inline f32v activated(int32_t f, f32v x) {
 
 // Results are the sums themselves.
 static inline bool is_bare(const lensor_gemm* g) {
-  return g->out->dtype == LENSOR_F32 && g->alpha == 1 && !g->bias && g->activation < 0 && !g->accumulate;
+  return g->out->dtype == LENSOR_F32 && g->alpha == 1 && !g->bias && g->activation < 0 && !g->addend;
 }
 
 // n results from column `column` on, to `to`; sums are readable in whole sixteens.
 static inline void finish(const lensor_gemm* g, const float* sums, int64_t column, int64_t n, char* to) {
   const int32_t dtype = g->out->dtype;
+  const char* there = g->addend ? (const char*)g->addend + (to - (const char*)g->out->data) : nullptr;
   for (int64_t j = 0; j < n; j += 16, to += 16 * size_of(dtype)) {
     const int some = (int)least(16, n - j);
     f32v v = load(sums + j);
@@ -59,7 +60,7 @@ static inline void finish(const lensor_gemm* g, const float* sums, int64_t colum
     if (g->bias) v = add(v, load_part(g->bias + column + j, some, 0));
     if (g->activation >= 0) v = activated(g->activation, v);
     float lanes[16];
-    if (g->accumulate) v = add(load_part(as_f32(dtype, to, some, lanes), some, 0), v);
+    if (there) v = add(load_part(as_f32(dtype, there + j * size_of(dtype), some, lanes), some, 0), v);
     if (dtype == LENSOR_F32) {
       store_part((float*)to, v, some);
     } else {

@@ -70,13 +70,13 @@ struct Gradient {
 // With c = x - mean (rms: x), r = 1 / sqrt(mean(c^2) + epsilon) and d = gain dy:
 //   dx = r d - r^3 c mean(d c) - r mean(d) (layer only),   dgain += dy c r,   dbias += dy
 void norm_grad_row(const Gradient& g, int64_t row, float* dgain, float* dbias) {
-  const int64_t width = g.width, size = size_of(g.dx->dtype);
+  const int64_t width = g.width, size = size_of(g.dx->dtype), given_size = size_of(g.dy->dtype);
   const float center = g.layer ? mean_of(g.x, row, width) : 0;
   const f32v mean = set1(center);
   f32v square = zero(), along = zero(), total = zero();
   float wide[kBlock], result[kBlock];
   const auto gradient = [&](int64_t at, int64_t n) {
-    return as_f32(g.dy->dtype, (const char*)g.dy->data + (row * width + at) * size, n, wide);
+    return as_f32(g.dy->dtype, (const char*)g.dy->data + (row * width + at) * given_size, n, wide);
   };
   blocks(g.x, row, width, [&](int64_t at, int64_t n, const float* v) {
     const float* dy = gradient(at, n);

@@ -237,7 +237,15 @@ typedef struct lensor_attention_map {
  * out[b, m, n] = f( alpha sum_k a[b, m, k] w[b, k, n] + bias[n] ) (+ out[b, m, n]),   k in order
  * a [B, M, K], w [B, K, N], out [B, M, N]: f32, f16 or bf16 each. a and w have any strides (0 on the batch
  * axis repeats a matrix), out's last stride is 1. In place of w a packed weight, dequantized block by block.
+ * With a low-rank part, of a batch of one: w + scale down up in place of w, which is never made: its sums go
+ * on from those of w with a down as further columns of a.
  */
+typedef struct lensor_low_rank {
+  const lensor_view *down, *up; /* [1, K, R], [1, R, N] */
+  float scale;
+  float* inner; /* NULL or [M, R]: a down */
+} lensor_low_rank;
+
 typedef struct lensor_gemm {
   const lensor_view* a;
   const lensor_view* w;
@@ -246,9 +254,10 @@ typedef struct lensor_gemm {
   int32_t flipped;
   int32_t compute; /* LENSOR_F32, or LENSOR_BF16: both sides rounded to bf16, their products added in f32 */
   float alpha;
-  const float* bias;  /* NULL or [N] */
-  int32_t activation; /* a lensor_unary, or -1 */
-  int32_t accumulate;
+  const float* bias;               /* NULL or [N] */
+  int32_t activation;              /* a lensor_unary, or -1 */
+  const void* addend;              /* NULL, or laid out as out is: added last; out's own data to accumulate */
+  const lensor_low_rank* low_rank; /* NULL, or beside w */
   const lensor_view* out;
 } lensor_gemm;
 

@@ -48,10 +48,12 @@ napi_value record_view(napi_env env, napi_callback_info info) {
 napi_value go_back(napi_env env, napi_callback_info info) {
   Arguments a(env, info, 4);
   const auto at = unwrap<Place>(env, a.at[0]);
-  const BufferRef buffer = unwrap<Buffer>(env, a.at[1]);
-  const Tensor seed = read_tensors(a.doubles(2), {buffer}).at(0);
   const Saved& made = at->node->out.at(at->slot);
-  need(same_shape(made.tensor.view, seed.view) && made.tensor.dtype() == seed.dtype());
+  Tensor seed;
+  if (!is_nothing(env, a.at[1])) {
+    seed = read_tensors(a.doubles(2), {unwrap<Buffer>(env, a.at[1])}).at(0);
+    need(same_shape(made.tensor.view, seed.view) && made.tensor.dtype() == seed.dtype());
+  }
   Tensor root = made.tensor;
   root.node = at->node, root.slot = at->slot;
   backward(root, seed, a.flag(3));

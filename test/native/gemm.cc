@@ -118,7 +118,7 @@ TEST("a product is scaled, gets its bias, its activation and what is there, in t
   const auto before = out, bare = multiply(ops, context, x, y, 1, m, k, n, false, false, LENSOR_F32);
   const auto a = view(x, {1, m, k}), w = view(y, {1, k, n}), to = view(out, {1, m, n});
   lensor_gemm g = plain(a, w, to, LENSOR_F32);
-  g.alpha = 0.5f, g.bias = bias.data(), g.activation = LENSOR_SILU, g.accumulate = 1;
+  g.alpha = 0.5f, g.bias = bias.data(), g.activation = LENSOR_SILU, g.addend = out.data();
   CHECK_EQ(ops.gemm(context, &g), LENSOR_OK);
   for (int64_t i = 0; i < m * n; i++) {
     const double inner = 0.5 * bare[i] + bias[i % n];
@@ -169,7 +169,7 @@ TEST("sums longer than a stretch of K wait in f32: added to bf16 they round once
              there = view(old, {1, m, n}), right = view(wanted, {1, m, n});
   ops.copy(context, &there, &to), ops.copy(context, &to, &there);
   lensor_gemm g = plain(a, w, to, LENSOR_F32);
-  g.accumulate = 1;
+  g.addend = out.data();
   CHECK_EQ(ops.gemm(context, &g), LENSOR_OK);
   auto sums = multiply(ops, context, x, y, 1, m, k, n, false, false, LENSOR_F32);
   for (int64_t i = 0; i < m * n; i++) sums[i] += old[i];
@@ -261,4 +261,59 @@ TEST("an interrupt ends a gemm") {
   const auto a = view(x, {1, 300, 300}), w = view(y, {1, 300, 300}), to = view(out, {1, 300, 300});
   const lensor_gemm g = plain(a, w, to, LENSOR_BF16);
   CHECK_EQ(ops.gemm(&stopping, &g), LENSOR_INTERRUPTED);
+}
+
+TEST("a low-rank part beside w goes on where w's sums end, and its inner product is a product") {
+  const struct {
+    int64_t m, k, n, rank;
+  } shapes[] = {{1, 7, 5, 1},         {50, 64, 96, 8},     {61, 90, 33, 3},
+                {300, 1400, 200, 16}, {100, 40, 1100, 40}, {2100, 30, 40, 8}};
+  for (const auto& [m, k, n, rank] : shapes)
+    for (const int32_t compute : {(int32_t)LENSOR_F32, (int32_t)LENSOR_BF16}) {
+      auto x = noise(m * k, 41), w = noise(k * n, 42), down = noise(k * rank, 43), up = noise(rank * n, 44);
+      auto plain_product = multiply(ops, context, x, w, 1, m, k, n, false, false, compute);
+      auto inner = multiply(ops, context, x, down, 1, m, k, rank, false, false, compute);
+      std::vector<float> scaled = inner, out(m * n), got(m * rank);
+      for (float& value : scaled) value *= 0.5f;
+      const auto a = view(x, {1, m, k}), right = view(w, {1, k, n}), to = view(out, {1, m, n}),
+                 left = view(down, {1, k, rank}), high = view(up, {1, rank, n});
+      const lensor_low_rank low{&left, &high, 0.5f, got.data()};
+      lensor_gemm g = plain(a, right, to, compute);
+      g.low_rank = &low;
+      CHECK_EQ(ops.gemm(context, &g), LENSOR_OK);
+      CHECK_SAME(got, inner);
+      double far = 0;
+      for (int64_t i = 0; i < m; i++)
+        for (int64_t j = 0; j < n; j++) {
+          double more = 0;
+          for (int64_t l = 0; l < rank; l++) {
+            const float p = scaled[i * rank + l], q = up[l * n + j];
+            more += compute == LENSOR_BF16 ? (double)rounded(p) * rounded(q) : (double)p * q;
+          }
+          far = std::max(far, std::abs(out[i * n + j] - plain_product[i * n + j] - more));
+        }
+      CHECK_NEAR(far, 0, 4 * tolerance(k));
+    }
+}
+
+TEST("a few rows or columns beside a matrix as it lies are the same sums as among many") {
+  const int64_t k = 301, n = 700;
+  for (const int64_t few : {1, 2, 8, 13, 24})
+    for (const int32_t compute : {(int32_t)LENSOR_F32, (int32_t)LENSOR_BF16}) {
+      auto x = noise(64 * k, 51), y = noise(k * n, 52);
+      const auto all = multiply(ops, context, x, y, 1, 64, k, n, false, false, compute);
+      const std::vector<float> first(all.begin(), all.begin() + few * n);
+      CHECK_SAME(
+          multiply(ops, context, {x.begin(), x.begin() + few * k}, y, 1, few, k, n, false, false, compute),
+          first);
+      // The transpose: y^T, whose lines lie side by side, times x^T.
+      std::vector<float> out(n * few), wanted(n * few);
+      const auto a = view(y, {1, n, k}, {n * k, 1, n}), w = view(x, {1, k, few}, {k * few, 1, k}),
+                 to = view(out, {1, n, few});
+      const lensor_gemm g = plain(a, w, to, compute);
+      CHECK_EQ(ops.gemm(context, &g), LENSOR_OK);
+      for (int64_t i = 0; i < n; i++)
+        for (int64_t r = 0; r < few; r++) wanted[i * few + r] = all[r * n + i];
+      CHECK_SAME(out, wanted);
+    }
 }

@@ -31,6 +31,11 @@ Tensor added_at(const Tensor& start, const Tensor& rows, const Tensor& index) {
 
 void gather_gradient(Backward& b) {
   const lensor_view& x = b.in_view(0);
+  const Tensor so_far = b.so_far(0);
+  if (so_far.buffer) {
+    invoke(kScatterAdd, {so_far, contiguous(b.grad()), b.in(1)}, {}, {so_far});
+    return;
+  }
   b.give(0, added_at(full(x.dtype, {x.shape, x.shape + x.rank}, 0), b.grad(), b.in(1)));
 }
 
@@ -44,7 +49,8 @@ void check_scatter_add(const Call& call) {
 
 lensor_status run_scatter_add(const Running& r) {
   if (!count_of(r.out[0])) return LENSOR_OK;
-  if (const auto status = r.ops->copy(r.context, &r.in[0], &r.out[0])) return status;
+  if (r.in[0].data != r.out[0].data)
+    if (const auto status = r.ops->copy(r.context, &r.in[0], &r.out[0])) return status;
   return count_of(r.in[1]) ? r.ops->scatter_add(r.context, &r.in[1], &r.in[2], &r.out[0]) : LENSOR_OK;
 }
 

@@ -133,7 +133,7 @@ lensor_status add_outer(const Running& r, const Layer& layer, const lensor_view&
   gemm.compute = layer.compute;
   gemm.alpha = 1;
   gemm.activation = -1;
-  gemm.accumulate = 1;
+  gemm.addend = dw.data;
   gemm.out = &out;
   return r.ops->gemm(r.context, &gemm);
 }
@@ -239,11 +239,16 @@ void linear_loss_gradient(Backward& b) {
   for (size_t i = 1; i < 2u + dx + dw; i++)
     if (b.has_grad(i))
       throw Invalid("backward: the losses of single rows have no gradient here. Use linearLogprobs.");
-  const auto scaled = [&](const Tensor& gradient) {
-    return mul(gradient, expanded(cast(b.grad(), gradient.dtype()), gradient.shape()));
+  // In the memory of what was computed on the way forth.
+  const auto scaled = [&](size_t i) {
+    const Tensor gradient = b.take(i);
+    if (!b.is_one())
+      invoke(kBinary, {gradient, expanded(cast(b.grad(), gradient.dtype()), gradient.shape())}, {LENSOR_MUL},
+             {gradient});
+    return gradient;
   };
-  if (dx && b.needs(0)) b.give(0, scaled(b.out(2)));
-  if (dw && b.needs(3)) b.give(3, scaled(b.out(2 + dx)));
+  if (dx && b.needs(0)) b.give(0, scaled(2));
+  if (dw && b.needs(3)) b.give(3, scaled(2 + dx));
 }
 
 // ---------------------------------------------------------------- linearLogprobs: log p(targets[i] | x[i]),

@@ -8,10 +8,11 @@ namespace lensor::ops {
 
 namespace {
 
-// ---------------------------------------------------------------- [M, K] x [K, N], or [B, M, K] x [B, K, N];
-// params: compute dtype
+// ---------------------------------------------------------------- [M, K] x [K, N], or [B, M, K] x [B, K, N],
+// + a third input where there is one; params: compute dtype
 void check_matmul(const Call& call) {
-  need(call.in.size() == 2 && call.out.size() == 1);
+  need((call.in.size() == 2 || call.in.size() == 3) && call.out.size() == 1);
+  if (call.in.size() == 3) need_addend(call.in[2].view, call.out[0].view);
   const lensor_view &x = call.in[0].view, &y = call.in[1].view, &out = call.out[0].view;
   const int32_t rank = out.rank;
   need((rank == 2 || rank == 3) && x.rank == rank && y.rank == rank && is_contiguous(out));
@@ -29,10 +30,12 @@ lensor_status run_matmul(const Running& r) {
   if (!count_of(r.out[0])) return LENSOR_OK;
   const lensor_view x = batched(r.in[0]), y = batched(r.in[1]), out = batched(r.out[0]);
   // As they lie in memory few rows need no packing; the additions are the same.
-  const bool plain = x.dtype == out.dtype && y.dtype == out.dtype && is_contiguous(x) && is_contiguous(y);
+  const bool plain = r.in.size() == 2 && x.dtype == out.dtype && y.dtype == out.dtype && is_contiguous(x) &&
+                     is_contiguous(y);
   if (plain && static_cast<int>(r.param(0)) != LENSOR_BF16) return r.ops->matmul(r.context, &x, &y, &out);
   lensor_gemm gemm = plain_gemm(x, out, r.param(0));
   gemm.w = &y;
+  if (r.in.size() == 3) gemm.addend = r.in[2].data;
   return r.ops->gemm(r.context, &gemm);
 }
 
@@ -43,8 +46,12 @@ Tensor times(const Tensor& x, const Tensor& y, double compute, int32_t dtype) {
 }
 
 void matmul_gradient(Backward& b) {
-  const Tensor g = b.grad();
-  if (b.needs(0)) b.give(0, times(g, transposed(b.in(1)), b.param(0), b.in_view(0).dtype));
+  const Tensor g = b.grad(), so_far = b.so_far(0);
+  if (b.inputs() == 3) b.give(2, g);
+  if (b.needs(0) && so_far.buffer)
+    invoke(kMatmul, {g, transposed(b.in(1)), so_far}, {b.param(0)}, {so_far});
+  else if (b.needs(0))
+    b.give(0, times(g, transposed(b.in(1)), b.param(0), b.in_view(0).dtype));
   if (!b.needs(1)) return;
   // A weight [N, K] that is used turned gets its gradient as it lies: g^T x.
   const lensor_view& y = b.in_view(1);
@@ -60,9 +67,11 @@ uint32_t matmul_keeps(const Call& call) {
 }
 
 // ---------------------------------------------------------------- [M, K] with a frozen weight [N, K];
-// params: compute dtype, whether the weight is used as it lies ([M, N] -> [M, K], which is the gradient)
+// + a second input where there is one; params: compute dtype, whether the weight is used as it lies ([M, N]
+// -> [M, K], which is the gradient)
 void check_linear(const Call& call) {
-  need(call.in.size() == 1 && call.out.size() == 1 && call.weight);
+  need((call.in.size() == 1 || call.in.size() == 2) && call.out.size() == 1 && call.weight);
+  if (call.in.size() == 2) need_addend(call.in[1].view, call.out[0].view);
   const lensor_view &x = call.in[0].view, &out = call.out[0].view;
   const bool flipped = call.params.size() > 1 && call.params[1] != 0;
   need(x.rank == 2 && out.rank == 2 && x.shape[0] == out.shape[0] && is_floating(x.dtype) &&
@@ -78,6 +87,7 @@ lensor_status run_linear(const Running& r) {
   lensor_gemm gemm = plain_gemm(x, out, r.param(0));
   gemm.weight = r.weight;
   gemm.flipped = r.param(1) != 0;
+  if (r.in.size() == 2) gemm.addend = r.in[1].data;
   return r.ops->gemm(r.context, &gemm);
 }
 
@@ -85,15 +95,17 @@ void linear_gradient(Backward& b) {
   const Node& node = b.node();
   const lensor_view& x = b.in_view(0);
   const bool flipped = b.param(1) != 0;
-  const Call call{&kLinear,
-                  {b.grad()},
-                  {make_tensor(x.dtype, {x.shape[0], x.shape[1]})},
-                  {b.param(0), flipped ? 0.0 : 1.0},
-                  node.held,
-                  node.weight};
+  const Tensor g = b.grad(), so_far = b.so_far(0);
+  if (b.inputs() == 2) b.give(1, g);
+  if (!b.needs(0)) return;
+  Call call{&kLinear, {g}, {}, {b.param(0), flipped ? 0.0 : 1.0}, node.held, node.weight};
+  if (so_far.buffer)
+    call.in.push_back(so_far), call.out.push_back(so_far);
+  else
+    call.out.push_back(make_tensor(x.dtype, {x.shape[0], x.shape[1]}));
   kLinear.check(call);
   enqueue_call(call);
-  b.give(0, call.out[0]);
+  if (!so_far.buffer) b.give(0, call.out[0]);
 }
 
 // ---------------------------------------------------------------- embedding: rows of a frozen weight [N, K]

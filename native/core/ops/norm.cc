@@ -31,7 +31,7 @@ void check_norm(const Call& call) {
   need(call.in.size() == 1u + parts.gain + parts.bias && call.out.size() == 1);
   const lensor_view& x = call.in[0].view;
   need(x.rank == 2 && is_contiguous(x) && is_wide(x.dtype) && x.shape[1] > 0);
-  need(same_shape(x, call.out[0].view) && call.out[0].dtype() == x.dtype);
+  need(same_shape(x, call.out[0].view) && is_wide(call.out[0].dtype()));
   for (size_t i = 1; i < call.in.size(); i++) need_vector(call.in[i], x.shape[1]);
 }
 
@@ -64,7 +64,8 @@ void check_norm_grad(const Call& call) {
   const lensor_view& x = call.in[0].view;
   need(x.rank == 2 && is_contiguous(x) && is_wide(x.dtype));
   for (const Tensor* other : {&call.in[1], &call.out[0]})
-    need(same_shape(x, other->view) && is_contiguous(other->view) && other->dtype() == x.dtype);
+    need(same_shape(x, other->view) && is_contiguous(other->view) && is_wide(other->dtype()));
+  need(call.out[0].dtype() == x.dtype);
   need_vector(call.out[1], x.shape[1]), need_vector(call.out[2], x.shape[1]);
   if (parts.gain) need_vector(call.in[2], x.shape[1]);
 }

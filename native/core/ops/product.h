@@ -1,6 +1,6 @@
 // What the operations made of matrix products share: matrices as the back end takes them.
 #pragma once
-#include "../tensor.h"
+#include "../op.h"
 #include <utility>
 
 namespace lensor::ops {
@@ -20,6 +20,12 @@ inline lensor_view turned(lensor_view x) {
   std::swap(x.shape[1], x.shape[2]);
   std::swap(x.stride[1], x.stride[2]);
   return x;
+}
+
+// What is added to a product, laid out as it is.
+inline void need_addend(const lensor_view& addend, const lensor_view& out) {
+  need(is_floating(out.dtype) && addend.dtype == out.dtype && same_shape(addend, out) &&
+       is_contiguous(addend) && is_contiguous(out));
 }
 
 // out = a w, with w or a packed weight still to be named.
