@@ -181,6 +181,12 @@ export interface Addon {
   /** Writes the second tensor's values into the first's memory; their shapes are equal. */
   assign(buffers: readonly [NativeBuffer, NativeBuffer], views: Float64Array): void;
   releasePlace(place: NativePlace): void;
+  /**
+   * What operations make from here to `closeCheckpoint` is not kept for their gradients but made again by the same
+   * operations. They nest. @throws past a depth of 64
+   */
+  openCheckpoint(): void;
+  closeCheckpoint(): void;
 
   /** What a parameter of that many values needs beside itself, as zeros. `kind`: one of OPTIMIZERS. */
   optimizerState(kind: number, count: number, momentum: boolean): NativeBuffer[];

@@ -1,7 +1,7 @@
 // Tensors across the border: upload, operations, read, release. TypeScript has worked out shapes and types
 // and said what is wrong in the person's words; here everything that could reach outside a buffer is checked
 // again.
-#include "../core/tape.h"
+#include "../core/checkpoint.h"
 #include "../llm/model.h"
 #include "env.h"
 #include "place.h"
@@ -65,6 +65,7 @@ napi_value op(napi_env env, napi_callback_info info) {
   read_places(env, a.at[5], call.in);
   read_weight(env, a.at[6], call);
   call.op->check(call);
+  Checkpoint::note(call);
   const auto node = record(call);
   enqueue_call(call);
   return results_of(env, call, node);
