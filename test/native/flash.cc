@@ -244,7 +244,7 @@ TEST("flash attention around the edges of blocks, full and causal, windows, othe
   size_t turn = 0;
   for (const auto& length : lengths)
     for (int32_t causal : {0, 1})
-      for (int64_t window : {0, 1, 50, 64}) {
+      for (int64_t window : {0, 1, 2, 50, 64}) {
         Problem p;
         std::tie(p.dtype, p.compute) = kKinds[turn++ % 3];
         p.causal = causal;
