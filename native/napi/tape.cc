@@ -9,12 +9,6 @@ namespace lensor {
 
 namespace {
 
-bool is_nothing(napi_env env, napi_value value) {
-  napi_valuetype type;
-  check(napi_typeof(env, value, &type));
-  return type == napi_undefined || type == napi_null;
-}
-
 const Op* view_op(int64_t number) {
   const Op* op = operations()[number];
   if (op->run) throw Invalid("only a view is recorded by itself");
