@@ -12,6 +12,8 @@ export interface Host {
   readonly interruptFlag: Int32Array;
   /** What the cell of a run was called then: "Cell [3]". */
   label?(run: number): string | undefined;
+  /** The notebook's names that have a value, with it. */
+  variables?(): Iterable<[name: string, value: unknown]>;
   /** Awaited at the end of every cell; what it throws is the cell's error. */
   onCellEnd(drain: () => Promise<void>): void;
   /** Of the cell whose code is running: aborted when it is interrupted or run again. */

@@ -30,7 +30,17 @@ export const plot = Object.assign(plotOf, { live });
 export type { Operation } from "./profile/operations.ts";
 export { type Profile, profile } from "./profile/profile.ts";
 export type { Provenance } from "./provenance.ts";
-export { type DType, fromTfjs, nn, noGrad, scope, Tensor, tensor, toTfjs } from "./tensor/index.ts";
+export {
+  checkpoint,
+  type DType,
+  fromTfjs,
+  nn,
+  noGrad,
+  scope,
+  Tensor,
+  tensor,
+  toTfjs,
+} from "./tensor/index.ts";
 export type { Message } from "./text/chat.ts";
 export { Tokenizer } from "./text/tokenizer.ts";
 export { type Optimizer, optim } from "./train/optim/index.ts";

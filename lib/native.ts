@@ -148,8 +148,12 @@ export interface Addon {
   /** Of the pass through a model that is under way, in tokens times layers; zeros when there is none. */
   progress(): { done: number; total: number };
 
-  /** Copies the bytes of a typed array into a new buffer, at once. */
-  upload(data: ArrayBufferView): NativeBuffer;
+  /** Copies the bytes of a typed array into a new buffer, at once. `name` and `shape` (dtype, rank, shape...) are for errors. */
+  upload(data: ArrayBufferView, name?: string, shape?: Float64Array): NativeBuffer;
+  /** What errors call a buffer, beside the operation that made it. */
+  name(buffer: NativeBuffer, name: string): void;
+  /** What an error calls a buffer whose variable only JavaScript knows: "<buffer 7>". */
+  number(buffer: NativeBuffer): number;
   /** The operations' names; their places in the list are their numbers. */
   readonly operations: readonly string[];
   /**
@@ -186,6 +190,12 @@ export interface Addon {
   /** Writes the second tensor's values into the first's memory; their shapes are equal. */
   assign(buffers: readonly [NativeBuffer, NativeBuffer], views: Float64Array): void;
   releasePlace(place: NativePlace): void;
+  /**
+   * What operations make from here to `closeCheckpoint` is not kept for their gradients but made again by the same
+   * operations. They nest. @throws past a depth of 64
+   */
+  openCheckpoint(): void;
+  closeCheckpoint(): void;
 
   /** What a parameter of that many values needs beside itself, as zeros. `kind`: one of OPTIMIZERS. */
   optimizerState(kind: number, count: number, momentum: boolean): NativeBuffer[];
@@ -321,9 +331,9 @@ function withCallers(addon: Addon): Addon {
         throw new LensorError(named((error as Error).message));
       }
     };
-  const upload: Addon["upload"] = (data) => {
+  const upload: Addon["upload"] = (...args) => {
     try {
-      return addon.upload(data);
+      return addon.upload(...args);
     } catch (error) {
       throw new LensorError(named((error as Error).message));
     }
@@ -338,9 +348,25 @@ function withCallers(addon: Addon): Addon {
   };
 }
 
-/** The engine knows cells by the numbers of their runs. */
+/** The method by which a value tells the buffers that it holds. */
+export const BUFFERS = Symbol("buffers");
+
+/** The engine knows cells by the numbers of their runs, and what variables hold by numbers of its own. */
 function named(message: string): string {
-  return message.replace(/<run (\d+)>/g, (_, run: string) => cellName(Number(run)));
+  return message
+    .replace(/<run (\d+)>/g, (_, run: string) => cellName(Number(run)))
+    .replace(/<buffer (\d+)>, /g, (_, number: string) => {
+      const name = variableOf(Number(number));
+      return name === undefined ? "" : `${name}, `;
+    });
+}
+
+function variableOf(number: number): string | undefined {
+  for (const [name, value] of currentHost()?.variables?.() ?? []) {
+    const buffers = (value as { [BUFFERS]?: () => NativeBuffer[] } | null | undefined)?.[BUFFERS]?.() ?? [];
+    if (buffers.some((buffer) => loaded!.number(buffer) === number)) return name;
+  }
+  return undefined;
 }
 
 let numbers: Map<string, number> | undefined;

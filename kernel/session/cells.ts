@@ -11,7 +11,7 @@ import { bundleOf, canDisplay } from "./display.ts";
 import { failureOf, placeOfValue, refusedAt, rememberCell, syntaxFailure } from "./errors.ts";
 import { beginRun, dropStale, endRun, isPending } from "./flag.ts";
 import { helpers } from "./helpers.ts";
-import { drainCell } from "./host.ts";
+import { drainCell, names } from "./host.ts";
 import { inputs } from "./inputs.ts";
 import { first } from "./intrinsics.ts";
 import { type Command, emit, type Failure } from "./link.ts";
@@ -36,6 +36,7 @@ export class Cells {
   constructor(modules: Modules) {
     this.#modules = modules;
     inputs.bindings = (cell) => this.namespace.of(cell);
+    names.all = () => this.namespace.values();
   }
 
   interrupt(id: number): void {

@@ -19,6 +19,8 @@ export interface Host {
   readonly interruptFlag: Int32Array;
   /** What the cell of a run was called then: "Cell [3]". */
   label(run: number): string | undefined;
+  /** The notebook's names that have a value, with it. */
+  variables(): Iterable<[name: string, value: unknown]>;
   /** Aborted when the current cell is interrupted or run again. */
   signal(): AbortSignal;
   /** Registers a function that is awaited at the end of every cell; what it throws is the cell's error. */
@@ -31,6 +33,9 @@ export interface Host {
 }
 
 const drains: (() => Promise<void>)[] = [];
+
+/** Whoever holds the names says how to list them. */
+export const names: { all(): Iterable<[name: string, value: unknown]> } = { all: () => [] };
 
 export const host: Host = {
   display(bundle, options) {
@@ -47,6 +52,7 @@ export const host: Host = {
   },
   interruptFlag: flag,
   label: labelOf,
+  variables: () => names.all(),
   signal() {
     return currentRun()?.controller.signal ?? new AbortController().signal;
   },

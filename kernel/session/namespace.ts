@@ -97,6 +97,19 @@ export class Namespace {
     return new Map([...this.defined()].map(([name, { binding }]) => [name, binding]));
   }
 
+  /** Every name with its value; a name in its temporal dead zone has none. */
+  *values(): Generator<[string, unknown]> {
+    for (const [name, binding] of this.all()) {
+      let value: unknown;
+      try {
+        value = binding.get();
+      } catch {
+        continue;
+      }
+      yield [name, value];
+    }
+  }
+
   /** Every name, as the end of the notebook sees it, with the cell that defines it. */
   defined(): Map<string, { cell: string; binding: Binding }> {
     const found = new Map<string, { cell: string; binding: Binding }>();

@@ -11,6 +11,7 @@ export const tensor = Object.assign(fromValues, {
   ...{ cat: (tensors: Parameters<typeof cat>[0], axis?: number) => cat(tensors, axis), stack, where },
 });
 
+export { checkpoint } from "./checkpoint.ts";
 export type { MakeOptions, RandomOptions, TensorOptions } from "./create.ts";
 export type { DType, TensorData } from "./dtype.ts";
 export { nn } from "./nn/index.ts";

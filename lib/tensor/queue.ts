@@ -93,7 +93,8 @@ export function enqueue(
 /** A tensor of values that JavaScript holds; they are copied at once. `dtype`: what the array's own elements are. */
 export function upload(values: TypedArray, shape: Shape, dtype: DType, name: string): Tensor {
   checkBytes(shape, dtype, name);
-  return Tensor.fromBuffer(native().upload(values), shape, dtype, name);
+  const buffer = native().upload(values, name, packShapes([{ dtype, shape }]));
+  return Tensor.fromBuffer(buffer, shape, dtype, name);
 }
 
 /** How the tape is told of a view; the parameters are those of native/core/ops/view.cc. */

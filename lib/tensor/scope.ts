@@ -1,7 +1,7 @@
 // Which tensors a scope frees. A tensor made while scopes are open belongs to the innermost; when that ends, the tensors
 // reachable from its result move to the one around it, the others are disposed. Never looks inside class instances.
 
-import { LensorError } from "../errors.ts";
+import { refusePromise } from "./promise.ts";
 import { Tensor } from "./tensor.ts";
 
 const open: Set<Tensor>[] = [];
@@ -22,12 +22,16 @@ export function untrack(tensor: Tensor): void {
  * @throws LensorError where the callback returns a promise; what it throws itself (its tensors are freed too)
  */
 export function scope<R>(body: () => R): R {
+  return scoped("scope", body);
+}
+
+/** The same, for a function that its users know by another name. */
+export function scoped<R>(call: string, body: () => R): R {
   const made = new Set<Tensor>();
   open.push(made);
   let result: R;
   try {
-    result = body();
-    refusePromise(result);
+    result = refusePromise(call, body(), "its tensors are freed when it returns");
   } catch (error) {
     open.pop();
     for (const tensor of made) tensor.dispose();
@@ -39,17 +43,6 @@ export function scope<R>(body: () => R): R {
     if (kept.has(tensor)) track(tensor);
     else tensor.dispose();
   return result;
-}
-
-function refusePromise(result: unknown): void {
-  if (typeof (result as PromiseLike<unknown> | undefined)?.then !== "function") return;
-  // The callback may well fail on a tensor freed here; this error says more.
-  (result as PromiseLike<unknown>).then(undefined, () => {});
-  throw new LensorError("scope got a callback that returns a promise", {
-    expected: "a synchronous callback: its tensors are freed when it returns",
-    got: "a promise (an async function?)",
-    fix: "Return the tensor and await its data() outside the scope.",
-  });
 }
 
 function tensorsIn(result: unknown): Set<Tensor> {

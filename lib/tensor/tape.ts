@@ -5,6 +5,7 @@ import { LensorError } from "../errors.ts";
 import { type NativePlace, native } from "../native.ts";
 import { isFloat } from "./dtype.ts";
 import { Place } from "./memory.ts";
+import { refusePromise } from "./promise.ts";
 import { cast, pack, packShapes, prepared, share } from "./queue.ts";
 import { countOf, formatShape } from "./shape.ts";
 import { Tensor } from "./tensor.ts";
@@ -17,6 +18,11 @@ export function placesOf(inputs: readonly Tensor[]): (NativePlace | undefined)[]
   return inputs.map((x) => x.place?.handle);
 }
 
+/** Whether operations are recorded now: outside noGrad. */
+export function isRecording(): boolean {
+  return !isOff;
+}
+
 /**
  * Runs `body` without recording: its results ask for no gradient, and nothing is kept for one. Synchronous.
  * @throws LensorError where the callback returns a promise
@@ -25,14 +31,7 @@ export function noGrad<R>(body: () => R): R {
   const before = isOff;
   isOff = true;
   try {
-    const result = body();
-    if (typeof (result as PromiseLike<unknown> | undefined)?.then !== "function") return result;
-    (result as PromiseLike<unknown>).then(undefined, () => {});
-    throw new LensorError("noGrad got a callback that returns a promise", {
-      expected: "a synchronous callback: recording goes on when it returns",
-      got: "a promise (an async function?)",
-      fix: "Make the tensors inside, and await their data() outside.",
-    });
+    return refusePromise("noGrad", body(), "recording goes on when it returns");
   } finally {
     isOff = before;
   }

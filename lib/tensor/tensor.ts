@@ -2,7 +2,7 @@
 // of a native buffer and nothing else; operations enqueue and return at once, only reads wait.
 
 import { LensorError } from "../errors.ts";
-import { type NativeBuffer, native } from "../native.ts";
+import { BUFFERS, type NativeBuffer, native } from "../native.ts";
 import type { Figure, MimeBundle } from "../plot/figure.ts";
 import type { TensorPlotOptions } from "../plot/tensor-figure.ts";
 import { cumsum, softmax, sort } from "./along.ts";
@@ -92,6 +92,7 @@ export class Tensor {
   /** Gives it a name; returns the tensor itself. */
   named(name: string): this {
     this.#name = name;
+    if (this.#memory) native().name(this.#memory.handle, name);
     return this;
   }
 
@@ -213,6 +214,9 @@ export class Tensor {
   }
   [Symbol.for("Jupyter.display")](): Promise<MimeBundle> {
     return showTensor(this);
+  }
+  [BUFFERS](): NativeBuffer[] {
+    return this.#memory ? [this.#memory.handle] : [];
   }
   /** What a list of variables says of it. */
   [Symbol.for("lensor.facts")]() {

@@ -16,12 +16,15 @@ struct Failure {
 };
 
 struct Buffer {
-  explicit Buffer(size_t bytes) : bytes(bytes) {}
+  explicit Buffer(size_t bytes) : bytes(bytes) { label.number = ++count; }
   const size_t bytes;
+  Label label;                        // what it is, for errors; its maker is known by who runs it
   const Owner owner = memory_owner(); // who asked for it
   Block memory;                       // empty until made
   uint32_t version = 0;               // how often it was changed in place; JavaScript's thread alone
   std::shared_ptr<Failure> failure;
+
+  static inline std::atomic<uint64_t> count{0};
 };
 
 using BufferRef = std::shared_ptr<Buffer>;

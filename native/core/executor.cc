@@ -39,7 +39,7 @@ std::shared_ptr<Failure> Executor::failure_of(const Task& task, lensor_status st
   case LENSOR_OUT_OF_MEMORY:
     break;
   }
-  return failed(task.name + ": " + out_of_memory(bytes_of(task)));
+  return failed(task.name + ": " + out_of_memory("Its scratch memory could not be had"));
 }
 
 Executor::Executor(int threads, const lensor_ops* ops)
@@ -96,8 +96,11 @@ void Executor::run(Task& task) {
       const OwnerScope scratch(Owner{task.owner.cell, Kind::scratch});
       lensor_status status = pool_.interrupted() ? LENSOR_INTERRUPTED : LENSOR_OK;
       if (status == LENSOR_OK) {
-        for (const auto& output : task.outputs)
-          if (!output->memory.data()) output->memory = Block(output->bytes, output->owner);
+        for (const auto& output : task.outputs) {
+          output->label.maker = task.name;
+          if (!output->memory.data()) output->memory = Block(output->bytes, output->owner, &output->label);
+          output->label.maker = {}; // the task's own
+        }
         if (task.run) {
           lensor_context context = *pool_.context();
           if (!task.changes.empty()) context.interrupted = [](lensor_context*) { return 0; };

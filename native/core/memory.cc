@@ -27,7 +27,7 @@ constexpr double kFirstInterval = 0.004; // that of the coarse clock
 // What a request counts as.
 size_t rounded(size_t bytes) {
   const size_t step = bytes < kPage ? 64 : kPage;
-  if (bytes > SIZE_MAX / 4) throw OutOfMemory(bytes);
+  bytes = std::min(bytes, SIZE_MAX / 4); // which no budget allows
   return bytes == 0 ? 64 : (bytes + step - 1) / step * step;
 }
 
@@ -87,6 +87,15 @@ struct Kept {
   Class size;
 };
 
+// A block that is worth a name in an error.
+struct Large {
+  Owner owner;
+  size_t size;
+  std::string text, name;
+  uint64_t number;
+};
+constexpr size_t kLargeLeast = 1u << 20;
+
 struct Point {
   double begin;
   size_t live;
@@ -102,6 +111,7 @@ struct State {
 
   std::unordered_map<uint64_t, MemoryHolder> holders;
   MemoryHolder* last = nullptr; // the one booked on before
+  std::unordered_map<const void*, Large> large;
 
   std::vector<Point> points; // the last one is under way
   double interval = kFirstInterval;
@@ -146,6 +156,18 @@ struct State {
     live -= size;
     kinds[static_cast<size_t>(owner.kind)] -= size;
     note();
+  }
+
+  void know(const void* data, size_t size, Owner owner, const Label* label) {
+    if (size >= kLargeLeast && label)
+      large.insert_or_assign(data, Large{owner, size, label->text(), {}, label->number});
+  }
+  const Large* largest(Owner owner) const {
+    const Large* most = nullptr;
+    for (const auto& [data, one] : large)
+      if (one.owner.cell == owner.cell && one.owner.kind == owner.kind && (!most || one.size > most->size))
+        most = &one;
+    return most;
   }
 
   // The timeline: when it is full, neighbours become one and the interval doubles.
@@ -203,6 +225,27 @@ thread_local Kind current_kind = Kind::tensor;
 thread_local int32_t current_cell = 0; // where no word is watched, and in a task
 thread_local const std::atomic<int32_t>* cell_word = nullptr;
 
+const char* dtype_name(int32_t dtype) {
+  switch (dtype) {
+  case LENSOR_F32:
+    return "f32";
+  case LENSOR_F16:
+    return "f16";
+  case LENSOR_BF16:
+    return "bf16";
+  case LENSOR_I8:
+    return "i8";
+  case LENSOR_U8:
+    return "u8";
+  case LENSOR_I32:
+    return "i32";
+  case LENSOR_I64:
+    return "i64";
+  default:
+    return "bool";
+  }
+}
+
 std::string amount(size_t bytes) {
   char text[32];
   const auto value = static_cast<double>(bytes);
@@ -223,7 +266,7 @@ OwnerScope::OwnerScope(Owner owner) : kind_(current_kind), cell_(current_cell) {
 }
 OwnerScope::~OwnerScope() { current_kind = kind_, current_cell = cell_; }
 
-void* memory_take(size_t bytes, Owner owner) {
+void* memory_take(size_t bytes, Owner owner, const Label* label) {
   const size_t size = rounded(bytes);
   const Class wanted = class_of(size);
   State& s = state();
@@ -231,12 +274,13 @@ void* memory_take(size_t bytes, Owner owner) {
   if (Kept* block = s.top[wanted.number]) {
     s.unlink(block);
     s.book(owner, size);
+    s.know(block, size, owner, label);
     return block;
   }
   // What is kept goes first: all that the budget needs, else as much as the system does.
   if (size > s.budget || s.live > s.budget - size) {
     lock.unlock();
-    throw OutOfMemory(bytes);
+    throw OutOfMemory(bytes, owner, label);
   }
   const size_t most = std::max(s.peak, s.live + size + kKeepLeast);
   s.keep_at_most(std::min(s.budget, most) - size - s.live);
@@ -244,14 +288,19 @@ void* memory_take(size_t bytes, Owner owner) {
   s.book(owner, size);
   lock.unlock();
   void* data = system_take(wanted.bytes);
-  if (data) return data;
-  memory_trim();
-  data = system_take(wanted.bytes);
-  if (data) return data;
+  if (!data) {
+    memory_trim();
+    data = system_take(wanted.bytes);
+  }
+  if (data && size < kLargeLeast) return data;
   lock.lock();
-  s.unbook(owner, size);
+  if (data)
+    s.know(data, size, owner, label);
+  else
+    s.unbook(owner, size);
   lock.unlock();
-  throw OutOfMemory(bytes);
+  if (!data) throw OutOfMemory(bytes, owner, label);
+  return data;
 }
 
 void memory_give(void* data, size_t bytes, Owner owner) {
@@ -261,6 +310,7 @@ void memory_give(void* data, size_t bytes, Owner owner) {
   {
     std::lock_guard lock(s.mutex);
     s.unbook(owner, size);
+    if (size >= kLargeLeast) s.large.erase(data);
     const size_t room = s.budget - std::min(s.budget, s.live), most = std::min(s.keep_most(), room);
     if (held.bytes <= most) {
       s.keep_at_most(most - held.bytes);
@@ -315,12 +365,59 @@ void memory_trim() {
   s.keep_at_most(0);
 }
 
-OutOfMemory::OutOfMemory(size_t wanted) : wanted(wanted), told(out_of_memory(wanted)) {}
+void memory_name(const void* data, std::string name) {
+  State& s = state();
+  std::lock_guard lock(s.mutex);
+  if (const auto found = s.large.find(data); found != s.large.end()) found->second.name = std::move(name);
+}
 
-std::string out_of_memory(size_t needed) {
+std::string Label::text() const {
+  std::string text(maker);
+  if (rank < 0) return text;
+  text += text.empty() ? "[" : " [";
+  for (int32_t d = 0; d < rank; d++) {
+    if (d) text += ", ";
+    text += std::to_string(shape[d]);
+  }
+  return text + "] " + dtype_name(dtype);
+}
+
+namespace {
+
+// "Its result [64, 64] f32 needed 0.0164 MB".
+std::string need_of(size_t wanted, Owner owner, const Label* label) {
+  static const char* const kWhat[kKinds] = {"It",          "The gradient",        "The optimizer's state",
+                                            "The weights", "The key-value cache", "Its scratch memory"};
+  std::string what = kWhat[static_cast<size_t>(owner.kind)];
+  if (label && label->rank >= 0) {
+    Label shape = *label;
+    shape.maker = "";
+    what = "Its result " + shape.text();
+  }
+  return what + " needed " + amount(wanted);
+}
+
+// " (the largest is <buffer 7>, w, matmul [64, 64] f32, 0.0164 MB)", or nothing
+std::string largest_of(Owner owner) {
+  State& s = state();
+  std::lock_guard lock(s.mutex);
+  const Large* one = s.largest(owner);
+  if (!one) return "";
+  std::string text = " (the largest is ";
+  if (one->number) text += "<buffer " + std::to_string(one->number) + ">, ";
+  if (!one->name.empty()) text += one->name + ", ";
+  return text + one->text + ", " + amount(one->size) + ")";
+}
+
+} // namespace
+
+OutOfMemory::OutOfMemory(size_t wanted, Owner owner, const Label* label)
+    : wanted(wanted), maker(label ? label->maker : ""), told(out_of_memory(need_of(wanted, owner, label))) {}
+
+std::string out_of_memory(const std::string& what) {
   const MemoryUse use = memory_use();
-  std::string text = "out of memory. It needed " + amount(needed) + " while lensor held " + amount(use.live) +
-                     " of the " + amount(use.budget) + " that it may have.";
+  std::string text = "out of memory. " + what + " while lensor held " + amount(use.live) + " of the " +
+                     amount(use.budget) + " that it may have.";
   static const char* const kNames[kKinds] = {"tensors", "gradients",        "optimizer state",
                                              "weights", "key-value caches", "scratch"};
   std::string most;
@@ -331,6 +428,7 @@ std::string out_of_memory(size_t needed) {
         (most.empty() ? "" : ", ") + amount(one.live) + " in " + kNames[static_cast<size_t>(one.owner.kind)];
     // Which cell a run's number belongs to is known where the message is shown.
     if (one.owner.cell) most += " of <run " + std::to_string(one.owner.cell) + ">";
+    most += largest_of(one.owner);
   }
   if (!most.empty()) text += "\nThe most is held by " + most + ".";
   return text + "\nDispose of tensors, work on less at a time, or allow more with memory.limit(bytes).";

@@ -2,6 +2,7 @@
 // aligned, kept for reuse within bounds, and never more than the budget. Safe from any thread. Throws
 // OutOfMemory; never overcommits by itself.
 #pragma once
+#include "../include/lensor_abi.h"
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -9,6 +10,7 @@
 #include <memory>
 #include <new>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace lensor {
@@ -39,12 +41,23 @@ private:
   const int32_t cell_;
 };
 
+// What a block will hold, for those who must say so.
+struct Label {
+  std::string_view maker;                // the operation whose result it is
+  int32_t dtype = LENSOR_F32, rank = -1; // -1: no tensor
+  std::array<int64_t, LENSOR_MAX_RANK> shape{};
+  uint64_t number = 0; // of the buffer, 0: none
+
+  std::string text() const; // "matmul [64, 64] f32"
+};
+
 struct OutOfMemory : std::bad_alloc {
   // Looks at who holds what now: by the time it is caught, what failed may have given back its own.
-  explicit OutOfMemory(size_t wanted);
+  OutOfMemory(size_t wanted, Owner owner, const Label* label);
   const char* what() const noexcept override { return told.c_str(); }
   const size_t wanted;
-  const std::string told; // "out of memory. It needed ..."
+  const std::string maker; // of what was wanted, where it is known
+  const std::string told;  // "out of memory. Its result [64, 64] f32 needed ..."
 };
 
 struct MemoryUse {
@@ -64,7 +77,7 @@ struct MemoryPoint {
   std::array<size_t, kKinds> kinds;
 };
 
-void* memory_take(size_t bytes, Owner owner);
+void* memory_take(size_t bytes, Owner owner, const Label* label = nullptr);
 void memory_give(void* data, size_t bytes, Owner owner);
 MemoryUse memory_use();
 // Those with something, largest first.
@@ -74,15 +87,18 @@ std::vector<MemoryPoint> memory_timeline();
 void memory_limit(size_t bytes);
 // Gives back to the system all that is kept.
 void memory_trim();
-// What was needed, what there is, and who holds the most.
-std::string out_of_memory(size_t needed);
+// A large block is called so from now on, beside what made it: by a person's own name.
+void memory_name(const void* data, std::string name);
+// "out of memory. " + `what`, "Its scratch memory could not be had", what there is, and who holds the most. A
+// large buffer is followed by its number, "<buffer 7>": who knows variables says there which it is.
+std::string out_of_memory(const std::string& what);
 
 // One owned block.
 class Block {
 public:
   Block() = default;
-  explicit Block(size_t bytes, Owner owner = memory_owner())
-      : data_(memory_take(bytes, owner)), bytes_(bytes), owner_(owner) {}
+  explicit Block(size_t bytes, Owner owner = memory_owner(), const Label* label = nullptr)
+      : data_(memory_take(bytes, owner, label)), bytes_(bytes), owner_(owner) {}
   Block(Block&& other) noexcept : data_(other.data_), bytes_(other.bytes_), owner_(other.owner_) {
     other.data_ = nullptr, other.bytes_ = 0;
   }

@@ -1,9 +1,9 @@
 #include "tape.h"
 #include "algebra.h"
+#include "checkpoint.h"
 #include <algorithm>
 #include <queue>
 #include <unordered_map>
-#include <unordered_set>
 
 namespace lensor {
 
@@ -19,45 +19,33 @@ Tensor without_node(Tensor tensor) {
   return tensor;
 }
 
-Tensor shape_only(Tensor tensor) {
-  tensor.node = nullptr;
-  tensor.buffer = nullptr;
-  return tensor;
-}
-
-// A tensor as a gradient will find it: itself, the cheap step that made it, or only its shape.
+// A tensor as a gradient will find it: itself, the cheap step that made it (in the same checkpoint: what is
+// kept at its border is kept for all that come after), or only its shape.
 Saved save(const Tensor& tensor, bool kept) {
-  if (!kept) return {shape_only(tensor), nullptr, 0};
+  if (!kept) return {shape_only(tensor)};
   const auto& node = tensor.node;
-  if (node && node->op && node->op->cheap && !node->spent &&
+  if (node && node->op && node->op->cheap && !node->spent && node->checkpoint == Checkpoint::innermost() &&
       same_shape(tensor.view, node->out[tensor.slot].tensor.view) && is_contiguous(tensor.view))
-    return {shape_only(tensor), node, 0};
-  return {without_node(tensor), nullptr, tensor.buffer->version};
+    return {shape_only(tensor), node};
+  return keep(tensor, Checkpoint::depth());
 }
 
 void let_go(Node& node) {
   node.spent = true;
   for (auto* list : {&node.in, &node.out})
-    for (Saved& saved : *list) saved = {shape_only(saved.tensor), nullptr, 0};
+    for (Saved& saved : *list) saved = {shape_only(saved.tensor)};
   node.custom = nullptr;
   node.held = nullptr;
 }
 
 // A cheap step's result once more; those who ask while one is alive share it.
-Tensor make_again(Node& node, int32_t slot);
-
-Tensor restore(const Saved& saved, int32_t slot) {
-  if (!saved.again) return saved.tensor;
-  return make_again(*saved.again, slot);
-}
-
 Tensor make_again(Node& node, int32_t slot) {
   node.remade.resize(node.out.size());
   Tensor result = shape_only(node.out[slot].tensor);
   result.view = contiguous_view(result.dtype(), result.shape());
   if ((result.buffer = node.remade[slot].lock())) return result;
   Call call{node.op, {}, {}, node.params, node.held, node.weight};
-  for (const Saved& saved : node.in) call.in.push_back(restore(saved, saved.tensor.slot));
+  for (const Saved& saved : node.in) call.in.push_back(restore(saved));
   for (const Saved& saved : node.out)
     call.out.push_back(make_tensor(saved.tensor.dtype(), saved.tensor.shape()));
   enqueue_call(call);
@@ -87,7 +75,7 @@ std::vector<Node*> walk(Node* root) {
 }
 
 // Throws Invalid naming the first thing that stands in the way.
-void check(const Node& node) {
+void check(const Node& node, std::unordered_set<const Checkpoint*>& seen) {
   if (node.is_leaf()) return;
   if (node.spent)
     throw Invalid("backward: the gradient of this " + node.name +
@@ -97,15 +85,7 @@ void check(const Node& node) {
     throw Invalid("backward: " + node.name +
                   " has no gradient. Use an operation that has one, or detach() its result.");
   for (const auto* list : {&node.in, &node.out})
-    for (const Saved& saved : *list) {
-      if (saved.again && saved.again->spent)
-        throw Invalid("backward: what the gradient of this " + node.name +
-                      " needs was let go by an earlier backward. Compute the loss again, or call the first "
-                      "backward with { retainGraph: true }.");
-      if (saved.tensor.buffer && saved.tensor.buffer->version != saved.version)
-        throw Invalid("backward: a tensor that the gradient of " + node.name +
-                      " needs was changed in place since. Compute the loss again after an optimizer's step.");
-    }
+    for (const Saved& saved : *list) check_saved(saved, node.name, seen);
 }
 
 // A gradient on its way, and whether its memory is nobody else's: then more may be added in place.
@@ -140,7 +120,7 @@ bool is_owned(const Node& node, const std::vector<bool>& owned, const Gradients&
     if (same(arrived[k])) return owned[k];
   for (const auto* list : {&node.in, &node.out})
     for (const Saved& saved : *list)
-      if (same(saved.tensor)) return false;
+      if (same(saved.tensor) || (saved.remade && saved.remade->buffer == given[i].buffer)) return false;
   return true;
 }
 
@@ -154,7 +134,43 @@ void gather(Node& leaf, Arrival arrival) {
     leaf.gradient = copied(arrival.tensor);
 }
 
+// What checkpoints made again for a backward ends with it.
+struct Forgetting {
+  ~Forgetting() { Checkpoint::forget(); }
+};
+
 } // namespace
+
+Tensor shape_only(Tensor tensor) {
+  tensor.node = nullptr;
+  tensor.buffer = nullptr;
+  return tensor;
+}
+
+Saved keep(const Tensor& tensor, size_t depth) {
+  if (auto remade = Checkpoint::find(tensor, depth)) return {shape_only(tensor), nullptr, std::move(remade)};
+  return {without_node(tensor), nullptr, nullptr, tensor.buffer->version};
+}
+
+Tensor restore(const Saved& saved) {
+  if (saved.again) return make_again(*saved.again, saved.tensor.slot);
+  Tensor tensor = saved.tensor;
+  if (!saved.remade) return tensor;
+  if (!saved.remade->buffer) saved.remade->checkpoint->run_again();
+  tensor.buffer = saved.remade->buffer;
+  return tensor;
+}
+
+void check_saved(const Saved& saved, const std::string& user, std::unordered_set<const Checkpoint*>& seen) {
+  if (saved.again && saved.again->spent)
+    throw Invalid("backward: what the gradient of this " + user +
+                  " needs was let go by an earlier backward. Compute the loss again, or call the first "
+                  "backward with { retainGraph: true }.");
+  if (saved.tensor.buffer && saved.tensor.buffer->version != saved.version)
+    throw Invalid("backward: a tensor that the gradient of " + user +
+                  " needs was changed in place since. Compute the loss again after an optimizer's step.");
+  if (saved.remade) saved.remade->checkpoint->check(user, seen);
+}
 
 Node::~Node() {
   // Whoever is last to hold an input takes it apart here, in a loop.
@@ -179,7 +195,7 @@ std::shared_ptr<Node> make_leaf(const Tensor& tensor) {
   auto node = std::make_shared<Node>();
   node->name = "leaf";
   node->order = next_order();
-  node->out.push_back({shape_only(tensor), nullptr, 0});
+  node->out.push_back({shape_only(tensor)});
   return node;
 }
 
@@ -189,6 +205,7 @@ std::shared_ptr<Node> record(const Call& call) {
       std::any_of(call.out.begin(), call.out.end(), [](const Tensor& t) { return is_floating(t.dtype()); });
   if (!differentiable) return nullptr;
   auto node = std::make_shared<Node>();
+  node->checkpoint = Checkpoint::innermost();
   node->op = call.op;
   node->name = name_of(call);
   node->order = next_order();
@@ -222,7 +239,7 @@ std::shared_ptr<Node> record_custom(std::string name, const std::vector<Tensor>&
   node->inputs = edges_of(in);
   node->custom = std::move(custom);
   for (const Tensor& tensor : in) node->in.push_back({shape_only(tensor), nullptr, 0});
-  for (const Tensor& tensor : out) node->out.push_back({shape_only(tensor), nullptr, 0});
+  for (const Tensor& tensor : out) node->out.push_back({shape_only(tensor)});
   return node;
 }
 
@@ -230,15 +247,15 @@ Backward::Backward(Node& node, const Gradients& grads)
     : given(node.in.size()), node_(node), grads_(grads), so_far_(node.in.size()) {}
 
 Tensor Backward::take(size_t i) {
-  if (keep_) return copied(out(i));
   Saved& saved = node_.out[i];
+  if (keep_ || !saved.tensor.buffer) return copied(out(i));
   const Tensor taken = saved.tensor;
-  saved = {shape_only(taken), nullptr, 0};
+  saved = {shape_only(taken)};
   return taken;
 }
 
-Tensor Backward::in(size_t i) const { return restore(node_.in[i], node_.in[i].tensor.slot); }
-Tensor Backward::out(size_t i) const { return restore(node_.out[i], static_cast<int32_t>(i)); }
+Tensor Backward::in(size_t i) const { return restore(node_.in[i]); }
+Tensor Backward::out(size_t i) const { return restore(node_.out[i]); }
 
 Tensor Backward::grad(size_t i) const {
   if (grads_[i].buffer) return grads_[i];
@@ -248,10 +265,12 @@ Tensor Backward::grad(size_t i) const {
 
 void backward(const Tensor& root, const Tensor& seed, bool keep) {
   const OwnerScope gradients(Kind::gradient);
+  const Forgetting forgetting;
   if (!root.node) throw Invalid("backward: nothing that this tensor was made of asks for a gradient");
   const std::shared_ptr<Node> start = root.node;
   const std::vector<Node*> nodes = walk(start.get());
-  for (const Node* node : nodes) check(*node);
+  std::unordered_set<const Checkpoint*> seen;
+  for (const Node* node : nodes) check(*node, seen);
   std::unordered_map<Node*, std::vector<Arrival>> arrived;
   const auto add_to = [&](const Edge& edge, Arrival arrival) {
     auto& all = arrived[edge.node.get()];

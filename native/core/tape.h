@@ -4,16 +4,29 @@
 #pragma once
 #include "op.h"
 #include <functional>
+#include <unordered_set>
 
 namespace lensor {
 
-// A tensor that a gradient needs: its buffer, or the node that makes it again, or (with neither) its shape
-// alone.
+class Checkpoint;
+struct Remade;
+
+// A tensor that a gradient needs: its buffer, or what makes it again (the node of a cheap step, or a
+// checkpoint), or (with neither) its shape alone.
 struct Saved {
   Tensor tensor; // without its own node
-  std::shared_ptr<Node> again;
+  std::shared_ptr<Node> again{};
+  std::shared_ptr<Remade> remade{};
   uint32_t version = 0;
 };
+
+Tensor shape_only(Tensor tensor);
+// As it is, or from a checkpoint: one of the outermost `depth` that are open.
+Saved keep(const Tensor& tensor, size_t depth);
+// With memory, which it gets in the queue's order.
+Tensor restore(const Saved& saved);
+// Throws Invalid where it cannot be had any more, naming whose gradient it is for.
+void check_saved(const Saved& saved, const std::string& user, std::unordered_set<const Checkpoint*>& seen);
 
 struct Edge {
   std::shared_ptr<Node> node; // null: this input's gradient is not asked for
@@ -27,7 +40,8 @@ struct Node {
 
   const Op* op = nullptr; // null: a leaf, or a step made of JavaScript
   std::string name;
-  uint64_t order = 0; // of recording: a node comes after its inputs
+  uint64_t order = 0;      // of recording: a node comes after its inputs
+  uint64_t checkpoint = 0; // the number of the innermost that was open, 0: none
   std::vector<double> params;
   std::shared_ptr<const void> held;
   const lensor_weight* weight = nullptr;

@@ -1,4 +1,5 @@
 #include "tensor.h"
+#include <algorithm>
 
 namespace lensor {
 
@@ -75,6 +76,9 @@ Tensor make_tensor(int32_t dtype, const Shape& shape) {
   Tensor tensor;
   tensor.view = contiguous_view(dtype, shape);
   tensor.buffer = std::make_shared<Buffer>(static_cast<size_t>(count_of(tensor.view)) * dtype_bytes(dtype));
+  Label& label = tensor.buffer->label;
+  label.dtype = dtype, label.rank = tensor.view.rank;
+  std::copy(shape.begin(), shape.end(), label.shape.begin());
   return tensor;
 }
 

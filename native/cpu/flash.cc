@@ -102,7 +102,8 @@ template <class T> void soften(const Scores& b, const Sequence& s, const Mask& m
   store(g.m + lane, top);
   store(g.l + lane, fma(had, shrink, l));
   if (g.u) store(g.u + lane, fma(shrink, fma(had, lag, load(g.u + lane)), u));
-  if (lane_max(sub(top, before)) > 0)
+  // Not by their difference: a lane that has seen nothing yet would make it NaN, which hides the others.
+  if (lane_max(where_gt(top, before, set1(1.0f), zero())) > 0)
     for (int64_t i = 0; i < width; i++)
       store(g.o + i * kSide + lane, mul(load(g.o + i * kSide + lane), shrink));
 }

@@ -152,6 +152,12 @@ Arguments::Arguments(napi_env env, napi_callback_info info, size_t count) : env(
   if (given < count) throw Invalid("too few arguments");
 }
 
+bool is_nothing(napi_env env, napi_value value) {
+  napi_valuetype type;
+  check(napi_typeof(env, value, &type));
+  return type == napi_undefined || type == napi_null;
+}
+
 double number_of(napi_env env, napi_value value) {
   double number;
   check(napi_get_value_double(env, value, &number));
@@ -262,7 +268,7 @@ napi_value guarded(napi_env env, napi_callback_info info, Function function) {
   } catch (const Invalid& error) {
     napi_throw_type_error(env, nullptr, error.what());
   } catch (const OutOfMemory& out) {
-    napi_throw_error(env, nullptr, ("tensor: " + out.told).c_str());
+    napi_throw_error(env, nullptr, ((out.maker.empty() ? "tensor" : out.maker) + ": " + out.told).c_str());
   } catch (const std::bad_alloc&) {
     napi_throw_error(env, nullptr, "out of memory");
   } catch (const std::exception& error) {

@@ -49,6 +49,7 @@ struct Arguments {
   std::vector<napi_value> list(size_t i) const;  // any array
 };
 
+bool is_nothing(napi_env env, napi_value value); // undefined or null
 napi_value property(napi_env env, napi_value object, const char* name);
 double number_of(napi_env env, napi_value value);
 int64_t whole_of(napi_env env, napi_value value, int64_t least, int64_t most);

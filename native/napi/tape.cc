@@ -1,19 +1,13 @@
 // The tape across the border: where it starts, views on it, going back, and what was gathered. Meanings:
 // lib/native.ts.
-#include "../core/tape.h"
 #include "../core/algebra.h"
+#include "../core/checkpoint.h"
 #include "place.h"
 #include "view.h"
 
 namespace lensor {
 
 namespace {
-
-bool is_nothing(napi_env env, napi_value value) {
-  napi_valuetype type;
-  check(napi_typeof(env, value, &type));
-  return type == napi_undefined || type == napi_null;
-}
 
 const Op* view_op(int64_t number) {
   const Op* op = operations()[number];
@@ -108,6 +102,16 @@ napi_value assign(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+napi_value open_checkpoint(napi_env, napi_callback_info) {
+  Checkpoint::open();
+  return nullptr;
+}
+
+napi_value close_checkpoint(napi_env, napi_callback_info) {
+  Checkpoint::close();
+  return nullptr;
+}
+
 napi_value release_place(napi_env env, napi_callback_info info) {
   Arguments a(env, info, 1);
   let_go(env, handle_of<Place>(env, a.at[0]));
@@ -143,6 +147,8 @@ void add_tape(napi_env env, napi_value exports) {
   add(env, exports, "gradient", entry<gradient>);
   add(env, exports, "setGradient", entry<set_gradient>);
   add(env, exports, "assign", entry<assign>);
+  add(env, exports, "openCheckpoint", entry<open_checkpoint>);
+  add(env, exports, "closeCheckpoint", entry<close_checkpoint>);
 }
 
 } // namespace lensor

@@ -1,7 +1,7 @@
 // Tensors across the border: upload, operations, read, release. TypeScript has worked out shapes and types
 // and said what is wrong in the person's words; here everything that could reach outside a buffer is checked
 // again.
-#include "../core/tape.h"
+#include "../core/checkpoint.h"
 #include "../llm/model.h"
 #include "env.h"
 #include "place.h"
@@ -65,6 +65,7 @@ napi_value op(napi_env env, napi_callback_info info) {
   read_places(env, a.at[5], call.in);
   read_weight(env, a.at[6], call);
   call.op->check(call);
+  Checkpoint::note(call);
   const auto node = record(call);
   enqueue_call(call);
   return results_of(env, call, node);
@@ -80,7 +81,17 @@ napi_value upload(napi_env env, napi_callback_info info) {
   if (type > napi_biguint64_array) throw Invalid("a typed array of this kind cannot be uploaded");
   const size_t bytes = length * kWidths[type];
   auto buffer = std::make_shared<Buffer>(bytes);
-  buffer->memory = Block(bytes);
+  std::string maker;
+  if (!is_nothing(env, a.at[1])) {
+    const std::vector<Tensor> shapes = read_results(a.doubles(2));
+    need(shapes.size() == 1);
+    maker = a.text(1);
+    const uint64_t number = buffer->label.number;
+    buffer->label = shapes[0].buffer->label;
+    buffer->label.number = number, buffer->label.maker = maker;
+  }
+  buffer->memory = Block(bytes, buffer->owner, &buffer->label);
+  buffer->label.maker = {};
   if (bytes) std::memcpy(buffer->memory.data(), data, bytes);
   return wrap<Buffer>(env, buffer, static_cast<int64_t>(bytes));
 }
@@ -117,6 +128,23 @@ napi_value read(napi_env env, napi_callback_info info) {
   return promise;
 }
 
+// What errors call it from now on, beside what made it.
+napi_value name(napi_env env, napi_callback_info info) {
+  Arguments a(env, info, 2);
+  const BufferRef buffer = unwrap<Buffer>(env, a.at[0]);
+  const auto run = [buffer, text = a.text(1)](lensor_context*) {
+    memory_name(buffer->memory.data(), text);
+    return LENSOR_OK;
+  };
+  enqueue({"name", {buffer}, {}, run, nullptr, {}});
+  return nullptr;
+}
+
+napi_value number(napi_env env, napi_callback_info info) {
+  Arguments a(env, info, 1);
+  return make_number(env, static_cast<double>(unwrap<Buffer>(env, a.at[0])->label.number));
+}
+
 napi_value release(napi_env env, napi_callback_info info) {
   Arguments a(env, info, 1);
   let_go(env, handle_of<Buffer>(env, a.at[0]));
@@ -149,6 +177,8 @@ void add_tensors(napi_env env, napi_value exports) {
   check(napi_set_named_property(env, exports, "operations", names(env)));
   add(env, exports, "op", entry<op>);
   add(env, exports, "read", entry<read>);
+  add(env, exports, "name", entry<name>);
+  add(env, exports, "number", entry<number>);
   add(env, exports, "release", entry<release>);
   add(env, exports, "drain", entry<drain>);
 }

@@ -67,9 +67,7 @@ std::vector<Tensor> read_results(const std::vector<double>& packed) {
   return results;
 }
 
-BufferRef floats(int64_t count) {
-  return std::make_shared<Buffer>(static_cast<size_t>(count) * sizeof(float));
-}
+BufferRef floats(int64_t count) { return make_tensor(LENSOR_F32, {count}).buffer; }
 napi_value handle(napi_env env, const BufferRef& buffer) {
   return wrap<Buffer>(env, buffer, static_cast<int64_t>(buffer->bytes));
 }

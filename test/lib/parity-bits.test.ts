@@ -2,10 +2,10 @@
 // however the text was cut, and on any number of threads. Each process reads the prompt in several ways and prints hashes.
 
 import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
+import { instructionSets } from "./instruction-sets.ts";
 import type { Fingerprints, Request } from "./logits-child.ts";
 import { array, largestDifference, reference } from "./reference.ts";
 
@@ -17,19 +17,6 @@ async function fingerprints(environment: Record<string, string>, request: Reques
   const options = { env: { ...process.env, ...environment }, maxBuffer: 1 << 24 };
   const { stdout } = await promisify(execFile)(process.execPath, args, options);
   return JSON.parse(/^answer (.*)$/m.exec(stdout)![1]!) as Fingerprints;
-}
-
-/** The instruction sets of this machine that LENSOR_CPU can name. */
-function instructionSets(): string[] {
-  if (process.arch !== "x64" || process.platform !== "linux") return ["scalar"];
-  const flags = new Set(/^flags\s*:(.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8"))?.[1]?.split(" "));
-  const sets = ["scalar"];
-  if (flags.has("avx2") && flags.has("fma")) sets.push("avx2");
-  if (flags.has("avx512bw") && flags.has("avx512vl")) {
-    sets.push("avx512");
-    if (flags.has("avx512_bf16")) sets.push("avx512bf16");
-  }
-  return sets;
 }
 
 // 150 tokens: over two pages of 64 keys, and no multiple of any block.

@@ -1,5 +1,5 @@
 // Attention over pages and dense maps, against softmax in double; the same bits for one query and for many.
-#include "check.h"
+#include "tolerance.h"
 
 using namespace lensor::test;
 
@@ -98,15 +98,13 @@ struct Problem {
 
 } // namespace
 
-// Of a value of about one: what keys and values lose in the cache's type.
-double loss(int32_t dtype) {
-  return dtype == LENSOR_F32 ? 1e-5 : dtype == LENSOR_F16 ? 5e-3 : dtype == LENSOR_BF16 ? 3e-2 : 4e-2;
-}
 constexpr int32_t kCaches[] = {LENSOR_F32, LENSOR_F16, LENSOR_BF16, LENSOR_I8};
 
 TEST("attention over pages is softmax over the visible keys") {
   const Problem p;
   for (int32_t dtype : kCaches) {
+    // Of a value of about one: what keys and values lose in the cache's type.
+    const Tolerance within = tolerance(ops, "attention", dtype);
     Pages pages(p.kv_heads, p.width, dtype, p.length);
     p.write(ops, context, pages, 0, p.length);
     const auto out = p.attend(ops, context, pages, 0, p.length, {p.length, p.length});
@@ -114,7 +112,7 @@ TEST("attention over pages is softmax over the visible keys") {
       for (int32_t h = 0; h < p.heads; h++) {
         const auto w = p.weights(t, h, t + 1);
         for (int i = 0; i < p.width; i++)
-          CHECK_NEAR(out[(t * p.heads + h) * p.width + i], p.mix(w, h, i), loss(dtype));
+          CHECK_NEAR(out[(t * p.heads + h) * p.width + i], p.mix(w, h, i), within);
       }
   }
 }
@@ -140,6 +138,7 @@ TEST("a query's result has the same bits whatever is read with it") {
 }
 
 TEST("heads may hold different numbers of keys, with a bias on each") {
+  const Tolerance within = tolerance(ops, "attention"), sums = tolerance(ops, "attention's sums");
   const Problem p;
   Pages pages(p.kv_heads, p.width, LENSOR_F32, p.length);
   p.write(ops, context, pages, 0, p.length);
@@ -155,17 +154,18 @@ TEST("heads may hold different numbers of keys, with a bias on each") {
         const int32_t g = h * p.kv_heads / p.heads;
         const auto w = p.weights(20 + t, h, counts[g] - tokens + t + 1, list[g]);
         for (int i = 0; i < p.width; i++)
-          CHECK_NEAR(out[(t * p.heads + h) * p.width + i], p.mix(w, h, i), 1e-5);
+          CHECK_NEAR(out[(t * p.heads + h) * p.width + i], p.mix(w, h, i), within);
         // The weight of the first key says what the log-sum-exp must be.
         double s = 0;
         for (int i = 0; i < p.width; i++)
           s += (double)p.q[((20 + t) * p.heads + h) * p.width + i] * p.k[g * p.width + i];
-        CHECK_NEAR(lse[t * p.heads + h], s * 0.25 + (list[g] ? list[g][0] : 0) - std::log(w[0]), 1e-5);
+        CHECK_NEAR(lse[t * p.heads + h], s * 0.25 + (list[g] ? list[g][0] : 0) - std::log(w[0]), sums);
       }
   }
 }
 
 TEST("maps: rows add up to one, nothing ahead is seen, the mass is the columns' sum") {
+  const Tolerance within = tolerance(ops, "attention map"), whole = tolerance(ops, "attention mass");
   const Problem p;
   const int64_t T = 77;
   std::vector<float> q(p.heads * T * p.width), k(p.kv_heads * T * p.width), map(p.heads * T * T, -1),
@@ -185,11 +185,11 @@ TEST("maps: rows add up to one, nothing ahead is seen, the mass is the columns' 
       const auto w = p.weights(t, h, t + 1);
       for (int64_t j = 0; j < T; j++) {
         const float found = map[(h * T + t) * T + j];
-        CHECK_NEAR(found, j <= t ? w[j] : 0, 2e-6);
+        CHECK_NEAR(found, j <= t ? w[j] : 0, within);
         sums[j] += found;
       }
     }
-    for (int64_t j = 0; j < T; j++) CHECK_NEAR(mass[h * T + j], sums[j], 1e-5);
+    for (int64_t j = 0; j < T; j++) CHECK_NEAR(mass[h * T + j], sums[j], whole);
   }
 }
 

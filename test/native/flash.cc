@@ -1,6 +1,6 @@
 // Attention over packed sequences and its gradients, against loops in double; the same bits whatever is
 // packed beside a sequence, however many queries are asked, and on any number of threads.
-#include "check.h"
+#include "tolerance.h"
 #include <algorithm>
 #include <tuple>
 
@@ -138,7 +138,7 @@ Result compute(const lensor_ops& ops, Context* context, Problem& p) {
 }
 
 // Everything in double; gradients from the analytic softmax.
-void check(Problem& p, Result& r, double tolerance) {
+void check(Problem& p, Result& r, const Tolerance& tolerance) {
   const int64_t Q = p.queries(), K = p.keys(), W = p.width;
   std::vector<double> dq(Q * p.heads * W), dk(K * p.kv_heads * W), dv(dk.size()), dbias(p.kv_heads * K),
       mass(p.heads * K);
@@ -191,7 +191,7 @@ void check(Problem& p, Result& r, double tolerance) {
     for (int64_t g = 0; g < p.kv_heads; g++)
       for (int64_t c = 0; c < W; c++) {
         // Each query adds the error of its delta, which comes from the rounded result.
-        CHECK_NEAR(r.dk.get(j, g, c), dk[(j * p.kv_heads + g) * W + c], 3 * tolerance);
+        CHECK_NEAR(r.dk.get(j, g, c), dk[(j * p.kv_heads + g) * W + c], tolerance * 3);
         CHECK_NEAR(r.dv.get(j, g, c), dv[(j * p.kv_heads + g) * W + c], tolerance);
       }
   for (size_t j = 0; j < mass.size(); j++) CHECK_NEAR(r.mass[j], mass[j], tolerance);
@@ -200,9 +200,9 @@ void check(Problem& p, Result& r, double tolerance) {
 
 // f32: sums of some hundred products of order one. bf16: 8 bits of each factor, of p and of ds, and of the
 // results.
-constexpr double kClose = 2e-5, kRounded = 3e-2;
-double tolerance_of(const Problem& p) {
-  return p.compute == LENSOR_BF16 || p.dtype == LENSOR_BF16 ? kRounded : kClose;
+Tolerance tolerance_of(const lensor_ops& ops, const Problem& p) {
+  const bool narrow = p.compute == LENSOR_BF16 || p.dtype == LENSOR_BF16;
+  return tolerance(ops, "flash", narrow ? LENSOR_BF16 : LENSOR_F32);
 }
 
 const std::pair<int32_t, int32_t> kKinds[] = {{LENSOR_F32, LENSOR_F32},
@@ -234,7 +234,7 @@ TEST("flash attention and its gradients at every length to 70") {
     p.q_offsets = p.k_offsets = {0, length};
     p.fill();
     Result r = compute(ops, context, p);
-    check(p, r, tolerance_of(p));
+    check(p, r, tolerance_of(ops, p));
   }
 }
 
@@ -244,7 +244,7 @@ TEST("flash attention around the edges of blocks, full and causal, windows, othe
   size_t turn = 0;
   for (const auto& length : lengths)
     for (int32_t causal : {0, 1})
-      for (int64_t window : {0, 1, 50, 64}) {
+      for (int64_t window : {0, 1, 2, 50, 64}) {
         Problem p;
         std::tie(p.dtype, p.compute) = kKinds[turn++ % 3];
         p.causal = causal;
@@ -255,7 +255,7 @@ TEST("flash attention around the edges of blocks, full and causal, windows, othe
         p.k_offsets = {0, length[1]};
         p.fill();
         Result r = compute(ops, context, p);
-        check(p, r, tolerance_of(p));
+        check(p, r, tolerance_of(ops, p));
       }
 }
 
@@ -272,7 +272,7 @@ TEST("flash attention of heads of any width, grouped or not, with a bias on the 
       p.q_offsets = p.k_offsets = {0, 67};
       p.fill();
       Result r = compute(ops, context, p);
-      check(p, r, tolerance_of(p));
+      check(p, r, tolerance_of(ops, p));
     }
 }
 
@@ -290,7 +290,7 @@ TEST("packed sequences, empty ones among them, are each what they are alone, bit
                      80, 80, 230, 363}; // queries without keys, keys without queries, few of many
       p.fill();
       Result all = compute(ops, context, p);
-      check(p, all, tolerance_of(p));
+      check(p, all, tolerance_of(ops, p));
       for (size_t n = 0; n + 1 < p.q_offsets.size(); n++) {
         const int64_t q0 = p.q_offsets[n], q1 = p.q_offsets[n + 1], k0 = p.k_offsets[n],
                       k1 = p.k_offsets[n + 1];

@@ -1,5 +1,6 @@
 // Gated units and their gradients against what their parts give: the activation, its derivative, a product.
 #include "cast.h"
+#include "tolerance.h"
 
 using namespace lensor::test;
 
@@ -40,6 +41,7 @@ double activation(lensor_unary op, double x) {
 } // namespace
 
 TEST("gated units and their gradients against doubles") {
+  const Tolerance within = tolerance(ops, "gate"), gradients = tolerance(ops, "gate's gradient");
   for (const lensor_unary op : kGates)
     for (int64_t n : {0, 1, 15, 16, 17, 600, 40'001}) {
       auto gate = noise(n, 1);
@@ -50,9 +52,9 @@ TEST("gated units and their gradients against doubles") {
         // The slope by differences: exact to 1e-9 away from relu's kink, which noise does not hit.
         const double step = 1e-5, x = gate[i];
         const double slope = (activation(op, x + step) - activation(op, x - step)) / (2 * step);
-        CHECK_NEAR(r.out[i], activation(op, x) * up[i], 2e-6);
-        CHECK_NEAR(r.dgate[i], dy[i] * up[i] * slope, 2e-6);
-        CHECK_NEAR(r.dup[i], dy[i] * activation(op, x), 2e-6);
+        CHECK_NEAR(r.out[i], activation(op, x) * up[i], within);
+        CHECK_NEAR(r.dgate[i], dy[i] * up[i] * slope, gradients);
+        CHECK_NEAR(r.dup[i], dy[i] * activation(op, x), gradients);
       }
     }
 }

@@ -1,6 +1,7 @@
 // Gradients of functions and of softmax against their formulas in double, at kinks and infinities against
 // what torch gives.
 #include "cast.h"
+#include "tolerance.h"
 #include <functional>
 #include <limits>
 
@@ -69,21 +70,23 @@ bool positive_only(int op) { return op == LENSOR_LOG || op == LENSOR_SQRT || op 
 } // namespace
 
 TEST("derivatives of functions against doubles") {
+  const Tolerance within = tolerance(ops, "derivative");
   for (int64_t n : {0, 1, 15, 16, 17, 1000, 40'001})
     for (int op = 0; op < LENSOR_UNARY_COUNT; op++) {
       auto x = noise(n, op);
       const auto dy = noise(n, 100 + op);
       for (float& f : x) f = positive_only(op) ? std::abs(f) * 8 + 0.01f : f * 8;
       const auto dx = unary_grad(ops, context, (lensor_unary)op, x, dy);
-      for (int64_t i = 0; i < n; i++) CHECK_NEAR(dx[i], dy[i] * derivative((lensor_unary)op, x[i]), 2e-6);
+      for (int64_t i = 0; i < n; i++) CHECK_NEAR(dx[i], dy[i] * derivative((lensor_unary)op, x[i]), within);
     }
 }
 
 TEST("derivatives at kinks, infinities and NaN are torch's") {
+  const Tolerance within = tolerance(ops, "derivative at a kink");
   const std::vector<float> x{kNan, kInfinity, -kInfinity, 0, -0.0f, -1, 100, -100};
   const auto check = [&](lensor_unary op, std::vector<double> wanted) {
     const auto dx = unary_grad(ops, context, op, x, std::vector<float>(x.size(), 1));
-    for (size_t i = 0; i < x.size(); i++) CHECK_NEAR(dx[i], wanted[i], 1e-6);
+    for (size_t i = 0; i < x.size(); i++) CHECK_NEAR(dx[i], wanted[i], within);
   };
   check(LENSOR_ABS, {0, 1, -1, 0, 0, -1, 1, -1});
   check(LENSOR_EXP, {kNan, kInfinity, 0, 1, 1, 0.36787945, kInfinity, 0});
@@ -127,6 +130,7 @@ TEST("derivatives of 16-bit floats are those of their values, rounded once") {
 }
 
 TEST("the gradient of softmax and of its logarithm against doubles") {
+  const Tolerance within = tolerance(ops, "softmax's gradient");
   for (int64_t n : {1, 15, 16, 17, 511, 1000, 5003})
     for (const bool log : {false, true}) {
       const int64_t rows = 3;
@@ -141,7 +145,7 @@ TEST("the gradient of softmax and of its logarithm against doubles") {
         double total = 0;
         for (int64_t i = row * n; i < (row + 1) * n; i++) total += (double)dy[i] * (log ? 1 : y[i]);
         for (int64_t i = row * n; i < (row + 1) * n; i++)
-          CHECK_NEAR(dx[i], log ? dy[i] - std::exp((double)y[i]) * total : y[i] * (dy[i] - total), 2e-6);
+          CHECK_NEAR(dx[i], log ? dy[i] - std::exp((double)y[i]) * total : y[i] * (dy[i] - total), within);
       }
       // The rows' own bits, alone and in place.
       const lensor_view last = view(dy, {1, n}), value = view(y, {1, n});

@@ -1,7 +1,7 @@
 // A decoder's layers in one region, against the same formulas in double, and the same bits for one row and
 // for many, in each numeric mode and on any number of threads.
 #include "../../native/quant/panel.h"
-#include "check.h"
+#include "tolerance.h"
 
 using namespace lensor;
 using namespace lensor::test;
@@ -171,15 +171,16 @@ Rows expected(const Decoder& m, int64_t total) {
 } // namespace
 
 TEST("layers of a decoder follow their formulas") {
+  const Tolerance within = tolerance(ops, "layers");
   const Decoder m(ops, false);
   const int64_t total = 70; // the last rows read a second page
   const auto wanted = expected(m, total);
   const auto found = run(ops, context, m, total, total, false, LENSOR_F32);
   // Sums of a hundred products of about one, through two layers.
   for (int64_t t = 0; t < total; t++)
-    for (int64_t i = 0; i < m.width; i++) CHECK_NEAR(found.stream[t * m.width + i], wanted[t][i], 1e-4);
+    for (int64_t i = 0; i < m.width; i++) CHECK_NEAR(found.stream[t * m.width + i], wanted[t][i], within);
   const auto logits = product(m.values.back(), normed(m, wanted.back()));
-  for (int64_t i = 0; i < m.vocabulary; i++) CHECK_NEAR(found.logits[i], logits[i], 1e-4);
+  for (int64_t i = 0; i < m.vocabulary; i++) CHECK_NEAR(found.logits[i], logits[i], within);
 }
 
 TEST("layers give the same bits row by row, in pieces and at once, on one thread and on many") {

@@ -1,7 +1,7 @@
 // Weights and linear layers: packing loses nothing, exact mode against sums in double of the dequantized
 // weights, fast mode against its own formula in double, and the same bits whatever the number of rows.
 #include "../../native/quant/panel.h"
-#include "check.h"
+#include "tolerance.h"
 
 using namespace lensor;
 using namespace lensor::test;
@@ -150,13 +150,14 @@ TEST("a packed weight gives its rows back") {
     std::vector<float> row(m.cols);
     for (int64_t r = 0; r < m.rows; r++) {
       ops.weight_row(&p.view, r, row.data());
-      for (int64_t k = 0; k < m.cols; k++) CHECK_NEAR(row[k], m.values[r * m.cols + k], 1e-6);
+      for (int64_t k = 0; k < m.cols; k++) CHECK_NEAR(row[k], m.values[r * m.cols + k], 0);
     }
   }
 }
 
 TEST("exact products are sums of the dequantized weights") {
   for (int32_t dtype : kTypes) {
+    const Tolerance within = tolerance(ops, "weight, exact", dtype);
     const Matrix m = random_matrix(dtype, 37, dtype == LENSOR_Q6_K ? 512 : is_quantized(dtype) ? 320 : 301);
     const Packed p = pack(ops, m);
     const auto x = noise(3 * m.cols, 5);
@@ -168,13 +169,14 @@ TEST("exact products are sums of the dequantized weights") {
           wanted += m.values[r * m.cols + k] * x[t * m.cols + k];
           size += std::abs(m.values[r * m.cols + k]);
         }
-        CHECK_NEAR(out[t * m.rows + r] / size, wanted / size, 1e-6);
+        CHECK_NEAR(out[t * m.rows + r] / size, wanted / size, within);
       }
   }
 }
 
 TEST("fast products are integer sums with the scales applied") {
   for (int32_t dtype : kQuantized) {
+    const Tolerance within = tolerance(ops, "weight, fast", dtype);
     const Matrix m = random_matrix(dtype, 37, dtype == LENSOR_Q6_K ? 512 : 320);
     const Packed p = pack(ops, m);
     const auto x = noise(5 * m.cols, 6);
@@ -196,7 +198,7 @@ TEST("fast products are integer sums with the scales applied") {
           wanted += m.values[r * m.cols + k] * a;
           size += std::abs(m.values[r * m.cols + k]);
         }
-        CHECK_NEAR(out[t * m.rows + r] / size, wanted / size, 1e-6);
+        CHECK_NEAR(out[t * m.rows + r] / size, wanted / size, within);
       }
     // A 16-bit value times its scale in f32 is off by another 2^-24 of 32767 steps.
     CHECK(worst <= 0.5 + 4e-3);

@@ -1,5 +1,5 @@
 // Rows of logits against their targets: loss, log-sum-exp and gradient by their formulas in double.
-#include "check.h"
+#include "tolerance.h"
 #include <limits>
 
 using namespace lensor::test;
@@ -33,6 +33,8 @@ Result run(const lensor_ops& ops, Context* context, std::vector<float> logits,
 } // namespace
 
 TEST("losses of rows and their gradients in place") {
+  const Tolerance sums = tolerance(ops, "loss, sums"), within = tolerance(ops, "loss"),
+                  gradients = tolerance(ops, "loss's gradient");
   for (int64_t n : {1, 15, 16, 17, 513, 49'152})
     for (const float smoothing : {0.0f, 0.1f}) {
       const int64_t rows = 4;
@@ -49,20 +51,20 @@ TEST("losses of rows and their gradients in place") {
         double total = 0, mean = 0;
         for (int64_t i = row * n; i < (row + 1) * n; i++)
           total += std::exp((double)x[i]), mean += (double)x[i] / n;
-        CHECK_NEAR(r.lse[row], std::log(total), 3e-7);
+        CHECK_NEAR(r.lse[row], std::log(total), sums);
         const int64_t target = targets[row];
         const bool ignored = target == kIgnore;
         const double loss = std::log(total) - (1 - (double)smoothing) * (ignored ? 0 : x[row * n + target]) -
                             smoothing * mean;
-        CHECK_NEAR(r.loss[row], ignored ? 0 : loss, 1e-6);
+        CHECK_NEAR(r.loss[row], ignored ? 0 : loss, within);
         for (int64_t i = 0; i < n; i++) {
           const double p = std::exp((double)x[row * n + i]) / total;
           const double wanted =
               (p - (i == target ? 1 - (double)smoothing : 0) - (double)smoothing / n) * factor[row];
           // exp turns the rounding of x - max, here up to 20, into a relative error.
           const double terms = p + smoothing / (double)n + (i == target);
-          CHECK(std::abs(r.logits[row * n + i] - (ignored ? 0 : wanted)) <=
-                3e-6 * terms * std::abs(factor[row]));
+          const double unit = terms * std::abs(factor[row]);
+          CHECK_NEAR(r.logits[row * n + i] / unit, ignored ? 0 : wanted / unit, gradients);
         }
       }
     }
@@ -85,12 +87,13 @@ TEST("a row's loss does not depend on the other rows or the threads") {
 }
 
 TEST("classes that are masked have no gradient; a target that is not there is refused") {
+  const Tolerance within = tolerance(ops, "loss");
   const float masked = -std::numeric_limits<float>::infinity();
   const Result r = run(ops, context, {1000, masked, 1001}, {2}, 0, {1});
-  CHECK_NEAR(r.loss[0], 0.31326169, 1e-6);
-  CHECK_NEAR(r.logits[0], 0.26894142, 1e-6);
+  CHECK_NEAR(r.loss[0], 0.31326169, within);
+  CHECK_NEAR(r.logits[0], 0.26894142, within);
   CHECK_NEAR(r.logits[1], 0, 0);
-  CHECK_NEAR(r.logits[2], -0.26894142, 1e-6);
+  CHECK_NEAR(r.logits[2], -0.26894142, within);
   for (int64_t bad : {3, -1}) run(ops, context, {1, 2, 3}, {bad}, 0, {1}, LENSOR_BAD_INDEX);
 }
 

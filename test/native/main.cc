@@ -1,8 +1,8 @@
 // Runs every registered test for each instruction set of the machine, serial and on three threads: one line a
 // test and set, exit status 1 if a check failed. Arguments, where given, are parts of the names of the tests
-// to run.
+// to run; --tolerances before them prints the table of tolerance.h.
 #include "../../native/cpu/dispatch.h"
-#include "check.h"
+#include "tolerance.h"
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
@@ -93,6 +93,8 @@ std::vector<float> noise(size_t count, uint64_t seed) {
 
 int main(int count, char** arguments) {
   using namespace lensor::test;
+  const bool tell = count > 1 && std::string(arguments[1]) == "--tolerances";
+  if (tell) count--, arguments++;
   const auto wanted = [&](const char* name) {
     for (int i = 1; i < count; i++)
       if (std::string(name).find(arguments[i]) != std::string::npos) return true;
@@ -112,6 +114,7 @@ int main(int count, char** arguments) {
       failed += failures > 0;
       std::printf("%-6s %-7s %s\n%s", failures ? "FAILED" : "ok", ops->name, test.name, told.c_str());
     }
+  if (tell) print_tolerances();
   std::printf("%d of %d failed\n", failed, ran);
   return failed || !ran;
 }

@@ -84,6 +84,20 @@ TEST("memory: past the budget what is kept goes first, then a request is refused
   CHECK(told.find("out of memory. It needed 20 MB") == 0);
   CHECK(told.find("30 MB in weights of <run 7003>") != std::string::npos);
   large = Block();
+  {
+    // A tensor is told by what made it and its shape, the largest one by its name too.
+    const Label held{"matmul", LENSOR_BF16, 2, {3000, 5000}, 7}, wanted{"add", LENSOR_F32, 1, {5'000'000}, 8};
+    const Block matrix(30'000'000, {7004, Kind::tensor}, &held);
+    memory_name(matrix.data(), "w");
+    try {
+      Block more(20'000'000, {7004, Kind::tensor}, &wanted);
+    } catch (const OutOfMemory& out) {
+      told = out.maker + ": " + out.told;
+    }
+    CHECK(told.find("add: out of memory. Its result [5000000] f32 needed 20 MB while") == 0);
+    CHECK(told.find("of <run 7004> (the largest is <buffer 7>, w, matmul [3000, 5000] bf16, 30 MB)") !=
+          std::string::npos);
+  }
   Block fits(20'000'000);
   memory_limit(budget);
 }

@@ -1,6 +1,7 @@
 // Norms and their gradients against the same formulas in double, for widths around the vector length and rows
 // around the blocks of the sums; the same bits for any threads and whatever other rows there are.
 #include "cast.h"
+#include "tolerance.h"
 
 using namespace lensor::test;
 
@@ -28,6 +29,8 @@ Result run(const lensor_ops& ops, Context* context, bool layer, std::vector<floa
 } // namespace
 
 TEST("norms of rows and their gradients") {
+  const Tolerance within = tolerance(ops, "norm"), gradients = tolerance(ops, "norm's gradient"),
+                  sums = tolerance(ops, "norm's sums");
   for (const bool layer : {false, true})
     for (const bool plain : {false, true})
       for (int64_t width : {1, 15, 16, 17, 576, 1100})
@@ -51,17 +54,17 @@ TEST("norms of rows and their gradients") {
               dgain[i] += d[i] * unit;
               dbias[i] += d[i];
               // One column: the scale is up to 1 / sqrt(epsilon) and x - mean is rounding.
-              CHECK_NEAR(r.y[row * width + i], unit * g + (plain || !layer ? 0 : bias[i]), 2e-6);
+              CHECK_NEAR(r.y[row * width + i], unit * g + (plain || !layer ? 0 : bias[i]), within);
             }
             for (int64_t i = 0; i < width; i++) {
               const double g = plain ? 1 : gain[i], unit = (in[i] - mean) * scale;
               CHECK_NEAR(r.dx[row * width + i], scale * (d[i] * g - unit * along - total),
-                         5e-6 * (1 + scale));
+                         gradients * (1 + scale));
             }
           }
           for (int64_t i = 0; i < width; i++) {
-            CHECK_NEAR(r.dgain[i], dgain[i], 1e-5);
-            CHECK_NEAR(r.dbias[i], dbias[i], 1e-5);
+            CHECK_NEAR(r.dgain[i], dgain[i], sums);
+            CHECK_NEAR(r.dbias[i], dbias[i], sums);
           }
         }
 }

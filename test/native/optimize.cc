@@ -1,6 +1,7 @@
 // Optimizer steps against torch's formulas in double over several steps; states in 8 bits against the code as
 // the paper describes it; sums of squares.
 #include "cast.h"
+#include "tolerance.h"
 #include <algorithm>
 
 using namespace lensor::test;
@@ -54,6 +55,7 @@ void expected(int kind, const Hyper& h, int64_t step, double g, double& p, doubl
 }
 
 void check_steps(const lensor_ops& ops, Context* context, int kind, const Hyper& h, int64_t n) {
+  const Tolerance within = tolerance(ops, "optimizer");
   auto p = noise(n, 1);
   std::vector<float> state1(n), state2(n);
   std::vector<double> exact(p.begin(), p.end()), m(n), v(n);
@@ -66,9 +68,9 @@ void check_steps(const lensor_ops& ops, Context* context, int kind, const Hyper&
     for (int64_t i = 0; i < n; i++) expected(kind, h, step, g[i], exact[i], m[i], v[i]);
   }
   for (int64_t i = 0; i < n; i++) {
-    CHECK_NEAR(p[i], exact[i], 1e-6);
-    CHECK_NEAR(state1[i], m[i], 1e-6);
-    CHECK_NEAR(state2[i], v[i], 1e-6);
+    CHECK_NEAR(p[i], exact[i], within);
+    CHECK_NEAR(state1[i], m[i], within);
+    CHECK_NEAR(state2[i], v[i], within);
   }
 }
 
@@ -129,6 +131,7 @@ TEST("a gradient in bf16 is one in f32 of the same values") {
 }
 
 TEST("moments in 8 bits are the nearest codes, and the step is AdamW's from them") {
+  const Tolerance within = tolerance(ops, "optimizer in 8 bits");
   const auto signed_codes = numbers(true), unsigned_codes = numbers(false);
   CHECK_EQ(signed_codes.size(), 256u);
   CHECK_EQ(unsigned_codes.size(), 256u);
@@ -148,14 +151,14 @@ TEST("moments in 8 bits are the nearest codes, and the step is AdamW's from them
       CHECK_EQ(ops.optimizer_step(context, &s), LENSOR_OK);
       for (int64_t i = 0; i < n; i++) {
         expected(LENSOR_ADAMW, h, step, g[i], exact[i], m[i], v[i]);
-        CHECK_NEAR(p[i], exact[i], 1e-5);
+        CHECK_NEAR(p[i], exact[i], within);
       }
       for (int64_t block = 0; block < blocks; block++) {
         double top1 = 0, top2 = 0;
         for (int64_t i = block * 256; i < std::min(n, block * 256 + 256); i++)
           top1 = std::max(top1, std::abs(m[i])), top2 = std::max(top2, v[i]);
-        CHECK_NEAR(scale1[block] / top1, 1, 1e-5);
-        CHECK_NEAR(scale2[block] / top2, 1, 1e-5);
+        CHECK_NEAR(scale1[block] / top1, 1, within);
+        CHECK_NEAR(scale2[block] / top2, 1, within);
         for (int64_t i = block * 256; i < std::min(n, block * 256 + 256); i++) {
           const double a = m[i] / top1, b = v[i] / top2;
           const double coded1 = signed_codes[code1[i]], coded2 = unsigned_codes[code2[i]];
@@ -182,6 +185,7 @@ TEST("a second moment of 8 bits that is not 0 does not become 0") {
 }
 
 TEST("the sum of squares is right to the last bits and the same on any number of threads") {
+  const Tolerance within = tolerance(ops, "sum of squares");
   for (int64_t n : {0, 1, 15, 16, 17, 513, 65'537, 300'001}) {
     auto x = noise(n, 3);
     double wanted = 0;
@@ -189,7 +193,7 @@ TEST("the sum of squares is right to the last bits and the same on any number of
     float found = -1, serially = -1;
     const lensor_view xs = view(x, {n});
     CHECK_EQ(ops.sum_squares(context, &xs, &found), LENSOR_OK);
-    CHECK_NEAR(found, wanted, 1e-6);
+    CHECK_NEAR(found, wanted, within);
     Context serial(1);
     CHECK_EQ(ops.sum_squares(&serial, &xs, &serially), LENSOR_OK);
     CHECK_EQ(found, serially);
@@ -199,6 +203,6 @@ TEST("the sum of squares is right to the last bits and the same on any number of
     for (float f : values) wanted += (double)f * f;
     const lensor_view ns = view(narrow, {n});
     CHECK_EQ(ops.sum_squares(context, &ns, &found), LENSOR_OK);
-    CHECK_NEAR(found, wanted, 1e-6);
+    CHECK_NEAR(found, wanted, within);
   }
 }

@@ -1,9 +1,11 @@
 // Rotary embedding by position against its formula in double, and turned back again.
 #include "cast.h"
+#include "tolerance.h"
 
 using namespace lensor::test;
 
 TEST("rotate turns rows of a wider matrix by their positions") {
+  const Tolerance within = tolerance(ops, "rotate");
   for (int64_t half : {1, 15, 16, 17, 32}) {
     const int64_t rows = 21, heads = 3, width = 2 * half, stride = heads * width + 7, table = 50;
     auto x = noise(rows * stride, 1);
@@ -22,8 +24,8 @@ TEST("rotate turns rows of a wider matrix by their positions") {
           for (int64_t i = 0; i < half; i++) {
             const double a = x[row * stride + h * width + i], b = x[row * stride + h * width + half + i];
             const double c = cosine[positions[row] * half + i], s = sign * sine[positions[row] * half + i];
-            CHECK_NEAR(out[(row * heads + h) * width + i], a * c - b * s, 1e-6);
-            CHECK_NEAR(out[(row * heads + h) * width + half + i], b * c + a * s, 1e-6);
+            CHECK_NEAR(out[(row * heads + h) * width + i], a * c - b * s, within);
+            CHECK_NEAR(out[(row * heads + h) * width + half + i], b * c + a * s, within);
           }
     }
   }

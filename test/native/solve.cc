@@ -1,6 +1,6 @@
 // The Cholesky factor and triangular systems: what they solve is put together again in double, and the bits
 // do not depend on the batch or the threads.
-#include "check.h"
+#include "tolerance.h"
 #include <algorithm>
 #include <limits>
 
@@ -59,6 +59,7 @@ std::vector<float> triangle(int64_t batch, int64_t n, bool upper) {
 } // namespace
 
 TEST("the Cholesky factor times its transpose is the matrix") {
+  const Tolerance within = tolerance(ops, "Cholesky");
   for (int64_t n : {0, 1, 15, 16, 17, 63, 64, 65, 150}) {
     const int64_t batch = 2;
     const auto a = definite(batch, n, n), l = cholesky(ops, context, a, batch, n);
@@ -69,7 +70,7 @@ TEST("the Cholesky factor times its transpose is the matrix") {
         for (int64_t j = 0; j <= i; j++) {
           double sum = 0;
           for (int64_t k = 0; k <= j; k++) sum += (double)l[(b * n + i) * n + k] * l[(b * n + j) * n + k];
-          CHECK_NEAR(sum, a[(b * n + i) * n + j], 2e-6);
+          CHECK_NEAR(sum, a[(b * n + i) * n + j], within);
         }
       }
   }
@@ -104,6 +105,7 @@ TEST("a matrix that is not positive definite has no Cholesky factor") {
 }
 
 TEST("triangular systems are solved, upper and lower, transposed or not") {
+  const Tolerance within = tolerance(ops, "triangular system");
   for (int64_t n : {0, 1, 2, 7, 8, 15, 16, 17, 100})
     for (int64_t m : {1, 15, 16, 17, 64, 65, 130})
       for (const bool upper : {false, true})
@@ -120,7 +122,7 @@ TEST("triangular systems are solved, upper and lower, transposed or not") {
                   if (row != column && (row < column) != upper) continue;
                   sum += (double)a[(b * n + row) * n + column] * x[(b * n + k) * m + j];
                 }
-                CHECK_NEAR(sum, y[(b * n + i) * m + j], 2e-6);
+                CHECK_NEAR(sum, y[(b * n + i) * m + j], within);
               }
         }
 }

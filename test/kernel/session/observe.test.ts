@@ -26,12 +26,12 @@ test("what is held in the background of no cell is said to be so", async () => {
   expect((await session.run(held)).text).toMatch(/outside cells 8/);
 });
 
-test("an operation that runs out of memory says which cell holds the most", async () => {
+test("an operation that runs out of memory says which cell holds the most, and in which variable", async () => {
   const { failure } = await session.run(
     "memory.limit(memory().live + 20e6); await first.reshape([1, 1000, 1000]).mul(tensor.ones([10, 1, 1])).data()",
   );
   expect(failure?.evalue).toMatch(
-    /^mul: out of memory\. It needed 40 MB .*\nThe most is held by .*4 MB in tensors of Cell \[1\]/,
+    /^mul: out of memory\. Its result \[10, 1000, 1000\] f32 needed 40 MB .*\nThe most is held by .*4 MB in tensors of Cell \[1\] \(the largest is first, copy \[1000, 1000\] f32, 4 MB\)/,
   );
   expect((await session.run("memory.limit(); await first.mean().item()")).text).toBe("1");
 });

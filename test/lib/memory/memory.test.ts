@@ -50,14 +50,16 @@ describe("memory()", () => {
   });
 
   test("past its limit an operation fails, names what it needed and who holds the most, and the next one works", async () => {
-    const held = tensor.ones([1000, 1000]).add(1);
+    const held = tensor.ones([1000, 1000]).add(1).named("held");
     await held.sum().item();
     memory.limit(memory().live + 20e6);
     const large = held.reshape([1, 1000, 1000]).mul(tensor.ones([10, 1, 1]));
     await expect(large.data()).rejects.toThrow(
-      /^mul: out of memory\. It needed 40 MB .*\nThe most is held by .* in tensors.*\nDispose/,
+      /^mul: out of memory\. Its result \[10, 1000, 1000\] f32 needed 40 MB while lensor held .* of the .*\nThe most is held by .* in tensors \(the largest is held, add \[1000, 1000\] f32, 4 MB\).*\nDispose/,
     );
-    expect(() => tensor(new Float32Array(10e6))).toThrow(/out of memory\. It needed 40 MB/);
+    expect(() => tensor(new Float32Array(10e6))).toThrow(
+      /^tensor: out of memory\. Its result \[10000000\] f32 needed 40 MB/,
+    );
     expect(await held.mean().item()).toBe(2);
     expect(() => memory.limit(5)).toThrow(
       /memory\.limit: bytes is wrong\nExpected .* from 1e6 up.*, got 5\./,
