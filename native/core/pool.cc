@@ -1,4 +1,5 @@
 #include "pool.h"
+#include "memory.h"
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -43,6 +44,14 @@ Pool::Pool(int threads) {
   context_.together = [](lensor_context* c, lensor_body body, void* arg) {
     static_cast<Pool*>(c->self)->together(body, arg);
   };
+  context_.take = [](lensor_context*, size_t bytes) -> void* {
+    try {
+      return memory_take(bytes, memory_owner());
+    } catch (const OutOfMemory&) {
+      return nullptr;
+    }
+  };
+  context_.give = [](lensor_context*, void* data, size_t bytes) { memory_give(data, bytes, memory_owner()); };
   for (int t = 1; t < context_.threads; t++) workers_.emplace_back([this, t] { work(t); });
 }
 

@@ -164,14 +164,18 @@ inline Work gemm(const lensor_gemm* g) {
 
 inline double flash_pairs(const lensor_flash* f) {
   double pairs = 0;
-  for (int64_t n = 0; n < f->sequences; n++) {
-    const double q = static_cast<double>(f->q_offsets[n + 1] - f->q_offsets[n]),
-                 k = static_cast<double>(f->k_offsets[n + 1] - f->k_offsets[n]);
-    double seen = f->causal ? q * (k - (q - 1) / 2) : q * k;
-    if (f->window) seen = std::min(seen, q * static_cast<double>(f->window));
-    pairs += std::max(0.0, seen);
-  }
-  return pairs * f->heads;
+  for (int64_t n = 0; n < f->sequences; n++)
+    for (int32_t g = 0; g < f->kv_heads; g++) {
+      const double q = static_cast<double>(f->q_offsets[n + 1] - f->q_offsets[n]),
+                   k = static_cast<double>(f->key_count ? f->key_count[n * f->kv_heads + g]
+                                                        : f->k_offsets[n + 1] - f->k_offsets[n]);
+      // Causal: from the last query on, each sees one key fewer, down to none.
+      const double some = f->causal ? std::min(q, k) : q;
+      double seen = f->causal ? some * (k - (some - 1) / 2) : q * k;
+      if (f->window) seen = std::min(seen, some * static_cast<double>(f->window));
+      pairs += seen;
+    }
+  return pairs * f->heads / f->kv_heads;
 }
 inline double flash_bytes(const lensor_flash* f) {
   const double q = static_cast<double>(f->q_offsets[f->sequences]),

@@ -2,10 +2,10 @@
 //   p = 2^(k q^T - lse),  t = p (v do^T - delta),  delta = rowsum(do out),  ds = scale t
 //   dv += p do,  dk += ds q,  dq += ds^T k,  dbias_j += sum_i t_ji
 // A key's sums run over blocks of queries in order, the heads of its group inside; a query's over blocks of
-// keys. Larger squares of tiles (a, b) of keys and queries are worked on at once where a + b is the same: no
-// two of them share a key or a query, and each comes after those before it in its row and its column. How
-// large they are changes no sum.
+// keys. Threads take squares of tiles (flash_order.h); how large they are changes no sum.
+#include "flash_order.h"
 #include "flash_tile.h"
+#include "scratch.h"
 
 namespace lensor::LENSOR_ISA {
 
@@ -18,20 +18,21 @@ struct Sums {
   int64_t row, head, rows, heads, width;
   int32_t dtype;
 
-  bool take_for(const lensor_heads* m, int32_t type, int64_t m_rows, int64_t m_heads, int64_t m_width) {
+  void take_for(Scratch& room, const lensor_heads* m, int32_t type, int64_t m_rows, int64_t m_heads,
+                int64_t m_width) {
     to = m->data ? m : nullptr;
     rows = m_rows;
     heads = m_heads;
     width = m_width;
     dtype = type;
-    if (!to) return true;
+    if (!to) return;
     row = m->row;
     head = m->head;
-    if (type == LENSOR_F32 && width % 16 == 0) return true;
+    if (type == LENSOR_F32 && width % 16 == 0) return;
     // A head's rows side by side: a tile of sums lies on few pages.
     row = padded(width);
     head = rows * row;
-    return (own = take<float>(heads * head)) != nullptr;
+    own = room.take<float>(heads * head);
   }
   float* at(int64_t r, int64_t h) const { return (own ? own : (float*)to->data) + r * row + h * head; }
   void clear(int64_t r) const {
@@ -44,20 +45,17 @@ struct Sums {
   }
 };
 
-// A square of tiles: keys [a, a + 1) and queries [b, b + 1), in sides of the call's length.
-struct Square {
-  int32_t n, group, a, b;
-};
-
 template <class T> struct Backward {
   const lensor_flash_grad* d;
   const lensor_flash* f;
-  int64_t side, lanes, wide; // row_lanes, padded width
+  Squares squares;
+  int64_t lanes, wide; // row_lanes, padded width
   Sums dq, dk, dv;
   float* delta; // [heads, queries]
   float* bias;  // [kv_heads, keys, 16], or null
   T* scratch;
   int64_t scratch_size;
+  Progress progress;
   Mask mask;
 };
 
@@ -101,29 +99,30 @@ constexpr int64_t kRow = kTogether * kSide; // queries of such heads in a row
 template <class T> struct Tilewise {
   const float *s, *dp;
   T *p, *ds, *ds_down;
-  int64_t keys, first_key, first_query;
+  Sight sight;
   const float* bias; // times log2(e), 0 where there is none
   float* sums;       // [keys, 16], or null
   float scale;
-  bool masked;
 };
-template <class T> void differentiate(const Tilewise<T>& t, const Sequence& s, const Mask& mask, int64_t lane,
-                                      f32v minus, f32v delta) {
+// For keys [from, to). kPlain: everybody sees everything, and biases are not asked for.
+template <class T, bool kPlain> void differentiate(const Tilewise<T>& t, const Mask& mask, int64_t from,
+                                                   int64_t to, int64_t lane, f32v minus, f32v delta) {
   const f32v factor = set1(t.scale * kLog2e), scale = set1(t.scale);
   f32v p[2], ds[2];
-  for (int64_t j = 0; j < t.keys; j += 2) {
+  for (int64_t j = from; j < to; j += 2) {
 #pragma GCC unroll 2
     for (int64_t k = 0; k < 2; k++) {
-      if (j + k == t.keys) {
+      if (j + k == to) {
         p[k] = ds[k] = zero();
         continue;
       }
       const int64_t at = (j + k) * kSide + lane;
-      f32v x = fma(load(t.s + at), factor, add(minus, set1(t.bias[j + k])));
-      if (t.masked) x = add(x, mask.at(s, t.first_key + j + k, t.first_query + lane));
+      f32v x = fma(load(t.s + at), factor, kPlain ? minus : add(minus, set1(t.bias[j + k])));
+      if (!kPlain && !t.sight.whole)
+        x = add(x, mask.at(t.sight.s, t.sight.key + j + k, t.sight.query + lane));
       p[k] = exp2_of<T>(least_exponent(x));
       const f32v g = mul(p[k], sub(load(t.dp + at), delta));
-      if (t.sums) store(t.sums + (j + k) * 16, add(load(t.sums + (j + k) * 16), g));
+      if (!kPlain && t.sums) store(t.sums + (j + k) * 16, add(load(t.sums + (j + k) * 16), g));
       ds[k] = mul(g, scale);
       if constexpr (kSummands<T> == 1) {
         store(t.p + (j + k) * kRow + lane, p[k]);
@@ -131,8 +130,8 @@ template <class T> void differentiate(const Tilewise<T>& t, const Sequence& s, c
       }
     }
     if constexpr (kSummands<T> == 2) {
-      uint16_t *to = (uint16_t*)t.p + j * kRow + lane, *ds_to = (uint16_t*)t.ds + j * kRow + lane;
-      store_halves(to, to + kRow, narrow(p[0], p[1]));
+      uint16_t *p_to = (uint16_t*)t.p + j * kRow + lane, *ds_to = (uint16_t*)t.ds + j * kRow + lane;
+      store_halves(p_to, p_to + kRow, narrow(p[0], p[1]));
       const i32v rounded = narrow(ds[0], ds[1]);
       store_halves(ds_to, ds_to + kRow, rounded);
       storei(t.ds_down + j / 2 * kRow + lane, interleave(rounded));
@@ -149,9 +148,10 @@ template <class T> void square(const Backward<T>& c, const Square& at, int32_t t
   const lensor_flash* f = c.f;
   const int64_t width = f->head_width, size = size_of(f->dtype), depth = steps<T>(width);
   const int64_t total = f->q_offsets[f->sequences], total_keys = f->k_offsets[f->sequences];
-  const Sequence s = sequence_of(f, at.n);
-  const int64_t key0 = at.a * c.side, key1 = least(s.keys, key0 + c.side), keys = key1 - key0;
-  const int64_t query0 = at.b * c.side, query1 = least(s.queries, query0 + c.side);
+  const Sequence s = sequence_of(f, at.n, at.group);
+  const int64_t side = c.squares.side;
+  const int64_t key0 = at.a * side, key1 = least(s.keys, key0 + side), keys = key1 - key0;
+  const int64_t query0 = at.b * side, query1 = least(s.queries, query0 + side);
 
   T* next = c.scratch + thread * c.scratch_size;
   const auto room = [&](int64_t count) {
@@ -159,13 +159,13 @@ template <class T> void square(const Backward<T>& c, const Square& at, int32_t t
     next += count;
     return here;
   };
-  const Operand k = operand(c, f->k, s.k0 + key0, at.group, keys, room(c.side * c.lanes));
-  const Operand v = operand(c, f->v, s.k0 + key0, at.group, keys, room(c.side * c.lanes));
-  const Summed<T> k_down = summed(c, f->k, s.k0 + key0, at.group, keys, room(c.side * c.wide));
-  float* bias = (float*)room(c.side);
+  const Operand k = operand(c, f->k, s.k0 + key0, at.group, keys, room(side * c.lanes));
+  const Operand v = operand(c, f->v, s.k0 + key0, at.group, keys, room(side * c.lanes));
+  const Summed<T> k_down = summed(c, f->k, s.k0 + key0, at.group, keys, room(side * c.wide));
+  float* bias = (float*)room(side);
   for (int64_t j = 0; j < keys; j++)
     bias[j] = f->key_bias ? f->key_bias[at.group * total_keys + s.k0 + key0 + j] * kLog2e : 0;
-  T* const ds_down = room(c.side * kRow / kSummands<T>);
+  T* const ds_down = room(side * kRow / kSummands<T>);
   T *q_across = room(kTogether * kSide * c.lanes), *do_across = room(kTogether * kSide * c.lanes);
   T *q_down = room(kTogether * kSide * c.wide), *do_down = room(kTogether * kSide * c.wide);
   float *minus = (float*)room(kTogether * kSide), *delta = (float*)room(kTogether * kSide);
@@ -173,6 +173,7 @@ template <class T> void square(const Backward<T>& c, const Square& at, int32_t t
   T* const p = room(kSide * kRow / kSummands<T>);
   T* const ds = kSummands<T> == 1 ? nullptr : room(kSide * kRow / kSummands<T>);
   constexpr int64_t row_bytes = kRow * 4 / kSummands<T>;
+  const bool plain = !f->key_bias && !c.bias;
   const int32_t begin = (int32_t)(((int64_t)at.group * f->heads + f->kv_heads - 1) / f->kv_heads);
   const int32_t end = (int32_t)(((int64_t)(at.group + 1) * f->heads + f->kv_heads - 1) / f->kv_heads);
 
@@ -193,47 +194,63 @@ template <class T> void square(const Backward<T>& c, const Square& at, int32_t t
         delta[n * kSide + i] = i < count ? c.delta[where] : 0;
       }
     }
-    int64_t from = key1, to = key0; // keys that these queries see
     for (int64_t key = key0; key < key1; key += kSide) {
       Tilewise<T> t{};
-      t.keys = least(kSide, key1 - key);
-      if (!s.touches(first, first + count, key, key + t.keys)) continue;
-      from = least(from, key);
-      to = key + t.keys;
+      t.sight = Sight::of(s, key, least(kSide, key1 - key), first, count);
+      const Sight& sight = t.sight;
+      if (!s.touches(first, first + count, key, key + sight.keys)) continue;
       const int64_t in = key - key0;
       t.s = scores;
       t.dp = dp;
-      t.first_key = key;
-      t.first_query = first;
       t.bias = bias + in;
       t.sums = c.bias ? c.bias + (at.group * total_keys + s.k0 + key) * 16 : nullptr;
       t.scale = f->scale;
-      t.masked = !s.covers(first, first + count, key, key + t.keys);
       T* const down = ds_down + in / kSummands<T> * kRow;
+      const auto by = plain && sight.whole ? differentiate<T, true> : differentiate<T, false>;
       for (int32_t n = 0; n < heads; n++) {
-        multiply<T>(t.keys, across, depth, k.data + in * k.row, k.row, 4, q_across + n * kSide * c.lanes,
-                    kSide, scores, kSide, true);
-        multiply<T>(t.keys, across, depth, v.data + in * v.row, v.row, 4, do_across + n * kSide * c.lanes,
-                    kSide, dp, kSide, true);
+        const T *q = q_across + n * kSide * c.lanes, *out = do_across + n * kSide * c.lanes;
+        sight.parts([&](int64_t from, int64_t to, int64_t lane, int64_t end) {
+          const int64_t j = in + from, where = from * kSide + lane;
+          multiply<T>(to - from, end - lane, depth, k.data + j * k.row, k.row, 4, q + lane, kSide,
+                      scores + where, kSide, true);
+          multiply<T>(to - from, end - lane, depth, v.data + j * v.row, v.row, 4, out + lane, kSide,
+                      dp + where, kSide, true);
+        });
         // A last vector of queries that is not full runs into the next head's, which comes after it.
         t.p = p + n * part;
         t.ds = ds + n * part;
         t.ds_down = down + (kSummands<T> == 1 ? n * part : n * kSide);
         for (int64_t lane = 0; lane < across; lane += 16)
-          differentiate(t, s, c.mask, lane, load(minus + n * kSide + lane), load(delta + n * kSide + lane));
+          sight.down(lane, [&](int64_t from, int64_t to) {
+            by(t, c.mask, from, to, lane, load(minus + n * kSide + lane), load(delta + n * kSide + lane));
+          });
       }
-      if (c.dv.to)
-        multiply<T>(t.keys, c.wide, heads * part, p, row_bytes, 4, do_down, c.wide,
-                    c.dv.at(s.k0 + key, at.group), c.dv.row, false);
-      if (c.dk.to)
-        multiply<T>(t.keys, c.wide, heads * part, kSummands<T> == 1 ? down : ds, row_bytes, 4, q_down, c.wide,
-                    c.dk.at(s.k0 + key, at.group), c.dk.row, false);
+      // to[keys] += weights[keys, queries] from[queries], for all heads at once where all is seen.
+      const auto gather = [&](const Sums& to, const T* weights, const T* from) {
+        sight.parts([&](int64_t j, int64_t j_end, int64_t lane, int64_t end) {
+          const int64_t step = lane / kSummands<T>, length = steps<T>(least(end, count) - lane);
+          for (int32_t n = 0; n < (sight.whole ? 1 : heads); n++)
+            multiply<T>(j_end - j, c.wide, sight.whole ? heads * part : length,
+                        (const char*)(weights + n * part + step) + j * row_bytes, row_bytes, 4,
+                        from + (n * part + step) * c.wide, c.wide, to.at(s.k0 + key + j, at.group), to.row,
+                        false);
+        });
+      };
+      if (c.dv.to) gather(c.dv, p, do_down);
+      if (c.dk.to) gather(c.dk, kSummands<T> == 1 ? down : ds, q_down);
     }
-    const int64_t in = (from - key0) / kSummands<T>;
-    for (int32_t n = 0; n < heads && c.dq.to && from < to; n++)
-      multiply<T>(count, c.wide, steps<T>(to - from),
-                  ds_down + in * kRow + (kSummands<T> == 1 ? n * part : n * kSide), 4, kRow * 4,
-                  k_down.data + in * k_down.row, k_down.row, c.dq.at(row, h0 + n), c.dq.row, false);
+    if (!c.dq.to) return;
+    const Sight sight = Sight::of(s, key0, keys, first, count);
+    const int64_t queries = sight.whole ? count : kPart;
+    for (int32_t n = 0; n < heads; n++)
+      for (int64_t lane = 0; lane < count; lane += queries)
+        sight.down(lane, [&](int64_t from, int64_t to) {
+          multiply<T>(least(queries, count - lane), c.wide, steps<T>(to - from),
+                      ds_down + from / kSummands<T> * kRow + (kSummands<T> == 1 ? n * part : n * kSide) +
+                          lane,
+                      4, kRow * 4, k_down.data + from / kSummands<T> * k_down.row, k_down.row,
+                      c.dq.at(row + lane, h0 + n), c.dq.row, false);
+        });
   };
   for (int64_t first = query0; first < query1; first += kSide)
     if (s.touches(first, least(query1, first + kSide), key0, key1))
@@ -273,23 +290,16 @@ template <class T> void finish(const Backward<T>& c, int64_t row) {
   }
 }
 
-// The squares of one turn, a + b = turn; written to `list` where there is one. Those with most to do come
-// first.
-template <class T> int64_t squares(const Backward<T>& c, int64_t turn, Square* list) {
-  int64_t count = 0;
-  for (int64_t n = 0; n < c.f->sequences; n++) {
-    const Sequence s = sequence_of(c.f, n);
-    const int64_t across = (s.queries + c.side - 1) / c.side, down = (s.keys + c.side - 1) / c.side;
-    for (int64_t a = most(0, turn - across + 1); a < down && a <= turn; a++) {
-      const int64_t b = turn - a;
-      if (!s.touches(b * c.side, least(s.queries, (b + 1) * c.side), a * c.side,
-                     least(s.keys, (a + 1) * c.side)))
-        continue;
-      for (int32_t g = 0; g < c.f->kv_heads; g++, count++)
-        if (list) list[count] = {(int32_t)n, g, (int32_t)a, (int32_t)b};
-    }
+// As large as can be while every turn has squares for all threads.
+int64_t side_of(const lensor_flash* f, int32_t threads) {
+  for (int64_t side = 8 * kSide; side > kSide && threads > 1; side /= 2) {
+    const Squares squares{f, side};
+    const int64_t turns = squares.turns();
+    int64_t all = 0;
+    for (int64_t turn = 0; turn < turns; turn++) squares.each(turn, [&](const Square&) { return ++all; });
+    if (all >= 2 * threads * turns) return side;
   }
-  return count;
+  return threads > 1 ? kSide : 8 * kSide;
 }
 
 template <class T> lensor_status run(lensor_context* context, const lensor_flash_grad* d) {
@@ -300,55 +310,45 @@ template <class T> lensor_status run(lensor_context* context, const lensor_flash
   c.mask = Mask();
   c.lanes = row_lanes<T>(f->head_width);
   c.wide = padded(f->head_width);
+  c.squares = {f, side_of(f, context->threads)};
   const int64_t queries = f->q_offsets[f->sequences], keys = f->k_offsets[f->sequences];
+  c.scratch_size = square_room<T>(c.squares.side, c.lanes, c.wide);
+  Scratch room(context);
+  c.dq.take_for(room, &d->q, f->dtype, queries, f->heads, f->head_width);
+  c.dk.take_for(room, &d->k, f->dtype, keys, f->kv_heads, f->head_width);
+  c.dv.take_for(room, &d->v, f->dtype, keys, f->kv_heads, f->head_width);
+  if (d->key_bias) c.bias = room.take<float>(f->kv_heads * keys * 16);
+  c.delta = room.take<float>(f->heads * queries);
+  c.scratch = room.take<T>(context->threads * c.scratch_size);
+  const int64_t columns = f->kv_heads * Progress::columns(c.squares);
+  c.progress.done = room.take<int64_t>(columns);
+  if (room.failed()) return LENSOR_OUT_OF_MEMORY;
+  memset(c.progress.done, 0, (size_t)columns * sizeof(int64_t));
 
-  int64_t turns = 0, longest = 0;
-  // Large squares pack their queries once for many keys; small ones keep every thread at work.
-  for (c.side = 8 * kSide;; c.side /= 2) {
-    turns = longest = 0;
-    int64_t all = 0;
-    for (int64_t n = 0; n < f->sequences; n++) {
-      const Sequence s = sequence_of(f, n);
-      if (s.queries && s.keys) turns = most(turns, (s.queries - 1) / c.side + (s.keys - 1) / c.side + 1);
-    }
-    for (int64_t turn = 0; turn < turns; turn++) {
-      const int64_t some = squares(c, turn, nullptr);
-      longest = most(longest, some);
-      all += some;
-    }
-    if (c.side == kSide || context->threads == 1 || all >= 16 * context->threads * turns / 4) break;
-  }
-
-  c.scratch_size = square_room<T>(c.side, c.lanes, c.wide);
-  bool taken = c.dq.take_for(&d->q, f->dtype, queries, f->heads, f->head_width);
-  taken &= c.dk.take_for(&d->k, f->dtype, keys, f->kv_heads, f->head_width);
-  taken &= c.dv.take_for(&d->v, f->dtype, keys, f->kv_heads, f->head_width);
-  if (d->key_bias) taken &= (c.bias = take<float>(f->kv_heads * keys * 16)) != nullptr;
-  taken &= (c.delta = take<float>(f->heads * queries)) != nullptr;
-  taken &= (c.scratch = take<T>(context->threads * c.scratch_size)) != nullptr;
-  Square* list = take<Square>(longest);
-  taken &= list != nullptr;
-
-  lensor_status status = taken ? LENSOR_OK : LENSOR_OUT_OF_MEMORY;
-  if (status == LENSOR_OK)
-    status = in_chunks(context, queries + keys, kSide, [&](int64_t from, int64_t to, int32_t) {
-      for (int64_t row = from; row < to; row++) prepare(c, row);
-    });
-  for (int64_t turn = 0; turn < turns && status == LENSOR_OK; turn++)
-    status = in_chunks(context, squares(c, turn, list), 1, [&](int64_t from, int64_t to, int32_t thread) {
-      for (int64_t i = from; i < to; i++) square(c, list[i], thread);
-    });
-  if (status == LENSOR_OK && (c.dq.own || c.dk.own || c.dv.own || c.bias))
+  lensor_status status = in_chunks(context, queries + keys, kSide, [&](int64_t from, int64_t to, int32_t) {
+    for (int64_t row = from; row < to; row++) prepare(c, row);
+  });
+  if (status != LENSOR_OK) return status;
+  Team team{};
+  team.context = context;
+  team.threads = context->threads;
+  struct Job {
+    Team* team;
+    const Backward<T>* c;
+  } job{&team, &c};
+  context->together(
+      context,
+      [](void* arg, int64_t, int64_t, int32_t thread) {
+        const Job* job = (const Job*)arg;
+        const Backward<T>& c = *job->c;
+        in_order(job->team, c.squares, c.progress, [&](const Square& at) { square(c, at, thread); });
+      },
+      &job);
+  if (team.stopped) return LENSOR_INTERRUPTED;
+  if (c.dq.own || c.dk.own || c.dv.own || c.bias)
     status = in_chunks(context, queries + keys, kSide, [&](int64_t from, int64_t to, int32_t) {
       for (int64_t row = from; row < to; row++) finish(c, row);
     });
-  free(c.dq.own);
-  free(c.dk.own);
-  free(c.dv.own);
-  free(c.bias);
-  free(c.delta);
-  free(c.scratch);
-  free(list);
   return status;
 }
 

@@ -1,14 +1,11 @@
-// What flash attention is put together from: one product of small matrices in registers, 2^x, the layouts
-// that its factors are packed into, and who sees what. Scores stand transposed, keys down and queries across,
-// so that softmax runs along the lanes' own columns. See vec.h for what this file may include.
+// What flash attention is put together from: one product of small matrices in registers, 2^x, and the layouts
+// that its factors are packed into. Scores stand transposed, keys down and queries across, so that softmax
+// runs along the lanes' own columns. See vec.h for what this file may include.
 #pragma once
-#include "kernels.h"
-#include "walk.h"
-#include <stdlib.h>
+#include "flash_mask.h"
 
 namespace lensor::LENSOR_ISA {
 
-constexpr int64_t kSide = 64; // queries, or keys, in a block: cut at multiples of it within a sequence
 constexpr float kLog2e = 1.44269504088896341f, kLn2 = 0.693147180559945309f;
 
 // A factor is f32, or pairs of bf16 along the axis that is summed over.
@@ -18,7 +15,6 @@ struct Pair {
 template <class T> constexpr int64_t kSummands = 1;
 template <> constexpr int64_t kSummands<Pair> = 2;
 template <class T> LENSOR_INLINE int64_t steps(int64_t n) { return (n + kSummands<T> - 1) / kSummands<T>; }
-LENSOR_INLINE int64_t padded(int64_t n) { return (n + 15) / 16 * 16; }
 
 LENSOR_INLINE f32v product(f32v acc, const char* a, f32v b, float) {
   float x;
@@ -130,81 +126,6 @@ template <class T> LENSOR_INLINE f32v exp2_of(f32v clamped) {
   return mul(fma(p, r, set1(1.0f)), from_bits(shl<23>(bits(t))));
 }
 
-// One sequence of a call. Query i sees the keys [low(i), high(i)).
-struct Sequence {
-  int64_t q0, queries, k0, keys, window;
-  bool causal;
-
-  int64_t high(int64_t i) const { return causal ? most(0, keys - queries + i + 1) : keys; }
-  int64_t low(int64_t i) const { return window ? most(0, high(i) - window) : 0; }
-  // Of the queries [first, end): does one see a key of [k, k_end); do all see all of them?
-  bool touches(int64_t first, int64_t end, int64_t k, int64_t k_end) const {
-    return k < high(end - 1) && k_end > low(first);
-  }
-  bool covers(int64_t first, int64_t end, int64_t k, int64_t k_end) const {
-    return k_end <= high(first) && k >= low(end - 1);
-  }
-};
-
-static inline Sequence sequence_of(const lensor_flash* f, int64_t n) {
-  return {f->q_offsets[n], f->q_offsets[n + 1] - f->q_offsets[n],
-          f->k_offsets[n], f->k_offsets[n + 1] - f->k_offsets[n],
-          f->window,       f->causal != 0};
-}
-
-// Added to the scores of key j and queries [i, i + 16): 0 where they see it, else -inf.
-struct Mask {
-  float below[32], from[32]; // 16 of -inf and 16 of 0, and the other way round
-  Mask() {
-    for (int i = 0; i < 32; i++) {
-      below[i] = i < 16 ? -INFINITY : 0;
-      from[i] = i < 16 ? 0 : -INFINITY;
-    }
-  }
-  f32v at(const Sequence& s, int64_t j, int64_t i) const {
-    // Query x sees j where  x >= j + queries - keys  and  x < j + queries - keys + window.
-    const int64_t begin = s.causal ? j + s.queries - s.keys : i;
-    const int64_t end = !s.window  ? i + 16
-                        : s.causal ? begin + s.window
-                                   : (j >= s.keys - s.window ? i + 16 : i);
-    return add(load(below + 16 - least(16, most(0, begin - i))),
-               load(from + 16 - least(16, most(0, end - i))));
-  }
-};
-
-// The blocks of all sequences in one row.
-struct Blocks {
-  int64_t* first; // [sequences + 1]
-  int64_t sequences;
-
-  bool take(const int64_t* offsets, int64_t count, int64_t side) {
-    sequences = count;
-    first = (int64_t*)malloc((size_t)(count + 1) * sizeof(int64_t));
-    if (!first) return false;
-    first[0] = 0;
-    for (int64_t n = 0; n < count; n++)
-      first[n + 1] = first[n] + (offsets[n + 1] - offsets[n] + side - 1) / side;
-    return true;
-  }
-  int64_t count() const { return first[sequences]; }
-  int64_t sequence(int64_t block) const {
-    int64_t low = 0, high = sequences - 1;
-    while (low < high) {
-      const int64_t middle = (low + high + 1) / 2;
-      if (first[middle] <= block)
-        low = middle;
-      else
-        high = middle - 1;
-    }
-    return low;
-  }
-};
-
-// Memory on the border of a cache line, which a vector of 16 lanes must not cross.
-template <class T> static inline T* take(int64_t count) {
-  return (T*)aligned_alloc(64, (size_t)padded(most(count, 1)) * sizeof(T));
-}
-
 LENSOR_INLINE const char* place(const lensor_heads& m, int32_t dtype, int64_t row, int64_t head) {
   return (const char*)m.data + (row * m.row + head * m.head) * size_of(dtype);
 }
@@ -217,6 +138,14 @@ LENSOR_INLINE f32v sixteen(int32_t dtype, const char* p, int64_t n) {
   uint16_t some[16] = {};
   memcpy(some, p, (size_t)n * 2);
   return load_bf16(some);
+}
+// The other way: at most the first 16 of n values.
+LENSOR_INLINE void put_sixteen(int32_t dtype, f32v x, int64_t n, void* to) {
+  if (n >= 16 && dtype == LENSOR_F32) return store((float*)to, x);
+  if (n >= 16) return store_bf16((uint16_t*)to, x);
+  float some[16];
+  store(some, x);
+  put_f32(dtype, some, n, to);
 }
 // 16 lanes of a row from value `at` on: f32, or pairs of bf16.
 LENSOR_INLINE i32v lanes_of(int32_t dtype, const char* row, int64_t at, int64_t width, float) {
@@ -244,11 +173,14 @@ template <class T> static inline void pack_columns(int32_t dtype, const char* fr
   const int64_t lanes = row_lanes<T>(width);
   for (int64_t r = 0; r < rows; r += 16)
     for (int64_t i = 0; i < lanes; i += 16) {
+      const auto row = [&](int j) __attribute__((always_inline)) {
+        return from_bits(lanes_of(dtype, from + (r + j) * stride, i * kSummands<T>, width, T()));
+      };
       f32v some[16];
-      for (int j = 0; j < 16; j++)
-        some[j] = r + j < rows
-                      ? from_bits(lanes_of(dtype, from + (r + j) * stride, i * kSummands<T>, width, T()))
-                      : zero();
+      if (r + 16 <= rows)
+        for (int j = 0; j < 16; j++) some[j] = row(j);
+      else
+        for (int j = 0; j < 16; j++) some[j] = r + j < rows ? row(j) : zero();
       transpose(some);
       for (int j = 0; j < 16; j++) store((float*)(to + (i + j) * kSide + r), some[j]);
     }

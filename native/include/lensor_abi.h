@@ -30,7 +30,7 @@
 extern "C" {
 #endif
 
-#define LENSOR_ABI_VERSION 2
+#define LENSOR_ABI_VERSION 3
 #define LENSOR_MAX_RANK 8
 #define LENSOR_PANEL 16 /* output rows (or keys) interleaved in one panel */
 #define LENSOR_BLOCK 32 /* values along K that share a scale */
@@ -129,6 +129,10 @@ struct lensor_context {
   /* Runs body(arg, t, t + 1, t) once on every thread t, all at the same time, so that they may wait for each
      other; returns when all are done. Not nested. */
   void (*together)(lensor_context*, lensor_body body, void* arg);
+  /* Memory to work in until the call returns, counted as scratch, 64-byte aligned; NULL where there is none.
+     From the caller's own thread, outside of both functions above. */
+  void* (*take)(lensor_context*, size_t bytes);
+  void (*give)(lensor_context*, void* data, size_t bytes);
 };
 
 /* A weight matrix [rows, cols] in the back end's own layout (CPU: panels of LENSOR_PANEL rows, see
@@ -270,10 +274,10 @@ typedef struct lensor_heads {
 /*
  * Attention over packed sequences, for training and for prompts without a cache; grouped-query, g = h
  * kv_heads / heads: s[h, i, j] = scale q[i, h] . k[j, g] + key_bias[g, j];   out[i, h] = sum_j
- * softmax_j(s)[h, i, j] v[j, g] Sequence n has queries [q_offsets[n], q_offsets[n + 1]) and keys likewise.
- * Causal: its last query sees its last key, each query before it one fewer. With a window a query sees the
- * last `window` of those keys. A query that sees none gives 0 and a log_sum_exp of -inf. Memory beside the
- * results is O(queries + keys).
+ * softmax_j(s)[h, i, j] v[j, g] Sequence n has queries [q_offsets[n], q_offsets[n + 1]) and keys likewise, of
+ * which KV heads may hold different numbers. Causal: its last query sees a head's last key, each query before
+ * it one fewer. With a window a query sees the last `window` of those keys. A query that sees none gives 0
+ * and a log_sum_exp of -inf. Memory beside the results is O(queries + keys).
  */
 typedef struct lensor_flash {
   int32_t heads, kv_heads, head_width;
@@ -283,6 +287,7 @@ typedef struct lensor_flash {
   int64_t window; /* 0: all */
   int64_t sequences;
   const int64_t *q_offsets, *k_offsets; /* [sequences + 1] */
+  const int64_t* key_count; /* NULL: all; or [sequences, kv_heads]: only so many, the first of a sequence */
   lensor_heads q, k, v, out;
   float scale;
   const float* key_bias; /* NULL or [kv_heads, keys] */

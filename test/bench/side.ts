@@ -26,6 +26,8 @@ export interface Turn {
   peakBytes: number;
   /** For the suites that watch it: what was resident while it ran, and of that what JavaScript's heap took. */
   resident?: { all: number; heap: number };
+  /** For a job whose memory is watched: the engine's at its peak, less that of what went in and came out. */
+  extraBytes?: number;
   /** Tokens that were made, to show that sides did the same work. */
   made?: number[];
 }

@@ -70,6 +70,8 @@ struct Context : lensor_context {
   // From the n-th poll on, counted over all threads, `interrupted` says yes; -1: never.
   int64_t interrupt_at = -1;
   int64_t polls = 0;
+  // Bytes of scratch memory, over all calls.
+  int64_t taken = 0, given = 0;
 };
 
 using Body = void (*)(const lensor_ops& ops, Context* context);

@@ -60,6 +60,15 @@ struct Heads {
       if (!used[i] && bytes[i] != 0x41) return false;
     return true;
   }
+  // Heads [begin, end) of every row.
+  Heads head(int64_t begin, int64_t end) const {
+    Heads whole = *this, part(rows, end - begin, width, dtype);
+    for (int64_t r = 0; r < rows; r++)
+      for (int64_t h = begin; h < end; h++)
+        for (int64_t i = 0; i < width; i++)
+          std::memcpy(part.place(r, h - begin, i), whole.place(r, h, i), size());
+    return part;
+  }
   Heads slice(int64_t begin, int64_t end) const {
     Heads part = *this;
     part.rows = end - begin;
@@ -73,6 +82,7 @@ struct Problem {
   int32_t dtype = LENSOR_F32, compute = LENSOR_F32, causal = 1;
   int64_t window = 0;
   std::vector<int64_t> q_offsets, k_offsets;
+  std::vector<int64_t> key_count; // empty: all
   bool biased = false;
   float scale = 0.4f;
   Heads q, k, v, dout;
@@ -107,6 +117,7 @@ lensor_flash call_of(Problem& p, Result& r) {
   f.sequences = (int64_t)p.q_offsets.size() - 1;
   f.q_offsets = p.q_offsets.data();
   f.k_offsets = p.k_offsets.data();
+  f.key_count = p.key_count.empty() ? nullptr : p.key_count.data();
   r.out = Heads(p.queries(), p.heads, p.width, p.dtype);
   r.lse.assign(p.heads * p.queries(), 7);
   r.entropy = r.lse;
@@ -146,7 +157,8 @@ void check(Problem& p, Result& r, const Tolerance& tolerance) {
     for (int64_t i = p.q_offsets[n]; i < p.q_offsets[n + 1]; i++)
       for (int32_t h = 0; h < p.heads; h++) {
         const int32_t g = h * p.kv_heads / p.heads;
-        const int64_t from = p.k_offsets[n], to = p.k_offsets[n + 1];
+        const int64_t from = p.k_offsets[n],
+                      to = p.key_count.empty() ? p.k_offsets[n + 1] : from + p.key_count[n * p.kv_heads + g];
         const int64_t last = p.causal ? std::max<int64_t>(from, to - (p.q_offsets[n + 1] - i) + 1) : to;
         const int64_t begin = p.window ? std::max(from, last - p.window) : from;
         std::vector<double> w(std::max<int64_t>(0, last - begin)), dp(w.size());
@@ -361,6 +373,64 @@ TEST("flash attention gives the same bits on any number of threads") {
   }
 }
 
+TEST("heads that hold different numbers of keys in flash attention are each what they are alone, bit for "
+     "bit") {
+  for (const auto& [dtype, computed] : kKinds)
+    for (int32_t causal : {0, 1})
+      for (int64_t window : {0, 40}) {
+        Problem p;
+        p.dtype = dtype;
+        p.compute = computed;
+        p.causal = causal;
+        p.window = window;
+        p.width = 24;
+        p.biased = true;
+        p.q_offsets = {0, 70, 75, 145};
+        p.k_offsets = {0, 150, 155, 225};
+        p.key_count = {150, 67, 0, 5, 33, 64}; // all, some, none; fewer than queries, a whole block
+        p.fill();
+        Result all = compute(ops, context, p);
+        check(p, all, tolerance_of(p));
+        // The first sequence's second head, with the keys that it has.
+        Problem one = p;
+        one.heads = 2;
+        one.kv_heads = 1;
+        one.q_offsets = {0, 70};
+        one.k_offsets = {0, 67};
+        one.key_count.clear();
+        one.q = p.q.head(2, 4).slice(0, 70);
+        one.dout = p.dout.head(2, 4).slice(0, 70);
+        one.k = p.k.head(1, 2).slice(0, 67);
+        one.v = p.v.head(1, 2).slice(0, 67);
+        one.bias.assign(p.bias.begin() + 225, p.bias.begin() + 225 + 67);
+        const Result alone = compute(ops, context, one);
+        same(all.out.head(2, 4).slice(0, 70), alone.out);
+        same(all.dq.head(2, 4).slice(0, 70), alone.dq);
+        same(all.dk.head(1, 2).slice(0, 67), alone.dk);
+        same(all.dv.head(1, 2).slice(0, 67), alone.dv);
+      }
+}
+
+TEST("flash attention's memory beside its results grows with the tokens, not with their square") {
+  for (const auto& [dtype, computed] : kKinds) {
+    int64_t taken[3];
+    for (int64_t i = 0; i < 3; i++) {
+      Problem p;
+      p.dtype = dtype;
+      p.compute = computed;
+      p.q_offsets = p.k_offsets = {0, 512 << i};
+      p.fill();
+      context->taken = context->given = 0;
+      compute(ops, context, p);
+      CHECK_EQ(context->taken, context->given);
+      taken[i] = context->taken;
+    }
+    // Twice the tokens, at most twice the memory: what grows with their square would be four times as much.
+    CHECK(taken[1] <= 2 * taken[0]);
+    CHECK(taken[2] <= 2 * taken[1]);
+  }
+}
+
 TEST("flash attention writes what is asked for alone, and what it writes does not depend on the rest") {
   Problem p;
   p.compute = LENSOR_BF16;
@@ -396,7 +466,7 @@ TEST("an interrupt ends flash attention and its gradient early") {
   Result r = compute(ops, context, p);
   const lensor_flash f = call_of(p, r);
   const lensor_flash_grad d{&f, p.dout.view(), r.dq.view(), r.dk.view(), r.dv.view(), nullptr};
-  for (int64_t poll : {0, 3}) {
+  for (int64_t poll : {0, 3, 11}) {
     context->polls = 0;
     context->interrupt_at = poll;
     CHECK_EQ(ops.flash(context, &f), LENSOR_INTERRUPTED);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
+#include <cstdlib>
 #include <thread>
 
 namespace lensor::test {
@@ -55,6 +56,18 @@ void together(lensor_context* self, lensor_body body, void* arg) {
   for (auto& other : others) other.join();
 }
 
+void* take(lensor_context* self, size_t bytes) {
+  auto* context = static_cast<Context*>(self);
+  void* data = std::aligned_alloc(64, (bytes + 63) / 64 * 64);
+  context->taken += data ? static_cast<int64_t>(bytes) : 0;
+  return data;
+}
+
+void give(lensor_context* self, void* data, size_t bytes) {
+  static_cast<Context*>(self)->given += static_cast<int64_t>(bytes);
+  std::free(data);
+}
+
 } // namespace
 
 Test::Test(const char* name, Body body) { registry().push_back({name, body}); }
@@ -65,6 +78,8 @@ Context::Context(int32_t count) {
   lensor_context::interrupted = test::interrupted;
   lensor_context::parallel = test::parallel;
   lensor_context::together = test::together;
+  lensor_context::take = test::take;
+  lensor_context::give = test::give;
 }
 
 void fail(const char* file, int line, const std::string& what) {

@@ -2,7 +2,7 @@
 
 import { LensorError } from "../../errors.ts";
 import { DTYPES } from "../../native.ts";
-import { checkFlag, checkNames, checkNumber } from "../../options.ts";
+import { checkFlag, checkNames, checkNumber, describe } from "../../options.ts";
 import { contiguous, enqueueAll } from "../queue.ts";
 import { permute, reshape } from "../reshape.ts";
 import { scope } from "../scope.ts";
@@ -19,6 +19,11 @@ export interface AttentionOptions {
   scale?: number;
   /** `[kvHeads, S]`, added to the scores of each key. */
   bias?: Tensor;
+  /**
+   * How many keys each KV head has, its first ones: `[kvHeads]`, or with a batch `[batch * kvHeads]`. The last query sees a
+   * head's last key; the keys behind it are as if they were not there.
+   */
+  keyCounts?: readonly number[];
 }
 
 /**
@@ -54,9 +59,11 @@ export interface PackedOptions extends AttentionOptions {
 /** The same for sequences one after the other: q `[T, heads, d]`, k and v `[S, kvHeads, d]`, all f32 or all bf16. */
 export function packedAttention(q: Tensor, k: Tensor, v: Tensor, options: PackedOptions): Tensor {
   const [T, heads, d] = q.shape as [number, number, number];
-  const { causal = false, window = 0, scale = 1 / Math.sqrt(d), bias, queries, keys } = options;
+  const { causal = false, window = 0, scale = 1 / Math.sqrt(d), bias, keyCounts, queries, keys } = options;
   const compute = q.dtype === "bf16" ? DTYPES.bf16 : DTYPES.f32;
-  const params = [causal ? 1 : 0, window, scale, compute, bias ? 1 : 0, 0, 0, ...queries, ...keys];
+  const counted = keyCounts ? k.shape[1]! : 0;
+  const flags = [causal ? 1 : 0, window, scale, compute, bias ? 1 : 0, 0, 0, counted];
+  const params = [...flags, ...queries, ...keys, ...(keyCounts ?? [])];
   const results = [
     { name: "attention", dtype: q.dtype, shape: [T, heads, d] },
     { name: "attention log-sum-exp", dtype: "f32" as const, shape: [heads, T] },
@@ -77,7 +84,7 @@ function tokensFirst(x: Tensor): Tensor {
 }
 
 function check(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): void {
-  checkNames("attention", options, ["causal", "window", "scale", "bias"]);
+  checkNames("attention", options, ["causal", "window", "scale", "bias", "keyCounts"]);
   if (options.causal !== undefined) checkFlag("attention", "causal", options.causal);
   if (options.window !== undefined)
     checkNumber("attention", "window", options.window, { least: 1, whole: true });
@@ -93,6 +100,7 @@ function check(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): void
   const front = q.ndim === 4 ? [q.shape[0]!] : [];
   checkFits(k, [...front, -1, -1, d], "key", "attention");
   checkFits(v, k.shape, "value", "attention");
+  if (options.keyCounts) checkCounts(options.keyCounts, kvHeads * (front[0] ?? 1), k.shape.at(-2)!);
   if (!options.bias) return;
   if (front.length)
     throw new LensorError("attention takes a bias for one sequence", {
@@ -100,4 +108,14 @@ function check(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): void
       got: formatShape(q.shape),
     });
   checkFits(options.bias, [kvHeads, k.shape.at(-2)!], "bias", "attention");
+}
+
+function checkCounts(counts: readonly number[], length: number, keys: number): void {
+  if (!Array.isArray(counts) || counts.length !== length)
+    throw new LensorError("attention: keyCounts is wrong", {
+      expected: `one number for each KV head, ${length}`,
+      got: describe(counts),
+    });
+  for (const count of counts)
+    checkNumber("attention", "keyCounts", count, { least: 0, most: keys, whole: true });
 }

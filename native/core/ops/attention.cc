@@ -1,8 +1,9 @@
 // Attention over packed sequences: q [T, heads, d], k and v [S, kv heads, d], any strides with the last 1;
 // then a bias [kv heads, S] where there is one. Results: out [T, heads, d], the log-sum-exp [heads, T], and
 // where they are asked for entropy [heads, T] and mass [heads, S].
-//   params: causal, window, scale, compute, bias, entropy, mass, then the offsets of the sequences in q and
-//   in k
+//   params: causal, window, scale, compute, bias, entropy, mass, counted, then the offsets of the sequences
+//   in q and in k; where `counted` is the number of kv heads and not 0, then [sequences, kv heads]: of how
+//   many keys each has
 #include "../algebra.h"
 #include "../tape.h"
 #include "all.h"
@@ -11,18 +12,19 @@ namespace lensor::ops {
 
 namespace {
 
-constexpr size_t kOptions = 7;
+constexpr size_t kOptions = 8;
 
 struct Options {
   bool causal, bias, entropy, mass;
   int64_t window;
   float scale;
   int32_t compute;
-  std::vector<int64_t> q_offsets, k_offsets;
+  int64_t counted;
+  std::vector<int64_t> q_offsets, k_offsets, key_count;
 };
 
 Options options_of(const std::vector<double>& params) {
-  need(params.size() >= kOptions + 4 && (params.size() - kOptions) % 2 == 0);
+  need(params.size() >= kOptions + 4 && params[7] >= 0 && params[7] < 1 << 16);
   Options o{params[0] != 0,
             params[4] != 0,
             params[5] != 0,
@@ -30,11 +32,21 @@ Options options_of(const std::vector<double>& params) {
             static_cast<int64_t>(params[1]),
             static_cast<float>(params[2]),
             static_cast<int>(params[3]) == LENSOR_BF16 ? LENSOR_BF16 : LENSOR_F32,
+            static_cast<int64_t>(params[7]),
+            {},
             {},
             {}};
-  const size_t half = (params.size() - kOptions) / 2;
-  o.q_offsets.assign(params.begin() + kOptions, params.begin() + kOptions + half);
-  o.k_offsets.assign(params.begin() + kOptions + half, params.end());
+  // Two lists of sequences + 1, one of sequences * counted.
+  const size_t rest = params.size() - kOptions - 2, each = 2 + static_cast<size_t>(o.counted);
+  need(rest % each == 0);
+  auto at = params.begin() + kOptions;
+  const auto take = [&](std::vector<int64_t>& list, size_t count) {
+    list.assign(at, at + static_cast<std::ptrdiff_t>(count));
+    at += static_cast<std::ptrdiff_t>(count);
+  };
+  take(o.q_offsets, rest / each + 1);
+  take(o.k_offsets, rest / each + 1);
+  take(o.key_count, rest / each * static_cast<size_t>(o.counted));
   return o;
 }
 
@@ -55,6 +67,11 @@ void check_inputs(const Call& call, const Options& o) {
   need(o.window >= 0 && o.window < int64_t{1} << 48);
   need_offsets(o.q_offsets, q.shape[0]);
   need_offsets(o.k_offsets, k.shape[0]);
+  need(o.counted == 0 || o.counted == k.shape[1]);
+  for (size_t i = 0; i < o.key_count.size(); i++) {
+    const size_t n = i / static_cast<size_t>(o.counted);
+    need(o.key_count[i] >= 0 && o.key_count[i] <= o.k_offsets[n + 1] - o.k_offsets[n]);
+  }
 }
 
 void need_matrix(const Tensor& x, int64_t rows, int64_t cols) {
@@ -89,6 +106,7 @@ lensor_flash flash_of(const Options& o, const lensor_view& q, const lensor_view&
   flash.sequences = static_cast<int64_t>(o.q_offsets.size()) - 1;
   flash.q_offsets = o.q_offsets.data();
   flash.k_offsets = o.k_offsets.data();
+  flash.key_count = o.counted ? o.key_count.data() : nullptr;
   flash.q = heads_of(q), flash.k = heads_of(k), flash.v = heads_of(v), flash.out = heads_of(out);
   flash.scale = o.scale;
   flash.log_sum_exp = static_cast<float*>(lse.data);

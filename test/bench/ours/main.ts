@@ -5,16 +5,16 @@ import type { Probe } from "../figure.ts";
 import type { Job, Turn } from "../side.ts";
 import { decode, manyTokens, prefill } from "./generate.ts";
 import { interrupt } from "./interrupt.ts";
-import { attention, gemm } from "./products.ts";
+import { attention, attentionMemory, gemm } from "./products.ts";
 import { smallSteps, train } from "./train.ts";
 
 /** Does some of a job. */
 export type Run = () => Promise<Omit<Turn, "peakBytes">>;
 
-const JOBS = { gemm, attention, decode, prefill, train, smallSteps, manyTokens, interrupt } as Record<
-  string,
-  (args: never) => Promise<Run>
->;
+const JOBS = {
+  ...{ gemm, attention, decode, prefill, train },
+  ...{ attentionMemory, smallSteps, manyTokens, interrupt },
+} as Record<string, (args: never) => Promise<Run>>;
 
 let run: Run | undefined;
 

@@ -1,5 +1,6 @@
 /** Products and attention through tensors. */
-import { nn, type Tensor, tensor } from "../../../lib/index.ts";
+import { nn, scope, type Tensor, tensor } from "../../../lib/index.ts";
+import { native } from "../../../lib/native.ts";
 import type { Run } from "./main.ts";
 
 type Float = "f32" | "bf16";
@@ -73,4 +74,35 @@ export function attention(args: {
     }
     return seconds;
   });
+}
+
+/**
+ * What attention and its gradient hold at most beside q, k, v, the seed, the result and the gradients: the kernels' own memory
+ * and what the tape keeps. The engine remembers the largest peak alone, so jobs in one process must grow.
+ */
+export async function attentionMemory(args: {
+  heads: number;
+  kvHeads: number;
+  width: number;
+  T: number;
+  dtype: Float;
+}): Promise<Run> {
+  const { heads, kvHeads, width, T, dtype } = args;
+  return async () => {
+    const before = native().memory().live;
+    const start = performance.now();
+    const made = (count: number, seed: number) =>
+      scope(() => tensor.randn([count, T, width], { seed }).cast(dtype));
+    const seed = made(heads, 4);
+    const leaves = [made(heads, 1), made(kvHeads, 2), made(kvHeads, 3)].map((x) => x.requiresGrad());
+    await finished(leaves[2]!);
+    const out = nn.attention(leaves[0]!, leaves[1]!, leaves[2]!, { causal: true });
+    out.backward(seed);
+    const tensors = [...leaves, seed, out, ...leaves.map((x) => x.grad!)];
+    await finished(tensors.at(-1)!);
+    const held = tensors.reduce((sum, x) => sum + x.bytes, 0);
+    const extraBytes = native().memory().peak - before - held;
+    for (const x of tensors) x.dispose();
+    return { seconds: since(start), count: 1, extraBytes };
+  };
 }
