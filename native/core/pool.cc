@@ -8,8 +8,7 @@ namespace lensor {
 
 namespace {
 
-constexpr int kSpins =
-    3000; // some 50 microseconds: longer than the gap between two regions of one forward pass
+constexpr int kSpins = 10000; // some 150 microseconds: longer than what lies between two tokens
 
 inline void rest() {
 #if defined(__x86_64__)

@@ -16,6 +16,7 @@ namespace {
 
 constexpr int kBlock = 16;    // queries that walk the pages together
 constexpr int kFew = 4;       // queries from which blocks of them are worth more than pages apart
+constexpr int kShort = 4;     // pages up to which a head's are not worth merging after another meeting
 constexpr int64_t kWiden = 8; // rows from which a page is widened to f32 once for all
 
 LENSOR_INLINE int64_t part_floats(int32_t width) { return 16 + padded(width); }
@@ -32,10 +33,11 @@ LENSOR_INLINE void merge(Gathered into, Gathered from, int32_t width) {
     memcpy(into.memory, from.memory, (size_t)part_floats(width) * 4);
     return;
   }
-  const float m = into.m() > from.m() ? into.m() : from.m();
-  const float a = exp1(into.m() - m), b = exp1(from.m() - m);
+  // The larger maximum's own factor is 1.
+  const float rise = from.m() - into.m(), e = exp1(rise > 0 ? -rise : rise);
+  const float a = rise > 0 ? e : 1, b = rise > 0 ? 1 : e;
   into.l() = into.l() * a + from.l() * b;
-  into.m() = m;
+  if (rise > 0) into.m() = from.m();
   for (int i = 0; i < width; i += 16)
     store(into.o() + i, fma(load(from.o() + i), set1(b), mul(load(into.o() + i), set1(a))));
 }
@@ -46,9 +48,12 @@ LENSOR_INLINE int64_t visible(const lensor_attention* a, int64_t g, int64_t t) {
 }
 
 LENSOR_INLINE Page page_of(const lensor_attention* a, int64_t g, int64_t page) {
-  const float* bias = a->key_bias ? a->key_bias[g] : nullptr;
-  Page p = {a->kv_dtype, a->key_pages[g][page], a->value_pages[g][page], nullptr, nullptr, nullptr, 0};
-  if (bias) p.bias = bias + page * LENSOR_PAGE, p.biased = a->key_count[g] - page * LENSOR_PAGE;
+  const void *k = a->key_pages[g][page], *v = a->value_pages[g][page];
+  Page p = {a->kv_dtype, k, v, nullptr, nullptr, nullptr, 0, k, v};
+  if (const float* bias = a->key_bias ? a->key_bias[g] : nullptr)
+    p.bias = bias + page * LENSOR_PAGE, p.biased = a->key_count[g] - page * LENSOR_PAGE;
+  if ((page + 1) * LENSOR_PAGE < a->key_count[g])
+    p.next_k = a->key_pages[g][page + 1], p.next_v = a->value_pages[g][page + 1];
   if (a->kv_dtype == LENSOR_I8) {
     p.key_scale = key_scales(p.k, a->head_width);
     p.value_scale = value_scales(p.v, a->head_width);
@@ -156,12 +161,12 @@ void some_items(void* arg, int64_t begin, int64_t end, int32_t) {
 } // namespace
 
 AttentionPlan attention_plan(const lensor_attention* a) {
-  AttentionPlan plan = {
-      a, a->heads / a->kv_heads, 0, (a->tokens + kBlock - 1) / kBlock, a->tokens < kFew, nullptr};
+  AttentionPlan plan = {a, a->heads / a->kv_heads, 0, (a->tokens + kBlock - 1) / kBlock, false, nullptr};
   for (int32_t g = 0; g < a->kv_heads; g++) {
     const int64_t pages = (a->key_count[g] + LENSOR_PAGE - 1) / LENSOR_PAGE;
     if (pages > plan.pages) plan.pages = pages;
   }
+  plan.split = a->tokens < kFew && plan.pages > kShort;
   return plan;
 }
 

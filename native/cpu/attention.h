@@ -10,8 +10,8 @@ struct AttentionPlan {
   int64_t group;  // query heads that read one KV head's pages together
   int64_t pages;  // most of any KV head
   int64_t blocks; // of queries
-  bool split;     // few queries: an item is one page of a KV head, and parts are merged afterwards
-  float* parts;   // when split, [attention_parts] floats of the caller's
+  bool split;   // few queries of many keys: an item is one page of a KV head, and parts are merged afterwards
+  float* parts; // when split, [attention_parts] floats of the caller's
 };
 
 AttentionPlan attention_plan(const lensor_attention* a);

@@ -31,8 +31,9 @@ lensor_status gemm(lensor_context*, const lensor_gemm*);
 size_t weight_bytes(int32_t dtype, int64_t rows, int64_t cols);
 void weight_pack(const lensor_weight*, const void* const* rows, int64_t begin, int64_t end);
 void weight_row(const lensor_weight*, int64_t row, float* out);
-// linear.cc
+// round.cc
 lensor_status quantize(lensor_context*, const lensor_activations* x);
+// linear.cc
 lensor_status linear(lensor_context*, const lensor_activations* x, const lensor_linear* jobs, int32_t count);
 // block.cc
 lensor_status rms_norm(lensor_context*, const float* x, const float* gain, float epsilon, int64_t rows,

@@ -3,8 +3,8 @@
 //   x += W_down (silu(W_gate n') * W_up n'),              n' = norm(x)
 // A layer is six steps (seven where attention is split), each ended by a meeting; what is small is done where
 // its result is needed: a lone row is normed and rounded by every thread for itself, and a piece of the gate
-// is closed and rounded by the thread that made it. Every step is made of pieces that do not depend on how
-// they are shared out.
+// is closed, and of many rows rounded, by the thread that made it. Every step is made of pieces that do not
+// depend on how they are shared out.
 #include "attention.h"
 #include "linear.h"
 #include "page.h"
@@ -31,8 +31,8 @@ struct Own {
 };
 
 int64_t widest(const lensor_pass* p) {
-  const int64_t heads = (int64_t)p->heads * p->head_width;
-  return p->width > heads ? p->width : heads;
+  const int64_t heads = (int64_t)p->heads * p->head_width, stream = p->width > heads ? p->width : heads;
+  return p->feed_forward > stream ? p->feed_forward : stream;
 }
 
 lensor_attention attention_of(const lensor_pass* p, const lensor_layer* layer) {
@@ -68,14 +68,14 @@ lensor_activations ready(Work* work, Own* own, const float* x, const float* gain
   if (rows == 1) {
     if (gain) norm_row(x, gain, p->epsilon, cols, own->row);
     const auto a = forms(p, &own->rounded, 1, cols, gain ? own->row : x, weights, count);
-    if (is_rounded(a)) round_blocks(&a, 0, 0, cols / LENSOR_BLOCK);
+    if (is_rounded(a)) round_row(&a, 0);
     return a;
   }
   const auto a = forms(p, &p->rounded, rows, cols, gain ? p->norm : x, weights, count);
   if (!gain && !is_rounded(a)) return a;
   share(&work->team, rows, [&](int64_t row) {
     if (gain) norm_row(x + row * cols, gain, p->epsilon, cols, p->norm + row * cols);
-    if (is_rounded(a)) round_blocks(&a, row, 0, cols / LENSOR_BLOCK);
+    if (is_rounded(a)) round_row(&a, row);
   });
   meet(&work->team);
   return a;
@@ -83,12 +83,13 @@ lensor_activations ready(Work* work, Own* own, const float* x, const float* gain
 
 // All columns of some products of the same activations.
 void products(Work* work, const lensor_activations* a, const lensor_linear* jobs, int count) {
+  const int64_t panels = together(a);
   int64_t total = 0;
-  for (int i = 0; i < count; i++) total += pairs_of(jobs[i].weight);
+  for (int i = 0; i < count; i++) total += pieces_of(jobs[i].weight, panels);
   share(&work->team, total, [&](int64_t item) {
     int i = 0;
-    for (; item >= pairs_of(jobs[i].weight); i++) item -= pairs_of(jobs[i].weight);
-    linear_pair(a, jobs + i, item);
+    for (int64_t own; item >= (own = pieces_of(jobs[i].weight, panels)); i++) item -= own;
+    linear_panels(a, jobs + i, item * panels, panels);
   });
   meet(&work->team);
 }
@@ -117,25 +118,24 @@ void attend(Work* work, Own* own, const lensor_layer* layer) {
   meet(team);
 }
 
-// silu(gate) * up, 32 columns at a time, rounded at once for the matrix that reads them.
-lensor_activations gated(Work* work, const lensor_activations* a, const lensor_layer* layer) {
+// silu(gate) * up, some columns at a time; of many rows, rounded at once for the matrix that reads them.
+lensor_activations gated(Work* work, Own* own, const lensor_activations* a, const lensor_layer* layer) {
   const lensor_pass* p = work->pass;
-  const int64_t cols = p->feed_forward;
+  const int64_t cols = p->feed_forward, panels = together(a), wide = panels * LENSOR_PANEL;
   const lensor_linear gate = {layer->gate, p->gate, cols, 0}, up = {layer->up, p->up, cols, 0};
   const auto out = forms(p, &p->gated, p->rows, cols, p->gate, &layer->down, 1);
-  share(&work->team, pairs_of(layer->gate), [&](int64_t pair) {
-    linear_pair(a, &gate, pair);
-    linear_pair(a, &up, pair);
-    const int64_t first = pair * LENSOR_BLOCK, left = cols - first;
-    for (int64_t row = 0; row < p->rows; row++) {
-      gate_row(p->gate + row * cols + first, p->up + row * cols + first,
-               left < LENSOR_BLOCK ? left : LENSOR_BLOCK);
-      if (is_rounded(out)) round_blocks(&out, row, pair, pair + 1);
-    }
+  share(&work->team, pieces_of(layer->gate, panels), [&](int64_t item) {
+    linear_panels(a, &gate, item * panels, panels);
+    linear_panels(a, &up, item * panels, panels);
+    const int64_t first = item * wide, left = cols - first;
+    for (int64_t row = 0; row < p->rows; row++)
+      gate_row(p->gate + row * cols + first, p->up + row * cols + first, left < wide ? left : wide);
+    if (p->rows > 1 && is_rounded(out)) round_column(&out, item);
   });
   meet(&work->team);
-  return out;
+  return p->rows > 1 ? out : ready(work, own, p->gate, nullptr, cols, 1, &layer->down, 1);
 }
+static_assert(kTogether * LENSOR_PANEL == LENSOR_BLOCK);
 
 // False where the pass was stopped.
 bool one_layer(Work* work, Own* own, const lensor_layer* layer) {
@@ -155,7 +155,7 @@ bool one_layer(Work* work, Own* own, const lensor_layer* layer) {
   products(work, &a, &output, 1);
   const lensor_weight* wide[] = {layer->gate, layer->up};
   a = ready(work, own, p->stream, layer->feed_forward_norm, p->width, p->rows, wide, 2);
-  a = gated(work, &a, layer);
+  a = gated(work, own, &a, layer);
   const lensor_linear down = {layer->down, p->stream, p->width, 1};
   products(work, &a, &down, 1);
   return !work->team.leave;

@@ -109,24 +109,6 @@ bool is_fast(const lensor_activations* x, int32_t dtype) {
   return is_quantized(dtype) && (dtype == LENSOR_Q8_0 ? x->q16 != nullptr : x->q8 != nullptr);
 }
 
-// ---------------------------------------------------------------- rounding the activations
-LENSOR_INLINE f32v magnitude(f32v a) { return vmax(a, sub(zero(), a)); }
-
-// 16 values to whole numbers of at most `most`; gives the scale. What is no number must not become an
-// integer that overflows, so it is cut to the same range.
-LENSOR_INLINE float round16(f32v x, float largest, int most, i32v* q) {
-  const float scale = largest / (float)most;
-  const f32v bound = set1((float)most);
-  const f32v scaled = mul(x, set1(scale > 0 ? 1 / scale : 0));
-  *q = to_i32(vmin(vmax(scaled, sub(zero(), bound)), bound));
-  return scale;
-}
-
-void round_rows(void* arg, int64_t begin, int64_t end, int32_t) {
-  const lensor_activations* x = (const lensor_activations*)arg;
-  for (int64_t row = begin; row < end; row++) round_blocks(x, row, 0, x->cols / LENSOR_BLOCK);
-}
-
 struct Jobs {
   lensor_context* context;
   const lensor_activations* x;
@@ -139,10 +121,10 @@ void pairs(void* arg, int64_t begin, int64_t end, int32_t) {
   int64_t first = 0;
   for (int32_t i = 0; i < all->count; i++) {
     const lensor_linear* job = all->jobs + i;
-    const int64_t count = pairs_of(job->weight);
+    const int64_t count = pieces_of(job->weight, kTogether);
     for (int64_t p = begin > first ? begin - first : 0; p < count && first + p < end; p++) {
       if (all->context->interrupted(all->context)) return;
-      linear_pair(all->x, job, p);
+      linear_panels(all->x, job, p * kTogether, kTogether);
     }
     first += count;
   }
@@ -150,10 +132,9 @@ void pairs(void* arg, int64_t begin, int64_t end, int32_t) {
 
 } // namespace
 
-void linear_pair(const lensor_activations* x, const lensor_linear* job, int64_t pair) {
+void linear_panels(const lensor_activations* x, const lensor_linear* job, int64_t panel, int64_t most) {
   const int32_t dtype = job->weight->dtype;
-  const int64_t panel = pair * kTogether, left = panels_of(job->weight) - panel;
-  const int64_t count = left < kTogether ? left : kTogether;
+  const int64_t left = pieces_of(job->weight, 1) - panel, count = left < most ? left : most;
   if (!is_fast(x, dtype)) {
     for (int64_t i = 0; i < count; i++) exact_panel(x, job, panel + i);
     return;
@@ -174,44 +155,11 @@ void linear_pair(const lensor_activations* x, const lensor_linear* job, int64_t 
   }
 }
 
-void round_blocks(const lensor_activations* x, int64_t row, int64_t begin, int64_t end) {
-  const int64_t blocks = x->cols / LENSOR_BLOCK;
-  for (int64_t b = row * blocks + begin; b < row * blocks + end; b++) {
-    const f32v v[2] = {load(x->f32 + b * 32), load(x->f32 + b * 32 + 16)};
-    i32v q;
-    if (x->q8) {
-      float part[2];
-      for (int half = 0; half < 2; half++) {
-        const float scale = round16(v[half], lane_max(magnitude(v[half])), 127, &q);
-        store_i8(x->q8 + b * 32 + 16 * half, q);
-        x->scale8[2 * b + half] = scale;
-        x->part8[2 * b + half] = part[half] = scale * (float)lane_sumi(q);
-      }
-      x->total8[b] = part[0] + part[1];
-    }
-    if (x->q16) {
-      const float largest = lane_max(vmax(magnitude(v[0]), magnitude(v[1])));
-      for (int half = 0; half < 2; half++) {
-        x->scale16[b] = round16(v[half], largest, 32767, &q);
-        store_low((uint16_t*)x->q16 + b * 32 + 16 * half, andi(swap_middle(q), set1i(0xffff)));
-      }
-    }
-  }
-}
-
-lensor_status quantize(lensor_context* context, const lensor_activations* x) {
-  if (x->rows < 8)
-    round_rows((void*)x, 0, x->rows, 0);
-  else
-    context->parallel(context, x->rows, 8, round_rows, (void*)x);
-  return LENSOR_OK;
-}
-
 lensor_status linear(lensor_context* context, const lensor_activations* x, const lensor_linear* jobs,
                      int32_t count) {
   Jobs all = {context, x, jobs, count};
   int64_t total = 0;
-  for (int32_t i = 0; i < count; i++) total += pairs_of(jobs[i].weight);
+  for (int32_t i = 0; i < count; i++) total += pieces_of(jobs[i].weight, kTogether);
   // Small enough chunks that threads end together, large enough that taking one costs nothing.
   const int64_t grain = total / (context->threads * 8);
   context->parallel(context, total, grain < 1 ? 1 : grain > 32 ? 32 : grain, pairs, &all);

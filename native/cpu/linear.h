@@ -7,18 +7,21 @@ namespace lensor::LENSOR_ISA {
 
 // Panels of one matrix that share a look at the activations.
 constexpr int64_t kTogether = 2;
+// Of a lone row nothing is saved by it.
+LENSOR_INLINE int64_t together(const lensor_activations* x) { return x->rows == 1 ? 1 : kTogether; }
 
-LENSOR_INLINE int64_t panels_of(const lensor_weight* weight) {
-  return (weight->rows + LENSOR_PANEL - 1) / LENSOR_PANEL;
+// Pieces of so many panels.
+LENSOR_INLINE int64_t pieces_of(const lensor_weight* weight, int64_t panels) {
+  const int64_t all = (weight->rows + LENSOR_PANEL - 1) / LENSOR_PANEL;
+  return (all + panels - 1) / panels;
 }
-LENSOR_INLINE int64_t pairs_of(const lensor_weight* weight) {
-  return (panels_of(weight) + kTogether - 1) / kTogether;
-}
 
-// Output columns [32 pair, 32 pair + 32) of every row.
-void linear_pair(const lensor_activations* x, const lensor_linear* job, int64_t pair);
+// Panels [first, first + count) of a matrix, at most kTogether: 16 output columns each of every row. What is
+// past its end is left out.
+void linear_panels(const lensor_activations* x, const lensor_linear* job, int64_t first, int64_t count);
 
-// Rounds columns [32 begin, 32 end) of one row in the forms that x asks for.
-void round_blocks(const lensor_activations* x, int64_t row, int64_t begin, int64_t end);
+// Rounds one row, or columns [32 block, 32 block + 32) of every row, to the forms that x asks for (round.cc).
+void round_row(const lensor_activations* x, int64_t row);
+void round_column(const lensor_activations* x, int64_t block);
 
 } // namespace lensor::LENSOR_ISA

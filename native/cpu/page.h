@@ -34,6 +34,7 @@ struct Page {
   const float *key_scale, *value_scale; // 8 bit, else null
   const float* bias;                    // of its first key, or null
   int64_t biased;                       // keys that have one, from there on
+  const void *next_k, *next_v;          // of the page that is read after it, else its own
 };
 
 LENSOR_INLINE const float* key_scales(const void* k, int32_t width) {
@@ -54,12 +55,21 @@ template <int KV> LENSOR_INLINE f32v load_kv(const void* p, int64_t at) {
     return load((const float*)p + at);
 }
 
+// Asks for numbers [at, at + n) of the page that is read next, so that memory works while this page is
+// summed. Few rows are done with a page sooner than the next one comes; many find it in the cache.
+template <int KV> LENSOR_INLINE void bring(const void* page, int64_t at, int n) {
+  constexpr int kSize = KV == LENSOR_F32 ? 4 : KV == LENSOR_I8 ? 1 : 2;
+  for (int i = 0; i < n * kSize; i += 64) prefetch((const char*)page + at * kSize + i);
+}
+
 // s[n][16 panel ...] = q[n] . k_j for the keys of P panels: over the width in order, one lane a key.
-template <int N, int P, int KV> LENSOR_INLINE void key_sums(const void* k, int panel, const float* const* q,
-                                                            int32_t width, float (*s)[LENSOR_PAGE]) {
+template <int N, int P, int KV> LENSOR_INLINE void key_sums(const void* k, const void* next, int panel,
+                                                            const float* const* q, int32_t width,
+                                                            float (*s)[LENSOR_PAGE]) {
   f32v sum[N][P];
   LENSOR_TILE_ROWS(n) LENSOR_TILE_VECTORS(p) sum[n][p] = zero();
   for (int64_t i = 0; i < width; i++) {
+    if constexpr (N < kRows) bring<KV>(next, panel * (int64_t)width * 16 + i * 16 * P, 16 * P);
     f32v key[P];
     LENSOR_TILE_VECTORS(p) key[p] = load_kv<KV>(k, ((panel + p) * (int64_t)width + i) * 16);
     LENSOR_TILE_ROWS(n) {
@@ -71,12 +81,13 @@ template <int N, int P, int KV> LENSOR_INLINE void key_sums(const void* k, int p
 }
 
 // o[n] = sum_j w[n][j] v_j over the first `keys` keys in order, for 16 P values from `at` on.
-template <int N, int P, int KV> LENSOR_INLINE void value_sums(const void* v, int64_t at, int64_t row,
-                                                              int keys, const float (*w)[LENSOR_PAGE],
-                                                              const Gathered* parts) {
+template <int N, int P, int KV>
+LENSOR_INLINE void value_sums(const void* v, const void* next, int64_t at, int64_t row, int keys,
+                              const float (*w)[LENSOR_PAGE], const Gathered* parts) {
   f32v sum[N][P];
   LENSOR_TILE_ROWS(n) LENSOR_TILE_VECTORS(p) sum[n][p] = zero();
   for (int j = 0; j < keys; j++) {
+    if constexpr (N < kRows) bring<KV>(next, j * row + at, 16 * P);
     f32v value[P];
     LENSOR_TILE_VECTORS(p) value[p] = load_kv<KV>(v, j * row + at + 16 * p);
     LENSOR_TILE_ROWS(n) {
@@ -120,13 +131,13 @@ template <int N, int KV> void tile_of_rows(const Page& page, const float* const*
   int most = 0;
   for (int n = 0; n < N; n++) most = seen[n] > most ? seen[n] : most;
   for (int panel = 0; panel < LENSOR_PAGE / 16; panel += kVectors)
-    key_sums<N, kVectors, KV>(page.k, panel, q, width, s);
+    key_sums<N, kVectors, KV>(page.k, page.next_k, panel, q, width, s);
   for (int n = 0; n < N; n++) weigh(page, seen[n], scale, s[n], parts[n]);
   const int64_t row = padded(width);
   int64_t at = 0;
   for (; at + 16 * kVectors <= row; at += 16 * kVectors)
-    value_sums<N, kVectors, KV>(page.v, at, row, most, s, parts);
-  for (; at < row; at += 16) value_sums<N, 1, KV>(page.v, at, row, most, s, parts);
+    value_sums<N, kVectors, KV>(page.v, page.next_v, at, row, most, s, parts);
+  for (; at < row; at += 16) value_sums<N, 1, KV>(page.v, page.next_v, at, row, most, s, parts);
 }
 
 template <int KV> void rows_of_page(const Page& page, const float* const* q, const int* seen, int count,
@@ -169,7 +180,7 @@ static inline void widen(Page* page, int32_t width, float* to) {
                                                 : widen_all<LENSOR_I8>;
   all(page->k, keys, to);
   all(page->v, values, to + keys);
-  page->dtype = LENSOR_F32, page->k = to, page->v = to + keys;
+  page->dtype = LENSOR_F32, page->k = page->next_k = to, page->v = page->next_v = to + keys;
 }
 
 // The largest magnitude of n values, for a scale.

@@ -86,6 +86,17 @@ LENSOR_INLINE f32v dot2(f32v acc, i32v a, i32v b) {
 }
 #endif
 #if !defined(LENSOR_ISA_AVX512)
+// Lane i is the largest lane, or the sum of the lanes, of v[i].
+LENSOR_INLINE f32v lane_maxes(const f32v* v) {
+  float lanes[16];
+  for (int i = 0; i < 16; i++) lanes[i] = lane_max(v[i]);
+  return load(lanes);
+}
+LENSOR_INLINE i32v lane_sums(const i32v* v) {
+  int32_t lanes[16];
+  for (int i = 0; i < 16; i++) lanes[i] = lane_sumi(v[i]);
+  return loadi(lanes);
+}
 // Rows become columns, in place.
 LENSOR_INLINE void transpose(f32v* v) {
   float rows[16][16], columns[16][16];

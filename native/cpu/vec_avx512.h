@@ -62,6 +62,31 @@ LENSOR_INLINE float lane_sum(f32v a) {
   return _mm_cvtss_f32(_mm_add_ss(q, _mm_shuffle_ps(q, q, 1)));
 }
 LENSOR_INLINE float lane_max(f32v a) { return _mm512_reduce_max_ps(a.v); }
+// Lane i is what the lanes of v[i] come to under `op`, in whatever order.
+template <class Op> LENSOR_INLINE __m512 across(const __m512* v, const Op& op) {
+  __m512 four[4];
+  for (int i = 0; i < 4; i++, v += 4) {
+    const __m512 a = op(_mm512_unpacklo_ps(v[0], v[1]), _mm512_unpackhi_ps(v[0], v[1])),
+                 b = op(_mm512_unpacklo_ps(v[2], v[3]), _mm512_unpackhi_ps(v[2], v[3]));
+    four[i] = op(_mm512_shuffle_ps(a, b, 0x44), _mm512_shuffle_ps(a, b, 0xee));
+  }
+  const auto quarters = [&](__m512 a, __m512 b) __attribute__((always_inline)) {
+    return op(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd));
+  };
+  return quarters(quarters(four[0], four[1]), quarters(four[2], four[3]));
+}
+LENSOR_INLINE f32v lane_maxes(const f32v* v) {
+  __m512 all[16];
+  for (int i = 0; i < 16; i++) all[i] = v[i].v;
+  return {across(all, [](__m512 a, __m512 b) __attribute__((always_inline)) { return _mm512_max_ps(a, b); })};
+}
+LENSOR_INLINE i32v lane_sums(const i32v* v) {
+  __m512 all[16];
+  for (int i = 0; i < 16; i++) all[i] = _mm512_castsi512_ps(v[i].v);
+  return {_mm512_castps_si512(across(all, [](__m512 a, __m512 b) __attribute__((always_inline)) {
+    return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a), _mm512_castps_si512(b)));
+  }))};
+}
 LENSOR_INLINE f32v vsqrt(f32v a) { return {_mm512_sqrt_ps(a.v)}; }
 LENSOR_INLINE i32v bits(f32v a) { return {_mm512_castps_si512(a.v)}; }
 LENSOR_INLINE f32v from_bits(i32v a) { return {_mm512_castsi512_ps(a.v)}; }
@@ -151,7 +176,6 @@ LENSOR_INLINE i32v load_i8(const int8_t* p) {
   return {_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i*)p))};
 }
 LENSOR_INLINE void store_i8(int8_t* p, i32v a) { _mm_storeu_si128((__m128i*)p, _mm512_cvtepi32_epi8(a.v)); }
-LENSOR_INLINE int32_t lane_sumi(i32v a) { return _mm512_reduce_add_epi32(a.v); }
 LENSOR_INLINE i32v swap_middle(i32v a) { return {_mm512_shuffle_epi32(a.v, (_MM_PERM_ENUM)0xd8)}; }
 LENSOR_INLINE void prefetch(const void* p) { _mm_prefetch((const char*)p, _MM_HINT_T0); }
 
