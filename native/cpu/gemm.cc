@@ -7,8 +7,8 @@
 #include "gemm_few.h"
 #include "gemm_low_rank.h"
 #include "kernels.h"
+#include "scratch.h"
 #include "walk.h"
-#include <stdlib.h>
 
 namespace lensor::LENSOR_ISA {
 
@@ -109,32 +109,39 @@ template <bool half> lensor_status product(lensor_context* context, Product& p) 
   return LENSOR_OK;
 }
 
-// Products [begin, end) of the batch, with scratch of their own.
-lensor_status products(lensor_context* context, const Plan& plan, int64_t begin, int64_t end) {
-  const lensor_gemm* g = plan.gemm;
-  // The packed sides, and what waits: each from a cache line on, with room for what is written too far.
+// Where the packed sides and what waits lie in a product's memory: each from a cache line on, with room for
+// what is written too far.
+struct Places {
+  int64_t at[6], floats;
+};
+Places places_of(const Plan& plan) {
   const int64_t sizes[] = {plan.floats_a,    plan.floats_w,     plan.floats_sums,
                            plan.floats_down, plan.floats_inner, plan.floats_up};
-  int64_t places[6], floats = 0;
-  for (int i = 0; i < 6; i++) places[i] = floats, floats += sizes[i] ? rounded_up(sizes[i], 16) + 16 : 0;
-  // Aligned by hand: what malloc frees it has at hand for the next call, what aligned_alloc frees it may give
-  // back, and pages new for each product cost a twentieth of it.
-  void* memory = malloc((size_t)floats * sizeof(float) + 64);
-  if (!memory) return LENSOR_OUT_OF_MEMORY;
-  float* scratch = (float*)(((uintptr_t)memory + 63) / 64 * 64);
+  Places places{};
+  for (int i = 0; i < 6; i++) {
+    places.at[i] = places.floats;
+    if (sizes[i]) places.floats += rounded_up(sizes[i], 16) + 16;
+  }
+  return places;
+}
+
+// Products [begin, end) of the batch, one after the other in the same memory.
+lensor_status products(lensor_context* context, const Plan& plan, int64_t begin, int64_t end, float* memory) {
+  const lensor_gemm* g = plan.gemm;
+  const Places places = places_of(plan);
   lensor_status status = LENSOR_OK;
   for (int64_t b = begin; b < end && !status; b++) {
     Product p{};
     p.plan = plan;
-    p.packed_a = scratch + places[0], p.packed_w = scratch + places[1], p.sums = scratch + places[2];
-    p.packed_down = scratch + places[3], p.inner = scratch + places[4], p.packed_up = scratch + places[5];
+    p.packed_a = memory + places.at[0], p.packed_w = memory + places.at[1], p.sums = memory + places.at[2];
+    p.packed_down = memory + places.at[3], p.inner = memory + places.at[4],
+    p.packed_up = memory + places.at[5];
     p.packed_inner = p.inner + rounded_up(plan.block_rows, kTall) * plan.rank_width;
     p.a = side_of(g->a, b, 1, 2);
     p.w = g->w ? side_of(g->w, b, 2, 1) : Side{nullptr, 0, 0, 0, g->weight, g->flipped, plan.n, plan.k};
     p.out = (char*)g->out->data + b * g->out->stride[0] * size_of(g->out->dtype);
     status = g->compute == LENSOR_BF16 ? product<true>(context, p) : product<false>(context, p);
   }
-  free(memory);
   return status;
 }
 
@@ -159,14 +166,18 @@ lensor_status gemm(lensor_context* context, const lensor_gemm* g) {
   const int64_t batch = out->shape[0], m = out->shape[1], n = out->shape[2], k = g->a->shape[2];
   if (batch == 0 || m == 0 || n == 0) return LENSOR_OK;
   if (is_few(g)) return few_product(context, g);
-  if (context->threads == 1 || batch < 2 * context->threads || m * n * most(1, k) > kSmall)
-    return products(context, plan_of(g, context->threads), 0, batch);
-  const Plan plan = plan_of(g, 1);
+  const bool apart = context->threads > 1 && batch >= 2 * context->threads && m * n * most(1, k) <= kSmall;
+  const Plan plan = plan_of(g, apart ? 1 : context->threads);
+  const int64_t floats = places_of(plan).floats;
+  Scratch scratch(context);
+  float* memory = scratch.take<float>(floats * (apart ? context->threads : 1));
+  if (scratch.failed()) return LENSOR_OUT_OF_MEMORY;
+  if (!apart) return products(context, plan, 0, batch, memory);
   int32_t failed = LENSOR_OK;
   const int64_t grain = most(1, least(batch / (4 * context->threads), kSmall / (m * n * most(1, k))));
-  const lensor_status status = in_chunks(context, batch, grain, [&](int64_t begin, int64_t end, int) {
+  const lensor_status status = in_chunks(context, batch, grain, [&](int64_t begin, int64_t end, int thread) {
     lensor_context own = alone(context);
-    if (const auto status = products(&own, plan, begin, end))
+    if (const auto status = products(&own, plan, begin, end, memory + thread * floats))
       __atomic_store_n(&failed, (int32_t)status, __ATOMIC_RELAXED);
   });
   return status ? status : (lensor_status)failed;

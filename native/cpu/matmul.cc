@@ -3,7 +3,6 @@
 // reading y as it lies.
 #include "kernels.h"
 #include "walk.h"
-#include <stdlib.h>
 
 namespace lensor::LENSOR_ISA {
 

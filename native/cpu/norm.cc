@@ -3,8 +3,8 @@
 // each in row order, and the blocks are added in order; never more than kTogether blocks are kept.
 #include "kernels.h"
 #include "lanes.h"
+#include "scratch.h"
 #include "walk.h"
-#include <stdlib.h>
 
 namespace lensor::LENSOR_ISA {
 
@@ -130,8 +130,9 @@ lensor_status norm_grad(lensor_context* context, int32_t layer, const lensor_vie
     if (sum) memset(sum, 0, (size_t)width * sizeof(float));
   const int64_t count = (rows + kRows - 1) / kRows, kept = (dgain ? 1 : 0) + (dbias ? 1 : 0);
   const int64_t together = least(count, kTogether);
-  float* parts = kept ? (float*)malloc((size_t)(together * kept * width) * sizeof(float)) : nullptr;
-  if (kept && together && !parts) return LENSOR_OUT_OF_MEMORY;
+  Scratch scratch(context);
+  float* parts = kept ? scratch.take<float>(together * kept * width) : nullptr;
+  if (scratch.failed()) return LENSOR_OUT_OF_MEMORY;
   lensor_status status = LENSOR_OK;
   for (int64_t first = 0; first < count && status == LENSOR_OK; first += together) {
     const int64_t here = least(together, count - first);
@@ -156,7 +157,6 @@ lensor_status norm_grad(lensor_context* context, int32_t layer, const lensor_vie
       }
     }
   }
-  free(parts);
   return status;
 }
 

@@ -5,8 +5,8 @@
 #include "eight_bits.h"
 #include "kernels.h"
 #include "lanes.h"
+#include "scratch.h"
 #include "walk.h"
-#include <stdlib.h>
 
 namespace lensor::LENSOR_ISA {
 
@@ -158,8 +158,9 @@ lensor_status sum_squares(lensor_context* context, const lensor_view* x, float* 
   const int64_t count = elements(x), parts = (count + kPart - 1) / kPart, size = size_of(x->dtype);
   *out = 0;
   if (count == 0) return LENSOR_OK;
-  double* sums = (double*)malloc((size_t)parts * sizeof(double));
-  if (!sums) return LENSOR_OUT_OF_MEMORY;
+  Scratch scratch(context);
+  double* sums = scratch.take<double>(parts);
+  if (scratch.failed()) return LENSOR_OUT_OF_MEMORY;
   const lensor_status status = in_chunks(context, parts, 1, [&](int64_t begin, int64_t end, int) {
     for (int64_t part = begin; part < end; part++) {
       double total = 0;
@@ -179,7 +180,6 @@ lensor_status sum_squares(lensor_context* context, const lensor_view* x, float* 
   });
   double total = 0;
   for (int64_t part = 0; part < parts; part++) total += sums[part];
-  free(sums);
   *out = (float)total;
   return status;
 }

@@ -2,8 +2,8 @@
 // softmax. The order of additions is fixed by n alone: 16 lanes along a block, blocks left to right in
 // double, and parts of kPart elements (which threads may share out) left to right again.
 #include "kernels.h"
+#include "scratch.h"
 #include "walk.h"
-#include <stdlib.h>
 
 namespace lensor::LENSOR_ISA {
 
@@ -208,15 +208,15 @@ lensor_status reduce(lensor_context* context, lensor_reduction op, const lensor_
         finish(op, all, real, n, out, row);
       }
     });
-  Partial* partial = (Partial*)malloc((size_t)(rows * parts) * sizeof(Partial));
-  if (!partial) return LENSOR_OUT_OF_MEMORY;
+  Scratch scratch(context);
+  Partial* partial = scratch.take<Partial>(rows * parts);
+  if (scratch.failed()) return LENSOR_OUT_OF_MEMORY;
   const lensor_status status = in_chunks(context, rows * parts, 1, [&](int64_t begin, int64_t end, int) {
     for (int64_t item = begin; item < end; item++) run(item / parts, item % parts, partial + item);
   });
   if (status == LENSOR_OK)
     for (int64_t row = 0; row < rows; row++)
       finish(op, merge(op, real, partial + row * parts, parts), real, n, out, row);
-  free(partial);
   return status;
 }
 

@@ -3,8 +3,8 @@
 // multiply-adds in the order of solving, whatever the tile, the batch and the threads.
 #include "kernels.h"
 #include "lanes.h"
+#include "scratch.h"
 #include "walk.h"
-#include <stdlib.h>
 
 namespace lensor::LENSOR_ISA {
 
@@ -128,8 +128,9 @@ lensor_status cholesky(lensor_context* context, const lensor_view* x, const lens
   if (elements(x) == 0) return LENSOR_OK;
   const int64_t panels = (n + LENSOR_PANEL - 1) / LENSOR_PANEL, size = panels * LENSOR_PANEL * n;
   const bool apart = batch > 1 && n <= kSmall;
-  float* work = (float*)malloc((size_t)(size * (apart ? context->threads : 1)) * sizeof(float));
-  if (!work) return LENSOR_OUT_OF_MEMORY;
+  Scratch scratch(context);
+  float* work = scratch.take<float>(size * (apart ? context->threads : 1));
+  if (scratch.failed()) return LENSOR_OUT_OF_MEMORY;
   const float* from = (const float*)x->data;
   float* to = (float*)out->data;
   lensor_status status = LENSOR_OK;
@@ -153,7 +154,6 @@ lensor_status cholesky(lensor_context* context, const lensor_view* x, const lens
         return in_chunks(context, items, 1, [&](int64_t begin, int64_t end, int) { body(begin, end); });
       });
   }
-  free(work);
   return status;
 }
 
@@ -167,8 +167,9 @@ lensor_status solve_triangular(lensor_context* context, const lensor_view* a, co
   if (elements(y) == 0) return LENSOR_OK;
   const int64_t panels = (m + LENSOR_PANEL - 1) / LENSOR_PANEL, groups = (panels + kWide - 1) / kWide;
   const int64_t size = n * least(panels, kWide) * LENSOR_PANEL;
-  float* work = (float*)malloc((size_t)(size * context->threads) * sizeof(float));
-  if (!work) return LENSOR_OUT_OF_MEMORY;
+  Scratch scratch(context);
+  float* work = scratch.take<float>(size * context->threads);
+  if (scratch.failed()) return LENSOR_OUT_OF_MEMORY;
   const bool backward = (upper != 0) != (transposed != 0);
   const int64_t sign = backward ? -1 : 1;
   const int64_t row = sign * (transposed ? 1 : n), column = sign * (transposed ? n : 1);
@@ -199,7 +200,6 @@ lensor_status solve_triangular(lensor_context* context, const lensor_view* a, co
               store_part((float*)x->data + columns(p, i), load(solved + (p * n + i) * LENSOR_PANEL), wide(p));
         }
       });
-  free(work);
   return status;
 }
 

@@ -1,8 +1,8 @@
 // Rows sorted with their indices, stable: by radix, eight bits at a time, on integers in the order of the
 // values. Threads share out rows. Equal are the two zeros, and all NaN, which count as the largest.
 #include "kernels.h"
+#include "scratch.h"
 #include "walk.h"
-#include <stdlib.h>
 
 namespace lensor::LENSOR_ISA {
 
@@ -100,10 +100,12 @@ template <class Kind, class Index> lensor_status sort_as(lensor_context* context
   const int64_t n = x->shape[x->rank - 1], rows = elements(x) / n;
   const Key turn = descending ? (Key) ~(Key)0 : 0;
   int32_t failed = LENSOR_OK;
+  Scratch scratch(context);
+  T* all = scratch.take<T>(2 * n * context->threads);
+  if (scratch.failed()) return LENSOR_OUT_OF_MEMORY;
   const lensor_status status =
-      in_chunks(context, rows, most(1, kGrain / n), [&](int64_t begin, int64_t end, int) {
-        T* items = (T*)malloc((size_t)n * 2 * sizeof(T));
-        if (!items) return __atomic_store_n(&failed, LENSOR_OUT_OF_MEMORY, __ATOMIC_RELAXED);
+      in_chunks(context, rows, most(1, kGrain / n), [&](int64_t begin, int64_t end, int thread) {
+        T* items = all + 2 * n * thread;
         for (int64_t row = begin; row < end; row++) {
           const Key* from = (const Key*)x->data + row * n;
           Key* to = (Key*)values->data + row * n;
@@ -128,7 +130,6 @@ template <class Kind, class Index> lensor_status sort_as(lensor_context* context
             break;
           }
         }
-        free(items);
       });
   return status != LENSOR_OK ? status : (lensor_status)failed;
 }

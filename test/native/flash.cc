@@ -390,7 +390,7 @@ TEST("heads that hold different numbers of keys in flash attention are each what
         p.key_count = {150, 67, 0, 5, 33, 64}; // all, some, none; fewer than queries, a whole block
         p.fill();
         Result all = compute(ops, context, p);
-        check(p, all, tolerance_of(p));
+        check(p, all, tolerance_of(ops, p));
         // The first sequence's second head, with the keys that it has.
         Problem one = p;
         one.heads = 2;
