@@ -73,6 +73,34 @@ Tensor reshaped(const Tensor& x, const Shape& shape) {
   return row;
 }
 
+Tensor viewed(const Tensor& x, const Shape& shape) {
+  struct Run {
+    int64_t count, stride;
+  };
+  std::vector<Run> runs; // neighbouring axes that one stride spans, the last ones last
+  for (int32_t i = 0; i < x.view.rank; i++) {
+    const int64_t count = x.view.shape[i], stride = x.view.stride[i];
+    if (count == 0) return reshaped(x, shape);
+    if (count == 1) continue;
+    if (!runs.empty() && runs.back().stride == stride * count)
+      runs.back() = {runs.back().count * count, stride};
+    else
+      runs.push_back({count, stride});
+  }
+  Tensor other = x;
+  other.view = contiguous_view(x.dtype(), shape);
+  other.view.data = x.view.data;
+  for (int32_t i = other.view.rank - 1; i >= 0; i--) {
+    const int64_t count = other.view.shape[i];
+    if (count == 1) continue;
+    if (runs.back().count % count != 0) return reshaped(x, shape);
+    other.view.stride[i] = runs.back().stride;
+    runs.back() = {runs.back().count / count, runs.back().stride * count};
+    if (runs.back().count == 1) runs.pop_back();
+  }
+  return other;
+}
+
 Tensor permuted(const Tensor& x, const std::vector<int32_t>& axes) {
   Tensor moved = x;
   for (size_t i = 0; i < axes.size(); i++) {

@@ -27,6 +27,8 @@ Tensor copied(const Tensor& x);
 Tensor contiguous(const Tensor& x);
 // Row-major under another shape; copied where it is not row-major.
 Tensor reshaped(const Tensor& x, const Shape& shape);
+// The same, in x's memory as long as any strides can say it.
+Tensor viewed(const Tensor& x, const Shape& shape);
 Tensor permuted(const Tensor& x, const std::vector<int32_t>& axes);
 Tensor expanded(const Tensor& x, const Shape& shape);
 // The last two axes exchanged.

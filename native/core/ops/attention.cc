@@ -7,6 +7,7 @@
 #include "../algebra.h"
 #include "../tape.h"
 #include "all.h"
+#include <utility>
 
 namespace lensor::ops {
 
@@ -134,8 +135,7 @@ void check_attention_grad(const Call& call) {
   }
   need_matrix(call.in[4], q.shape[1], q.shape[0]);
   for (size_t i = 0; i < 3; i++)
-    need(same_shape(call.in[i].view, call.out[i].view) && call.out[i].dtype() == q.dtype &&
-         is_contiguous(call.out[i].view));
+    need_heads(call.out[i].view, q.dtype), need(same_shape(call.in[i].view, call.out[i].view));
   if (o.bias)
     need_matrix(call.in[6], k.shape[1], k.shape[0]), need_matrix(call.out[3], k.shape[1], k.shape[0]);
 }
@@ -152,6 +152,17 @@ lensor_status run_attention_grad(const Running& r) {
   return r.ops->flash_grad(r.context, &grad);
 }
 
+// A gradient of x. Where x has its heads one after the other, so has this: a leaf of that form takes it as it
+// is.
+Tensor gradient_of(const Tensor& x) {
+  const lensor_view& v = x.view;
+  if (v.stride[1] < v.stride[0]) return make_tensor(x.dtype(), x.shape());
+  Tensor gradient = make_tensor(x.dtype(), {v.shape[1], v.shape[0], v.shape[2]});
+  std::swap(gradient.view.shape[0], gradient.view.shape[1]);
+  std::swap(gradient.view.stride[0], gradient.view.stride[1]);
+  return gradient;
+}
+
 void attention_gradient(Backward& b) {
   const bool bias = b.param(4) != 0;
   for (size_t i = 1; i < 2u + (b.param(5) != 0) + (b.param(6) != 0); i++)
@@ -161,7 +172,7 @@ void attention_gradient(Backward& b) {
   if (g.view.stride[2] != 1) g = contiguous(g);
   std::vector<Tensor> in{b.in(0), b.in(1), b.in(2), b.out(0), b.out(1), g}, out;
   if (bias) in.push_back(b.in(3));
-  for (size_t i = 0; i < 3; i++) out.push_back(make_tensor(in[i].dtype(), in[i].shape()));
+  for (size_t i = 0; i < 3; i++) out.push_back(gradient_of(in[i]));
   if (bias) out.push_back(make_tensor(LENSOR_F32, in[6].shape()));
   const auto made = invoke(kAttentionGrad, in, b.node().params, out);
   for (size_t i = 0; i < made.size(); i++) b.give(i, made[i]);

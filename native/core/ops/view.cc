@@ -89,7 +89,7 @@ void slice_gradient(Backward& b) {
 
 const Op kPermute{.name = "permute", .check = check_permute, .run = nullptr, .gradient = permute_gradient};
 const Op kReshape{.name = "reshape", .check = check_reshape, .run = nullptr, .gradient = [](Backward& b) {
-                    b.give(0, reshaped(b.grad(), in_shape(b)));
+                    b.give(0, viewed(b.grad(), in_shape(b)));
                   }};
 const Op kExpand{.name = "expand", .check = check_expand, .run = nullptr, .gradient = [](Backward& b) {
                    b.give(0, sum_to(b.grad(), in_shape(b)));

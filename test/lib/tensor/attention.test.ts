@@ -2,7 +2,7 @@
 // works in.
 
 import { describe, expect, it } from "vitest";
-import { nn, type Tensor, tensor } from "../../../lib/index.ts";
+import { nn, profile, type Tensor, tensor } from "../../../lib/index.ts";
 import { native } from "../../../lib/native.ts";
 
 const numbers = async (x: Tensor | undefined) => [...((await x!.cast("f32").data()) as Float32Array)];
@@ -73,7 +73,6 @@ describe("attention with a number of keys for each head", () => {
 describe("attention's memory", () => {
   it("beside its inputs and results grows with the tokens, not with their square", async () => {
     const extra = async (T: number) => {
-      const before = native().memory().live;
       const [q, k, v, seed] = [3, 1, 1, 3].map((heads, i) => tensor.randn([heads, T, 64], { seed: i }));
       const leaves = [q!, k!, v!].map((x) => x.requiresGrad());
       const out = nn.attention(leaves[0]!, leaves[1]!, leaves[2]!, { causal: true });
@@ -81,10 +80,10 @@ describe("attention's memory", () => {
       const grads = leaves.map((x) => x.grad!);
       await grads[0]!.at(0, 0, 0).item();
       const tensors = [...leaves, seed!, out, ...grads];
-      const held = tensors.reduce((sum, x) => sum + x.bytes, 0);
-      const { peak } = native().memory();
+      // The tape has let go of all that it kept: what lives now are these.
+      const { peak, live } = native().memory();
       for (const x of tensors) x.dispose();
-      return peak - before - held;
+      return peak - live;
     };
     // Each is the process's peak, being larger than the one before.
     const [small, large] = [await extra(2048), await extra(8192)];
@@ -92,5 +91,15 @@ describe("attention's memory", () => {
     // One head's scores alone would be 268 MB.
     expect(large).toBeLessThan(4.2 * small);
     expect(large).toBeLessThan(100e6);
+  });
+
+  it("is that of its inputs and their gradients: none is copied into another order", async () => {
+    const leaves = [3, 1, 1].map((heads, i) => tensor.randn([heads, 40, 16], { seed: i }).requiresGrad());
+    const { operations } = await profile(async () => {
+      const out = nn.attention(leaves[0]!, leaves[1]!, leaves[2]!, { causal: true });
+      out.backward(out.detach());
+      await leaves[0]!.grad!.at(0, 0, 0).item();
+    });
+    expect(operations.map(({ name }) => name).toSorted()).toEqual(["attention", "attentionGrad", "read"]);
   });
 });
