@@ -303,6 +303,24 @@ void* memory_take(size_t bytes, Owner owner, const Label* label) {
   return data;
 }
 
+Reservation::Reservation(size_t bytes, Owner owner, const Label* label)
+    : bytes_(rounded(bytes)), owner_(owner) {
+  State& s = state();
+  std::unique_lock lock(s.mutex);
+  if (bytes_ > s.budget || s.live > s.budget - bytes_) {
+    lock.unlock();
+    throw OutOfMemory(bytes, owner, label);
+  }
+  s.keep_at_most(s.budget - bytes_ - s.live);
+  s.book(owner, bytes_);
+}
+
+Reservation::~Reservation() {
+  State& s = state();
+  std::lock_guard lock(s.mutex);
+  s.unbook(owner_, bytes_);
+}
+
 void memory_give(void* data, size_t bytes, Owner owner) {
   const size_t size = rounded(bytes);
   const Class held = class_of(size);

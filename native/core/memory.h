@@ -93,6 +93,19 @@ void memory_name(const void* data, std::string name);
 // large buffer is followed by its number, "<buffer 7>": who knows variables says there which it is.
 std::string out_of_memory(const std::string& what);
 
+// Memory that somebody else takes, counted while it lives: an array that JavaScript gets, which must not end
+// the process either. Throws OutOfMemory where the budget has no room for it.
+class Reservation {
+public:
+  Reservation(size_t bytes, Owner owner, const Label* label);
+  ~Reservation();
+  Reservation(const Reservation&) = delete;
+
+private:
+  const size_t bytes_;
+  const Owner owner_;
+};
+
 // One owned block.
 class Block {
 public:

@@ -6,6 +6,7 @@
 #include "env.h"
 #include "place.h"
 #include "view.h"
+#include <algorithm>
 #include <cstring>
 
 namespace lensor {
@@ -96,15 +97,25 @@ napi_value upload(napi_env env, napi_callback_info info) {
   return wrap<Buffer>(env, buffer, static_cast<int64_t>(bytes));
 }
 
+// Smaller reads are not worth counting.
+constexpr double kReadCounts = 1 << 20;
+
 napi_value read(napi_env env, napi_callback_info info) {
   Arguments a(env, info, 2);
   const BufferRef input = unwrap<Buffer>(env, a.at[0]);
   std::vector<lensor_view> views = read_views(a.doubles(1), {input});
   lensor_view out = contiguous_view(views[0].dtype, {views[0].shape, views[0].shape + views[0].rank});
   napi_value array, promise;
+  const auto bytes = static_cast<double>(count_of(out)) * static_cast<double>(dtype_bytes(out.dtype));
+  // A view that repeats its elements may be larger than all tensors together.
+  std::shared_ptr<Reservation> room;
+  if (bytes >= kReadCounts && bytes > static_cast<double>(input->bytes)) {
+    Label label{"read", out.dtype, out.rank};
+    std::copy(out.shape, out.shape + out.rank, label.shape.begin());
+    room = std::make_shared<Reservation>(static_cast<size_t>(bytes), memory_owner(), &label);
+  }
   // The executor writes straight into what JavaScript gets; a reference keeps it until then.
-  array = make_array_buffer(
-      env, static_cast<double>(count_of(out)) * static_cast<double>(dtype_bytes(out.dtype)), &out.data);
+  array = make_array_buffer(env, bytes, &out.data);
   napi_ref reference;
   check(napi_create_reference(env, array, 1, &reference));
   auto settler = make_promise(env, &promise);
@@ -113,7 +124,7 @@ napi_value read(napi_env env, napi_callback_info info) {
     point_at(views[0], *input);
     return while_open(settler, [&] { return engine().ops()->copy(context, &views[0], &out); });
   };
-  const auto value = [reference](napi_env env) {
+  const auto value = [reference, room](napi_env env) {
     napi_value array;
     check(napi_get_reference_value(env, reference, &array));
     napi_delete_reference(env, reference);

@@ -14,6 +14,7 @@ function below(n: number): number {
 }
 const pick = <T>(list: readonly T[]): T => list[below(list.length)]!;
 
+addon.memoryLimit!(1e9);
 const buffers: unknown[] = Array.from({ length: 6 }, (_, i) => addon.upload!(new Float32Array(2 ** i)));
 buffers.push(addon.upload!(new BigInt64Array(8)), addon.upload!(new Uint8Array(0)));
 const places: unknown[] = [addon.leaf!(Float64Array.of(0, 1, 4)), addon.leaf!(Float64Array.of(2, 2, 2, 2))];
@@ -110,13 +111,16 @@ const makers: Record<string, () => unknown[]> = {
   gradientNorm: () => [Array.from({ length: below(3) }, place), below(3)],
   attentionMap: () => [buffer(), views(1), buffer(), views(1), below(2) === 0],
   versions: () => [Array.from({ length: below(3) }, buffer)],
+  name: () => [buffer(), "x"],
+  number: () => [buffer()],
   drain: () => [],
   memory: () => [],
   info: () => [],
   progress: () => [],
 };
 const names = Object.keys(addon).filter(
-  (name) => typeof addon[name] === "function" && name !== "setInterruptFlag",
+  // memoryLimit would give it all that the machine has.
+  (name) => typeof addon[name] === "function" && name !== "setInterruptFlag" && name !== "memoryLimit",
 );
 
 function closes(): boolean {
@@ -163,7 +167,8 @@ while (performance.now() < until) {
   }
   // What is open keeps what was made.
   while (closes()) calls++;
-  if (waiting.size > 100) await Promise.race(waiting);
+  // A few reads may be of gigabytes: they must not pile up.
+  if (waiting.size > 100) await Promise.all(waiting);
   await new Promise(setImmediate);
 }
 await Promise.all(waiting);

@@ -60,6 +60,12 @@ describe("memory()", () => {
     expect(() => tensor(new Float32Array(10e6))).toThrow(
       /^tensor: out of memory\. Its result \[10000000\] f32 needed 40 MB/,
     );
+    // A view that repeats its elements takes memory when it is read.
+    await expect(
+      tensor([1])
+        .expand(2 ** 31)
+        .data(),
+    ).rejects.toThrow(/^read: out of memory\. Its result \[2147483648\] f32 needed 8\.59 GB/);
     expect(await held.mean().item()).toBe(2);
     expect(() => memory.limit(5)).toThrow(
       /memory\.limit: bytes is wrong\nExpected .* from 1e6 up.*, got 5\./,
