@@ -294,7 +294,7 @@ TEST("a low-rank part beside w goes on where w's sums end, and its inner product
           }
           far = std::max(far, std::abs(out[i * n + j] - plain_product[i * n + j] - more));
         }
-      CHECK_NEAR(far, 0, 4 * tolerance(ops, k));
+      CHECK_NEAR(far, 0, tolerance(ops, "product", compute) * (4 * chain(k)));
     }
 }
 
