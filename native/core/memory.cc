@@ -19,7 +19,7 @@ constexpr size_t kPage = 4096;
 // What is freed is often wanted again in the next operation, and fresh pages cost a fault each. Kept: an
 // eighth of the budget, within these; and, beyond the least, no more than lets the process grow over the most
 // that was ever live.
-constexpr size_t kKeepLeast = 48u << 20, kKeepMost = 1u << 30;
+constexpr size_t kKeepLeast = 48u << 20, kKeepMost = size_t{2} << 30;
 constexpr size_t kPoints = 4096;
 constexpr double kFirstInterval = 0.004; // that of the coarse clock
 
