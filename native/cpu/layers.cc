@@ -25,6 +25,7 @@ struct Work {
 
 // What one thread has to itself.
 struct Own {
+  int32_t thread;
   float* row;                 // as wide as any input
   lensor_activations rounded; // of it
   float* attention;
@@ -73,7 +74,7 @@ lensor_activations ready(Work* work, Own* own, const float* x, const float* gain
   }
   const auto a = forms(p, &p->rounded, rows, cols, gain ? p->norm : x, weights, count);
   if (!gain && !is_rounded(a)) return a;
-  share(&work->team, rows, [&](int64_t row) {
+  share(&work->team, own->thread, rows, [&](int64_t row) {
     if (gain) norm_row(x + row * cols, gain, p->epsilon, cols, p->norm + row * cols);
     if (is_rounded(a)) round_row(&a, row);
   });
@@ -82,13 +83,13 @@ lensor_activations ready(Work* work, Own* own, const float* x, const float* gain
 }
 
 // All columns of some products of the same activations.
-void products(Work* work, const lensor_activations* a, const lensor_linear* jobs, int count) {
+void products(Work* work, const Own* own, const lensor_activations* a, const lensor_linear* jobs, int count) {
   const int64_t panels = together(a);
   int64_t total = 0;
   for (int i = 0; i < count; i++) total += pieces_of(jobs[i].weight, panels);
-  share(&work->team, total, [&](int64_t item) {
+  share(&work->team, own->thread, total, [&](int64_t item) {
     int i = 0;
-    for (int64_t own; item >= (own = pieces_of(jobs[i].weight, panels)); i++) item -= own;
+    for (int64_t some; item >= (some = pieces_of(jobs[i].weight, panels)); i++) item -= some;
     linear_panels(a, jobs + i, item * panels, panels);
   });
   meet(&work->team);
@@ -111,10 +112,12 @@ void attend(Work* work, Own* own, const lensor_layer* layer) {
   const lensor_attention a = attention_of(work->pass, layer);
   AttentionPlan plan = attention_plan(&a);
   plan.parts = work->parts;
-  share(team, attention_items(plan), [&](int64_t item) { attention_item(plan, item, own->attention); });
+  share(team, own->thread, attention_items(plan),
+        [&](int64_t item) { attention_item(plan, item, own->attention); });
   meet(team);
   if (!plan.split) return;
-  share(team, attention_merges(plan), [&](int64_t item) { attention_merge(plan, item, own->attention); });
+  share(team, own->thread, attention_merges(plan),
+        [&](int64_t item) { attention_merge(plan, item, own->attention); });
   meet(team);
 }
 
@@ -124,7 +127,7 @@ lensor_activations gated(Work* work, Own* own, const lensor_activations* a, cons
   const int64_t cols = p->feed_forward, panels = together(a), wide = panels * LENSOR_PANEL;
   const lensor_linear gate = {layer->gate, p->gate, cols, 0}, up = {layer->up, p->up, cols, 0};
   const auto out = forms(p, &p->gated, p->rows, cols, p->gate, &layer->down, 1);
-  share(&work->team, pieces_of(layer->gate, panels), [&](int64_t item) {
+  share(&work->team, own->thread, pieces_of(layer->gate, panels), [&](int64_t item) {
     linear_panels(a, &gate, item * panels, panels);
     linear_panels(a, &up, item * panels, panels);
     const int64_t first = item * wide, left = cols - first;
@@ -145,19 +148,19 @@ bool one_layer(Work* work, Own* own, const lensor_layer* layer) {
   lensor_activations a = ready(work, own, p->stream, layer->attention_norm, p->width, p->rows, reads, 3);
   const lensor_linear three[] = {
       {layer->query, p->q, heads, 0}, {layer->key, p->k, kv, 0}, {layer->value, p->v, kv, 0}};
-  products(work, &a, three, 3);
-  share(&work->team, p->rows * p->kv_heads,
+  products(work, own, &a, three, 3);
+  share(&work->team, own->thread, p->rows * p->kv_heads,
         [&](int64_t item) { place_row(p, layer, item / p->kv_heads, item % p->kv_heads); });
   meet(&work->team);
   attend(work, own, layer);
   a = ready(work, own, p->mix, nullptr, heads, p->rows, &layer->output, 1);
   const lensor_linear output = {layer->output, p->stream, p->width, 1};
-  products(work, &a, &output, 1);
+  products(work, own, &a, &output, 1);
   const lensor_weight* wide[] = {layer->gate, layer->up};
   a = ready(work, own, p->stream, layer->feed_forward_norm, p->width, p->rows, wide, 2);
   a = gated(work, own, &a, layer);
   const lensor_linear down = {layer->down, p->stream, p->width, 1};
-  products(work, &a, &down, 1);
+  products(work, own, &a, &down, 1);
   return !work->team.leave;
 }
 
@@ -171,7 +174,7 @@ struct Layout {
   }
 };
 
-void thread_body(void* arg, int64_t, int64_t, int32_t) {
+void thread_body(void* arg, int64_t, int64_t, int32_t thread) {
   Work* work = (Work*)arg;
   const lensor_pass* p = work->pass;
   const int64_t wide = widest(p);
@@ -188,7 +191,7 @@ void thread_body(void* arg, int64_t, int64_t, int32_t) {
     free(m);
     return;
   }
-  Own own = {m + row, {}, m + attention};
+  Own own = {thread, m + row, {}, m + attention};
   own.rounded.q8 = (int8_t*)(m + q8), own.rounded.scale8 = m + scale8, own.rounded.part8 = m + part8;
   own.rounded.total8 = m + total8, own.rounded.q16 = (int16_t*)(m + q16), own.rounded.scale16 = m + scale16;
   bool going = true;
@@ -197,7 +200,7 @@ void thread_body(void* arg, int64_t, int64_t, int32_t) {
     const float* last = p->stream + (p->rows - 1) * p->width;
     const auto x = ready(work, &own, last, p->final_norm, p->width, 1, &p->head, 1);
     const lensor_linear head = {p->head, p->logits, p->head->rows, 0};
-    products(work, &x, &head, 1);
+    products(work, &own, &x, &head, 1);
   }
   free(m);
 }

@@ -16,13 +16,6 @@ namespace lensor::LENSOR_ISA {
 #define LENSOR_ROWS(r) _Pragma("GCC unroll 16") for (int r = 0; r < R; r++)
 #define LENSOR_PANELS(p) _Pragma("GCC unroll 4") for (int p = 0; p < P; p++)
 
-// A lone row reads a matrix once, as fast as memory gives it: what is that far ahead, past the panel's end
-// too, is asked for while a block of so many bytes is worked on.
-constexpr int64_t kReadAhead = 4096;
-template <int BYTES> LENSOR_INLINE void bring_weights(const uint8_t* block) {
-  for (int i = 0; i < BYTES; i += 64) prefetch(block + kReadAhead + i);
-}
-
 LENSOR_INLINE i32v four(const void* q) {
   int32_t bytes;
   memcpy(&bytes, q, 4);
@@ -88,7 +81,6 @@ tile_low(const uint8_t* const* panels, const lensor_activations* x, int64_t row,
   LENSOR_PANELS(p) at[p] = panels[p];
   LENSOR_PANELS(p) LENSOR_ROWS(r) acc[p][r] = zero();
   for (int64_t b = 0; b < blocks; b++, q += LENSOR_BLOCK, scale += 2, total++) {
-    if constexpr (R * P == 1) bring_weights<kSize>(at[0]);
     const uint8_t* nibbles[P];
     i32v high[P][2];
     LENSOR_PANELS(p) {
@@ -160,7 +152,6 @@ template <int R, int P> LENSOR_INLINE void tile_q8(const uint8_t* const* panels,
   const float* scale = x->scale16 + row * blocks;
   LENSOR_PANELS(p) LENSOR_ROWS(r) acc[p][r] = zero();
   for (int64_t b = 0; b < blocks; b++, q += LENSOR_BLOCK) {
-    if constexpr (R * P == 1) bring_weights<16 * 34>(panels[0] + b * (16 * 34));
     i32v s[P][R];
     LENSOR_PANELS(p) LENSOR_ROWS(r) s[p][r] = zeroi();
     _Pragma("GCC unroll 8") for (int j = 0; j < 8; j++) {
