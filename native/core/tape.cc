@@ -34,7 +34,6 @@ void let_go(Node& node) {
   node.spent = true;
   for (auto* list : {&node.in, &node.out})
     for (Saved& saved : *list) saved = {shape_only(saved.tensor)};
-  node.custom = nullptr;
   node.held = nullptr;
 }
 
@@ -115,7 +114,7 @@ void arrive(Arrival& at, Arrival more) {
 bool is_owned(const Node& node, const std::vector<bool>& owned, const Gradients& arrived,
               const Gradients& given, size_t i) {
   const auto same = [&](const Tensor& tensor) { return tensor.buffer == given[i].buffer; };
-  if (node.custom || std::count_if(given.begin(), given.end(), same) > 1) return false;
+  if (std::count_if(given.begin(), given.end(), same) > 1) return false;
   for (size_t k = 0; k < arrived.size(); k++)
     if (same(arrived[k])) return owned[k];
   for (const auto* list : {&node.in, &node.out})
@@ -229,20 +228,6 @@ std::shared_ptr<Node> record(const Call& call) {
   return node;
 }
 
-std::shared_ptr<Node> record_custom(std::string name, const std::vector<Tensor>& in,
-                                    const std::vector<Tensor>& out,
-                                    std::function<Gradients(const Gradients&)> custom) {
-  if (!any_recorded(in)) return nullptr;
-  auto node = std::make_shared<Node>();
-  node->name = std::move(name);
-  node->order = next_order();
-  node->inputs = edges_of(in);
-  node->custom = std::move(custom);
-  for (const Tensor& tensor : in) node->in.push_back({shape_only(tensor), nullptr, 0});
-  for (const Tensor& tensor : out) node->out.push_back({shape_only(tensor)});
-  return node;
-}
-
 Backward::Backward(Node& node, const Gradients& grads)
     : given(node.in.size()), node_(node), grads_(grads), so_far_(node.in.size()) {}
 
@@ -277,6 +262,12 @@ void backward(const Tensor& root, const Tensor& seed, bool keep) {
     all.resize(edge.node->out.size());
     arrive(all[edge.slot], std::move(arrival));
   };
+  const auto so_far = [&](const Edge& edge) {
+    const auto found = arrived.find(edge.node.get());
+    if (found == arrived.end()) return Tensor{};
+    const Arrival& at = found->second[edge.slot];
+    return at.owned && fills_its_buffer(at.tensor) ? at.tensor : Tensor{};
+  };
   const bool one = !seed.buffer;
   add_to({start, root.slot}, {one ? full(root.dtype(), root.shape(), 1) : seed, false, one});
   for (Node* node : nodes) {
@@ -288,26 +279,17 @@ void backward(const Tensor& root, const Tensor& seed, bool keep) {
       gather(*node, std::move(came[0]));
       continue;
     }
-    Gradients grads, given;
+    Gradients grads;
     std::vector<bool> owned;
     for (Arrival& arrival : came) {
       owned.push_back(arrival.owned);
       grads.push_back(std::move(arrival.tensor));
     }
-    if (node->custom) {
-      given = node->custom(grads);
-    } else {
-      Backward step(*node, grads);
-      step.one_ = came[0].one, step.keep_ = keep;
-      for (size_t i = 0; i < node->inputs.size(); i++) {
-        const auto found = arrived.find(node->inputs[i].node.get());
-        if (found == arrived.end()) continue;
-        const Arrival& other = found->second[node->inputs[i].slot];
-        if (other.owned && fills_its_buffer(other.tensor)) step.so_far_[i] = other.tensor;
-      }
-      node->op->gradient(step);
-      given = std::move(step.given);
-    }
+    Backward step(*node, grads);
+    step.one_ = came[0].one, step.keep_ = keep;
+    for (size_t i = 0; i < node->inputs.size(); i++) step.so_far_[i] = so_far(node->inputs[i]);
+    node->op->gradient(step);
+    const Gradients given = std::move(step.given);
     for (size_t i = 0; i < given.size(); i++)
       if (given[i].buffer && node->inputs[i].node)
         add_to(node->inputs[i], {given[i], is_owned(*node, owned, grads, given, i)});

@@ -3,7 +3,6 @@
 // its gradient needs, whatever becomes of the tensors that a person holds.
 #pragma once
 #include "op.h"
-#include <functional>
 #include <unordered_set>
 
 namespace lensor {
@@ -38,7 +37,7 @@ using Gradients = std::vector<Tensor>; // one without a buffer: zero
 struct Node {
   ~Node(); // long chains are let go without recursion
 
-  const Op* op = nullptr; // null: a leaf, or a step made of JavaScript
+  const Op* op = nullptr; // null: a leaf
   std::string name;
   uint64_t order = 0;      // of recording: a node comes after its inputs
   uint64_t checkpoint = 0; // the number of the innermost that was open, 0: none
@@ -51,22 +50,14 @@ struct Node {
   std::vector<std::weak_ptr<Buffer>> remade; // results made again, while somebody holds them
   // A leaf's gradient so far.
   Tensor gradient;
-  // A step made of JavaScript: gradients of the results to gradients of the inputs. Runs on JavaScript's
-  // thread.
-  std::function<Gradients(const Gradients&)> custom;
 
-  bool is_leaf() const { return !op && !custom; }
+  bool is_leaf() const { return !op; }
 };
 
 // The start of a tape: gradients for this tensor are gathered.
 std::shared_ptr<Node> make_leaf(const Tensor& tensor);
 // After a call: a node for its results where one of its inputs has one, else null.
 std::shared_ptr<Node> record(const Call& call);
-// A step whose gradient is a function.
-std::shared_ptr<Node> record_custom(std::string name, const std::vector<Tensor>& in,
-                                    const std::vector<Tensor>& out,
-                                    std::function<Gradients(const Gradients&)> custom);
-
 // Adds d root / d leaf to every leaf's gradient, from `seed` = d ... / d root, or without a buffer 1.
 // Everything is checked before the first step: throws Invalid naming an operation without a gradient, a
 // tensor that was changed since it was recorded, or a tape that was gone through before. `keep`: it can be

@@ -1,4 +1,4 @@
-// What `npm run test:full` adds: the native code under the address and thread sanitizers, and every test on newer Nodes.
+// What `npm run test:full` adds: the native code under the address, undefined-behaviour and thread sanitizers, and every test on newer Nodes.
 
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
