@@ -18,6 +18,12 @@ extern const lensor_ops table;
 }
 #endif
 
+#if defined(LENSOR_ONLY)
+const std::vector<const lensor_ops*>& cpu_tables() {
+  static const std::vector<const lensor_ops*> tables{&LENSOR_ONLY::table};
+  return tables;
+}
+#else
 const std::vector<const lensor_ops*>& cpu_tables() {
   static const std::vector<const lensor_ops*> tables = [] {
     std::vector<const lensor_ops*> list{&scalar::table};
@@ -36,6 +42,7 @@ const std::vector<const lensor_ops*>& cpu_tables() {
   }();
   return tables;
 }
+#endif
 
 const lensor_ops* cpu_table(const std::string& forced) {
   const auto& tables = cpu_tables();
