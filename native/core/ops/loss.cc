@@ -13,7 +13,7 @@ namespace {
 
 // Rows whose logits stand in memory together: enough that reading the weight is shared. A constant, since the
 // gradient of the weight adds up chunk by chunk.
-constexpr int64_t kChunk = 512;
+constexpr int64_t kChunk = 256;
 
 bool is_wide(int32_t dtype) { return dtype == LENSOR_F32 || dtype == LENSOR_BF16; }
 
