@@ -100,37 +100,39 @@ template <class Kind, class Index> lensor_status sort_as(lensor_context* context
   const int64_t n = x->shape[x->rank - 1], rows = elements(x) / n;
   const Key turn = descending ? (Key) ~(Key)0 : 0;
   int32_t failed = LENSOR_OK;
+  // Room for as many rows as are sorted at a time: one of a thread's own, or of each stretch of rows.
+  const int64_t grain = most(1, kGrain / n), stretches = (rows + grain - 1) / grain;
+  const bool few = stretches <= context->threads;
   Scratch scratch(context);
-  T* all = scratch.take<T>(2 * n * context->threads);
+  T* all = scratch.take<T>(2 * n * (few ? stretches : context->threads));
   if (scratch.failed()) return LENSOR_OUT_OF_MEMORY;
-  const lensor_status status =
-      in_chunks(context, rows, most(1, kGrain / n), [&](int64_t begin, int64_t end, int thread) {
-        T* items = all + 2 * n * thread;
-        for (int64_t row = begin; row < end; row++) {
-          const Key* from = (const Key*)x->data + row * n;
-          Key* to = (Key*)values->data + row * n;
-          int64_t* which = (int64_t*)indices->data + row * n;
-          T* sorted = items;
-          const auto fill = [&](int64_t begin, int64_t end) {
-            for (int64_t i = begin; i < end; i++) items[i] = {(Key)(Kind::key(from[i]) ^ turn), (Index)i};
-          };
-          const auto write = [&](int64_t begin, int64_t end) {
-            for (int64_t i = begin; i < end; i++) {
-              which[i] = (int64_t)sorted[i].index;
-              to[i] = from[which[i]];
-            }
-          };
-          bool whole = in_stretches(context, n, fill);
-          if (whole && n <= kFew)
-            insertion(items, n);
-          else if (whole)
-            whole = (sorted = radix(context, items, items + n, n)) != nullptr;
-          if (!whole || !in_stretches(context, n, write)) {
-            __atomic_store_n(&failed, LENSOR_INTERRUPTED, __ATOMIC_RELAXED);
-            break;
-          }
+  const lensor_status status = in_chunks(context, rows, grain, [&](int64_t begin, int64_t end, int thread) {
+    T* items = all + 2 * n * (few ? begin / grain : thread);
+    for (int64_t row = begin; row < end; row++) {
+      const Key* from = (const Key*)x->data + row * n;
+      Key* to = (Key*)values->data + row * n;
+      int64_t* which = (int64_t*)indices->data + row * n;
+      T* sorted = items;
+      const auto fill = [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; i++) items[i] = {(Key)(Kind::key(from[i]) ^ turn), (Index)i};
+      };
+      const auto write = [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; i++) {
+          which[i] = (int64_t)sorted[i].index;
+          to[i] = from[which[i]];
         }
-      });
+      };
+      bool whole = in_stretches(context, n, fill);
+      if (whole && n <= kFew)
+        insertion(items, n);
+      else if (whole)
+        whole = (sorted = radix(context, items, items + n, n)) != nullptr;
+      if (!whole || !in_stretches(context, n, write)) {
+        __atomic_store_n(&failed, LENSOR_INTERRUPTED, __ATOMIC_RELAXED);
+        break;
+      }
+    }
+  });
   return status != LENSOR_OK ? status : (lensor_status)failed;
 }
 

@@ -1,31 +1,14 @@
 // checkpoint(): gradients to the bit as without it, for less memory; whatever its callback uses, returns or throws.
 
 import { afterEach, describe, expect, it } from "vitest";
-import {
-  checkpoint,
-  type LensorError,
-  memory,
-  nn,
-  noGrad,
-  optim,
-  scope,
-  Tensor,
-  tensor,
-} from "../../../lib/index.ts";
+import { checkpoint, memory, nn, noGrad, optim, scope, Tensor, tensor } from "../../../lib/index.ts";
 import { native } from "../../../lib/native.ts";
+import { problem } from "../problem.ts";
 
 type Wrap = <R>(body: () => R) => R;
 const plain: Wrap = (body) => body();
 
 const bits = async (x: Tensor | undefined) => [...new Uint32Array((await x!.data()).buffer as ArrayBuffer)];
-const problem = (body: () => unknown) => {
-  try {
-    body();
-  } catch (error) {
-    return (error as LensorError).message;
-  }
-  return "no error";
-};
 
 /** The gradients of `leaves` clones after `loss`, with checkpoints and without, are the same bits. */
 async function expectSame(leaves: Tensor[], loss: (wrap: Wrap, ...leaves: Tensor[]) => Tensor) {

@@ -1,18 +1,11 @@
 // The tape as people meet it: where gradients gather, what is recorded, what is let go, and what is refused.
 
 import { describe, expect, it } from "vitest";
-import { type LensorError, nn, noGrad, optim, scope, type Tensor, tensor } from "../../../lib/index.ts";
+import { nn, noGrad, optim, scope, type Tensor, tensor } from "../../../lib/index.ts";
 import { native } from "../../../lib/native.ts";
+import { problem } from "../problem.ts";
 
 const numbers = async (x: Tensor | undefined) => [...((await x!.data()) as Float32Array)];
-const problem = (body: () => unknown) => {
-  try {
-    body();
-  } catch (error) {
-    return (error as LensorError).message;
-  }
-  return "no error";
-};
 
 describe("gradients", () => {
   it("gather in grad until zeroGrad, and are the leaf's own", async () => {

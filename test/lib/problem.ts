@@ -1,0 +1,13 @@
+// What a person is told when something is refused.
+
+import type { LensorError } from "../../lib/index.ts";
+
+/** The message of what `body` throws. */
+export function problem(body: () => unknown): string {
+  try {
+    body();
+  } catch (error) {
+    return (error as LensorError).message;
+  }
+  return "no error";
+}
