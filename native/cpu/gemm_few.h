@@ -21,34 +21,16 @@ struct Few {
 // side.
 template <int R, int L, bool half> static void few_tile(const Side& many, int64_t line, int64_t first,
                                                         int64_t end, const float* few, float* sums) {
-  f32v acc[R][L];
-  int n[L];
-  _Pragma("GCC unroll 2") for (int l = 0; l < L; l++) n[l] = (int)least(16, many.lines - line - 16 * l);
-  _Pragma("GCC unroll 16") for (int r = 0; r < R; r++) _Pragma("GCC unroll 2") for (int l = 0; l < L; l++)
-      acc[r][l] = first == 0 ? zero() : load(sums + r * kCols + 16 * l);
-  for (int64_t e = first; e < end; e++) {
-    f32v right[L];
-    _Pragma("GCC unroll 2") for (int l = 0; l < L; l++) right[l] = across<half>(many, line + 16 * l, n[l], e);
-    _Pragma("GCC unroll 16") for (int r = 0; r < R; r++) {
-      const f32v left = set1(few[(e - first) * kRows + r]);
-      _Pragma("GCC unroll 2") for (int l = 0; l < L; l++) acc[r][l] =
-          half ? dot2(acc[r][l], bits(left), bits(right[l])) : fma(left, right[l], acc[r][l]);
-    }
-  }
-  _Pragma("GCC unroll 16") for (int r = 0; r < R; r++) _Pragma("GCC unroll 2") for (int l = 0; l < L; l++)
-      store(sums + r * kCols + 16 * l, acc[r][l]);
+  const auto read = [&](int64_t k, int l) {
+    const int64_t at = line + 16 * l;
+    return across<half>(many, at, (int)least(16, many.lines - at), first + k);
+  };
+  add_products<R, L, half>(end - first, few, read, sums, kCols, first == 0);
 }
 
 using FewTile = void (*)(const Side&, int64_t, int64_t, int64_t, const float*, float*);
-template <bool half, int R = kRows> FewTile few_tile_of(int64_t rows, int64_t columns) {
-  if constexpr (R == 0)
-    return nullptr;
-  else if (rows < R)
-    return few_tile_of<half, R - 1>(rows, columns);
-  else if (columns <= 16)
-    return few_tile<R, 1, half>;
-  else
-    return few_tile<R, kLanes, half>;
+template <bool half> FewTile few_tile_of(int64_t rows, int64_t columns) {
+  return sized(rows, columns, []<int R, int L>() -> FewTile { return few_tile<R, L, half>; });
 }
 
 // The sums of lines [line, line + columns): few rows of `columns` values, to where the result has them.
