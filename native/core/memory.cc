@@ -1,11 +1,9 @@
 #include "memory.h"
 #include "budget.h"
+#include "pages.h"
 #include <algorithm>
-#include <bit>
-#include <cstdio>
 #include <cstdlib>
 #include <mutex>
-#include <sys/mman.h>
 #include <time.h>
 #include <unordered_map>
 
@@ -13,61 +11,12 @@ namespace lensor {
 
 namespace {
 
-// From here on a block is pages of its own, huge ones where the system has them, and goes back as such.
-constexpr size_t kLarge = 2u << 20;
-constexpr size_t kPage = 4096;
 // What is freed is often wanted again in the next operation, and fresh pages cost a fault each. Kept: an
 // eighth of the budget, within these; and, beyond the least, no more than lets the process grow over the most
 // that was ever live.
 constexpr size_t kKeepLeast = 48u << 20, kKeepMost = size_t{2} << 30;
 constexpr size_t kPoints = 4096;
 constexpr double kFirstInterval = 0.004; // that of the coarse clock
-
-// ---------------------------------------------------------------- sizes
-// What a request counts as.
-size_t rounded(size_t bytes) {
-  const size_t step = bytes < kPage ? 64 : kPage;
-  bytes = std::min(bytes, SIZE_MAX / 4); // which no budget allows
-  return bytes == 0 ? 64 : (bytes + step - 1) / step * step;
-}
-
-// Sizes that blocks have: every 64 bytes up to a page, then eight for each power of two, so that a block kept
-// of one request fits the next of nearly its size and wastes at most an eighth.
-struct Class {
-  size_t number, bytes;
-};
-Class class_of(size_t size) {
-  if (size <= kPage) return {size / 64, size};
-  const int power = std::bit_width(size - 1) - 1; // 2^power < size <= 2^(power + 1)
-  const size_t step = std::max((size_t{1} << power) / 8, kPage);
-  const size_t bytes = (size + step - 1) / step * step;
-  return {64 + 8 * static_cast<size_t>(power) + (bytes - (size_t{1} << power)) * 8 / (size_t{1} << power),
-          bytes};
-}
-constexpr size_t kClasses = 64 + 8 * 66;
-
-// ---------------------------------------------------------------- from the system
-void* system_take(size_t bytes) {
-  if (bytes < kLarge) return std::aligned_alloc(64, bytes);
-  // Mapped with room to cut, so that it begins where a huge page does.
-  char* data = static_cast<char*>(
-      mmap(nullptr, bytes + kLarge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-  if (data == MAP_FAILED) return nullptr;
-  const size_t head = (kLarge - reinterpret_cast<uintptr_t>(data) % kLarge) % kLarge;
-  if (head) munmap(data, head);
-  if (kLarge - head) munmap(data + head + bytes, kLarge - head);
-#if defined(MADV_HUGEPAGE)
-  madvise(data + head, bytes, MADV_HUGEPAGE);
-#endif
-  return data + head;
-}
-
-void system_give(void* data, size_t bytes) {
-  if (bytes < kLarge)
-    std::free(data);
-  else
-    munmap(data, bytes);
-}
 
 double now() {
   timespec t;
@@ -87,13 +36,7 @@ struct Kept {
   Class size;
 };
 
-// A block that is worth a name in an error.
-struct Large {
-  Owner owner;
-  size_t size;
-  std::string text, name;
-  uint64_t number;
-};
+// From here on a block is worth a name in an error.
 constexpr size_t kLargeLeast = 1u << 20;
 
 struct Point {
@@ -111,7 +54,7 @@ struct State {
 
   std::unordered_map<uint64_t, MemoryHolder> holders;
   MemoryHolder* last = nullptr; // the one booked on before
-  std::unordered_map<const void*, Large> large;
+  std::unordered_map<const void*, LargeBlock> large;
 
   std::vector<Point> points; // the last one is under way
   double interval = kFirstInterval;
@@ -160,14 +103,7 @@ struct State {
 
   void know(const void* data, size_t size, Owner owner, const Label* label) {
     if (size >= kLargeLeast && label)
-      large.insert_or_assign(data, Large{owner, size, label->text(), {}, label->number});
-  }
-  const Large* largest(Owner owner) const {
-    const Large* most = nullptr;
-    for (const auto& [data, one] : large)
-      if (one.owner.cell == owner.cell && one.owner.kind == owner.kind && (!most || one.size > most->size))
-        most = &one;
-    return most;
+      large.insert_or_assign(data, LargeBlock{owner, size, label->text(), {}, label->number});
   }
 
   // The timeline: when it is full, neighbours become one and the interval doubles.
@@ -224,34 +160,6 @@ State& state() {
 thread_local Kind current_kind = Kind::tensor;
 thread_local int32_t current_cell = 0; // where no word is watched, and in a task
 thread_local const std::atomic<int32_t>* cell_word = nullptr;
-
-const char* dtype_name(int32_t dtype) {
-  switch (dtype) {
-  case LENSOR_F32:
-    return "f32";
-  case LENSOR_F16:
-    return "f16";
-  case LENSOR_BF16:
-    return "bf16";
-  case LENSOR_I8:
-    return "i8";
-  case LENSOR_U8:
-    return "u8";
-  case LENSOR_I32:
-    return "i32";
-  case LENSOR_I64:
-    return "i64";
-  default:
-    return "bool";
-  }
-}
-
-std::string amount(size_t bytes) {
-  char text[32];
-  const auto value = static_cast<double>(bytes);
-  std::snprintf(text, sizeof text, value >= 1e9 ? "%.2f GB" : "%.3g MB", value / (value >= 1e9 ? 1e9 : 1e6));
-  return text;
-}
 
 } // namespace
 
@@ -389,67 +297,14 @@ void memory_name(const void* data, std::string name) {
   if (const auto found = s.large.find(data); found != s.large.end()) found->second.name = std::move(name);
 }
 
-std::string Label::text() const {
-  std::string text(maker);
-  if (rank < 0) return text;
-  text += text.empty() ? "[" : " [";
-  for (int32_t d = 0; d < rank; d++) {
-    if (d) text += ", ";
-    text += std::to_string(shape[d]);
-  }
-  return text + "] " + dtype_name(dtype);
-}
-
-namespace {
-
-// "Its result [64, 64] f32 needed 0.0164 MB".
-std::string need_of(size_t wanted, Owner owner, const Label* label) {
-  static const char* const kWhat[kKinds] = {"It",          "The gradient",        "The optimizer's state",
-                                            "The weights", "The key-value cache", "Its scratch memory"};
-  std::string what = kWhat[static_cast<size_t>(owner.kind)];
-  if (label && label->rank >= 0) {
-    Label shape = *label;
-    shape.maker = "";
-    what = "Its result " + shape.text();
-  }
-  return what + " needed " + amount(wanted);
-}
-
-// " (the largest is <buffer 7>, w, matmul [64, 64] f32, 0.0164 MB)", or nothing
-std::string largest_of(Owner owner) {
+std::optional<LargeBlock> memory_largest(Owner owner) {
   State& s = state();
   std::lock_guard lock(s.mutex);
-  const Large* one = s.largest(owner);
-  if (!one) return "";
-  std::string text = " (the largest is ";
-  if (one->number) text += "<buffer " + std::to_string(one->number) + ">, ";
-  if (!one->name.empty()) text += one->name + ", ";
-  return text + one->text + ", " + amount(one->size) + ")";
-}
-
-} // namespace
-
-OutOfMemory::OutOfMemory(size_t wanted, Owner owner, const Label* label)
-    : wanted(wanted), maker(label ? label->maker : ""), told(out_of_memory(need_of(wanted, owner, label))) {}
-
-std::string out_of_memory(const std::string& what) {
-  const MemoryUse use = memory_use();
-  std::string text = "out of memory. " + what + " while lensor held " + amount(use.live) + " of the " +
-                     amount(use.budget) + " that it may have.";
-  static const char* const kNames[kKinds] = {"tensors", "gradients",        "optimizer state",
-                                             "weights", "key-value caches", "scratch"};
-  std::string most;
-  int told = 0;
-  for (const MemoryHolder& one : memory_holders()) {
-    if (one.live < use.live / 20 || ++told > 3) break;
-    most +=
-        (most.empty() ? "" : ", ") + amount(one.live) + " in " + kNames[static_cast<size_t>(one.owner.kind)];
-    // Which cell a run's number belongs to is known where the message is shown.
-    if (one.owner.cell) most += " of <run " + std::to_string(one.owner.cell) + ">";
-    most += largest_of(one.owner);
-  }
-  if (!most.empty()) text += "\nThe most is held by " + most + ".";
-  return text + "\nDispose of tensors, work on less at a time, or allow more with memory.limit(bytes).";
+  const LargeBlock* most = nullptr;
+  for (const auto& [data, one] : s.large)
+    if (one.owner.cell == owner.cell && one.owner.kind == owner.kind && (!most || one.size > most->size))
+      most = &one;
+  return most ? std::optional(*most) : std::nullopt;
 }
 
 } // namespace lensor

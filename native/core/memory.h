@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,6 +42,9 @@ private:
   const int32_t cell_;
 };
 
+// "f32", "q4_0"
+const char* dtype_name(int32_t dtype);
+
 // What a block will hold, for those who must say so.
 struct Label {
   std::string_view maker;                // the operation whose result it is
@@ -70,6 +74,13 @@ struct MemoryHolder {
   Owner owner;
   size_t live, blocks, peak;
 };
+// A block of a megabyte or more.
+struct LargeBlock {
+  Owner owner;
+  size_t size;
+  std::string text, name; // what made it; a person's own name for it, where there is one
+  uint64_t number;        // of the buffer
+};
 // The most that was live in a short time, and of what kinds it was then.
 struct MemoryPoint {
   double age; // seconds before now that the time began
@@ -82,6 +93,8 @@ void memory_give(void* data, size_t bytes, Owner owner);
 MemoryUse memory_use();
 // Those with something, largest first.
 std::vector<MemoryHolder> memory_holders();
+// The largest block that somebody holds.
+std::optional<LargeBlock> memory_largest(Owner owner);
 std::vector<MemoryPoint> memory_timeline();
 // 0: nine tenths of what the machine, or its container, has to give.
 void memory_limit(size_t bytes);

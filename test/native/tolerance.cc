@@ -1,4 +1,5 @@
 #include "tolerance.h"
+#include "../../native/core/memory.h"
 #include <algorithm>
 #include <cstdio>
 
@@ -76,33 +77,6 @@ Line table[] = {
     {"triangular system", LENSOR_F32, {3e-7, 3e-7, 3e-7, 3e-7}, {}},
 };
 
-const char* name_of(int32_t dtype) {
-  switch (dtype) {
-  case LENSOR_F32:
-    return "f32";
-  case LENSOR_F16:
-    return "f16";
-  case LENSOR_BF16:
-    return "bf16";
-  case LENSOR_I8:
-    return "i8";
-  case LENSOR_Q4_0:
-    return "q4_0";
-  case LENSOR_Q4_1:
-    return "q4_1";
-  case LENSOR_Q5_0:
-    return "q5_0";
-  case LENSOR_Q5_1:
-    return "q5_1";
-  case LENSOR_Q6_K:
-    return "q6_k";
-  case LENSOR_Q8_0:
-    return "q8_0";
-  default:
-    return "?";
-  }
-}
-
 } // namespace
 
 bool Tolerance::holds(double found, double wanted) const {
@@ -117,7 +91,7 @@ Tolerance tolerance(const lensor_ops& ops, std::string_view work, int32_t dtype)
   while (set + 1 < kSetCount && std::string_view(kSets[set]) != ops.name) set++;
   for (Line& line : table)
     if (line.work == work && line.dtype == dtype) return {line.allowed[set], &line.used[set]};
-  fail(__FILE__, __LINE__, "no tolerance for " + std::string(work) + " in " + name_of(dtype));
+  fail(__FILE__, __LINE__, "no tolerance for " + std::string(work) + " in " + dtype_name(dtype));
   static double nowhere;
   return {0, &nowhere};
 }
@@ -126,7 +100,7 @@ void print_tolerances() {
   std::printf("%-24s %-5s", "allowed, used of it", "");
   for (const char* set : kSets) std::printf(" %15s", set);
   for (const Line& line : table) {
-    std::printf("\n%-24s %-5s", line.work, name_of(line.dtype));
+    std::printf("\n%-24s %-5s", line.work, dtype_name(line.dtype));
     for (int set = 0; set < kSetCount; set++)
       std::printf("  %8.1e %3.0f%%", line.allowed[set], 100 * line.used[set]);
   }
