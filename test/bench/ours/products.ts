@@ -15,8 +15,15 @@ async function repeated(body: (times: number) => Promise<number>): Promise<Run> 
   return async () => ({ seconds: await body(count), count });
 }
 
-/** Waits for a tensor, and with it for all that was enqueued before: one number is read. */
-const finished = (x: Tensor) => x.at(...x.shape.map(() => 0)).item();
+/**
+ * Waits for a tensor, and with it for all that was enqueued before: one number is read, through a view that would else hold
+ * the memory until the collector finds it, and the next result would stand in pages that are new.
+ */
+async function finished(x: Tensor): Promise<void> {
+  const first = x.at(...x.shape.map(() => 0));
+  await first.item();
+  first.dispose();
+}
 
 const since = (start: number) => (performance.now() - start) / 1000;
 
