@@ -58,7 +58,7 @@ export interface Source {
    */
   observe(
     which: Queries,
-    visit: (seen: Observed) => Promise<readonly HeadPlan[] | void>,
+    visit: (seen: Observed) => Promise<readonly HeadPlan[] | undefined>,
     options?: { settle?: boolean },
   ): Promise<void>;
   /** Told what part of the work is done, from 0 to 1; throws where the work was stopped. */
