@@ -1,11 +1,12 @@
 // What `npm run test:full` adds: the native code under the address, undefined-behaviour and thread sanitizers, and every test on newer Nodes.
 
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 import { runStep } from "../setup.mjs";
 import { paths, root, script } from "./paths.mjs";
 import { must, show } from "./process.mjs";
-import { native } from "./steps.mjs";
+import { native, watchedFolder } from "./steps.mjs";
 import { onPath } from "./tools.mjs";
 
 const NODES = [24, 26];
@@ -19,13 +20,17 @@ const NODES = [24, 26];
 export async function fullSteps(say, runTests, chromium) {
   /** @type {string[]} */
   const failed = [];
-  for (const sanitizer of /** @type {const} */ (["address", "thread"])) {
-    say(`\n> native tests under the ${sanitizer} sanitizer`);
-    await runStep(native(sanitizer));
-    const ctest = join((onPath("cmake") ?? script("cmake")).replace(/cmake(\.exe)?$/, "ctest$1"));
-    const args = ["--test-dir", join(paths.build, sanitizer), "--output-on-failure", "--no-tests=error"];
-    if ((await show(ctest, args, { cwd: root })) !== 0) failed.push(`${sanitizer} sanitizer`);
-  }
+  // The kernels that this machine uses, and those that any can.
+  const { isa: own } = createRequire(import.meta.url)(join(paths.build, "lensor.node")).info();
+  for (const isa of new Set([own, "scalar"]))
+    for (const sanitizer of /** @type {const} */ (["address", "thread"])) {
+      say(`\n> native tests for ${isa} under the ${sanitizer} sanitizer`);
+      await runStep(native({ sanitizer, isa }));
+      const ctest = join((onPath("cmake") ?? script("cmake")).replace(/cmake(\.exe)?$/, "ctest$1"));
+      const folder = watchedFolder({ sanitizer, isa });
+      const args = ["--test-dir", folder, "--output-on-failure", "--no-tests=error"];
+      if ((await show(ctest, args, { cwd: root })) !== 0) failed.push(`${sanitizer} sanitizer for ${isa}`);
+    }
   for (const version of NODES) {
     say(`\n> tests on Node ${version}`);
     const counts = await runTests(await nodeBinary(version), { LENSOR_CHROMIUM: chromium ?? "" });

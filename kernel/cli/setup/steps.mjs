@@ -91,20 +91,25 @@ async function isOurs(/** @type {string} */ python) {
   );
 }
 
+/** Where a watched build stands. @param {{ sanitizer: string, isa: string }} watched */
+export const watchedFolder = ({ sanitizer, isa }) => join(paths.build, `${sanitizer}-${isa}`);
+
 /**
- * The native addon, plain or watched by a sanitizer.
- * @param {"address" | "thread"} [sanitizer]
+ * The native addon, plain or watched by a sanitizer, then with the kernels of one instruction set.
+ * @param {{ sanitizer: "address" | "thread", isa: string }} [watched]
  * @returns {Step}
  */
-export function native(sanitizer) {
-  const folder = sanitizer ? join(root, `build/${sanitizer}`) : paths.build;
+export function native(watched) {
+  const folder = watched ? watchedFolder(watched) : paths.build;
   const stamp = join(folder, ".lensor-stamp");
   const hash = () => {
     const headers = readJson(moduleFile("node-api-headers/package.json")).version;
     return hashOf(root, filesUnder([join(root, "native")]), [headers, process.env.CXX, process.arch, root]);
   };
   return {
-    title: sanitizer ? `native code under the ${sanitizer} sanitizer` : "native code",
+    title: watched
+      ? `native code for ${watched.isa} under the ${watched.sanitizer} sanitizer`
+      : "native code",
     isDone: () => existsSync(join(folder, "lensor.node")) && isCurrent(stamp, hash()),
     async missing() {
       const found = await findCompiler();
@@ -130,9 +135,10 @@ export function native(sanitizer) {
       const options = [
         `-DCMAKE_MAKE_PROGRAM=${ninja}`,
         `-DCMAKE_CXX_COMPILER=${found.compiler}`,
-        `-DCMAKE_BUILD_TYPE=${sanitizer ? "RelWithDebInfo" : "Release"}`,
+        `-DCMAKE_BUILD_TYPE=${watched ? "RelWithDebInfo" : "Release"}`,
         `-DNODE_API_INCLUDE=${moduleFile("node-api-headers/include")}`,
-        `-DLENSOR_SANITIZE=${sanitizer ?? ""}`,
+        `-DLENSOR_SANITIZE=${watched?.sanitizer ?? ""}`,
+        `-DLENSOR_ONLY=${watched?.isa ?? ""}`,
       ];
       await must("Configuring native code", cmake, [
         "-S",
