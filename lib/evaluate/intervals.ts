@@ -1,0 +1,44 @@
+// Intervals for shares of right answers. Pure; closed forms that also hold for few items and for shares of 0 and 1.
+
+export interface Interval {
+  readonly value: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** Of the normal distribution, for 95 %. */
+const Z = 1.959963984540054;
+
+/**
+ * A share of right answers and its 95 % interval (Wilson 1927):
+ *   (p + z²/2n ± z sqrt(p (1 - p) / n + z²/4n²)) / (1 + z²/n)
+ */
+export function shareInterval(right: readonly boolean[]): Interval {
+  const n = right.length;
+  if (n === 0) return { value: Number.NaN, low: Number.NaN, high: Number.NaN };
+  const p = right.filter(Boolean).length / n;
+  const centre = p + Z ** 2 / (2 * n);
+  const half = Z * Math.sqrt((p * (1 - p)) / n + Z ** 2 / (4 * n ** 2));
+  const whole = 1 + Z ** 2 / n;
+  return { value: p, low: Math.max(0, (centre - half) / whole), high: Math.min(1, (centre + half) / whole) };
+}
+
+/**
+ * The difference of two shares of right answers to the same questions, and its 95 % interval, which counts only questions
+ * that one got right and the other wrong (Agresti and Min 2005): half a question is added to each of the four kinds, and of
+ * b and c that only the first and only the second got right, among n in all,
+ *   (b - c)/n ± z sqrt(b + c - (b - c)²/n) / n
+ * `value` is the plain difference.
+ */
+export function pairedInterval(first: readonly boolean[], second: readonly boolean[]): Interval {
+  const count = (wanted: boolean) => first.filter((one, i) => one === wanted && second[i] !== wanted).length;
+  if (first.length === 0) return { value: Number.NaN, low: Number.NaN, high: Number.NaN };
+  const [b, c, n] = [count(true) + 0.5, count(false) + 0.5, first.length + 2];
+  const half = (Z * Math.sqrt(b + c - (b - c) ** 2 / n)) / n;
+  const centre = (b - c) / n;
+  return {
+    value: (b - c) / first.length,
+    low: Math.max(-1, centre - half),
+    high: Math.min(1, centre + half),
+  };
+}
