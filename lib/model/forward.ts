@@ -3,18 +3,21 @@
 import { LensorError } from "../errors.ts";
 import { Cache, KV_TYPES, type KvType } from "../kv/cache.ts";
 import { checkChoice, checkNames } from "../options.ts";
-import { Tensor } from "../tensor/index.ts";
+import { scope, Tensor } from "../tensor/index.ts";
 import { type Compute, checkCompute } from "./compute.ts";
+import { checkHooks, type Hooks } from "./hooks.ts";
 import { checkContext, idsOf, type Prompt } from "./ids.ts";
 import type { Model } from "./model.ts";
+import { lastHidden, logitsOf } from "./network.ts";
 
 export async function forward(
   model: Model,
   prompt: Prompt,
-  options: { compute?: Compute; cache?: Cache | undefined } = {},
+  options: { compute?: Compute; cache?: Cache | undefined; hooks?: Hooks | undefined } = {},
 ): Promise<{ logits: Tensor }> {
-  checkNames("model.forward", options, ["compute", "cache"]);
+  checkNames("model.forward", options, ["compute", "cache", "hooks"]);
   checkCompute("model.forward", options.compute);
+  if (options.hooks !== undefined) return hookedForward(model, prompt, options);
   const ids = idsOf(prompt, model.tokenizer, model.config.vocabulary);
   if (options.cache) checkCache("model.forward", model, options.cache, options.compute);
   const cache = options.cache ?? Cache.empty(model, options.compute ?? model.compute ?? "exact");
@@ -23,6 +26,28 @@ export async function forward(
   // The queue still holds what it needs of a cache that was made for this pass alone.
   if (!options.cache) cache.dispose();
   const logits = Tensor.fromBuffer(buffer, [ids.length, model.config.vocabulary], "f32", "logits");
+  return { logits };
+}
+
+/** The same by the differentiable network, whose places can be reached. */
+function hookedForward(
+  model: Model,
+  prompt: Prompt,
+  { compute, cache, hooks }: { compute?: Compute; cache?: Cache | undefined; hooks?: Hooks | undefined },
+): { logits: Tensor } {
+  checkHooks("model.forward", hooks);
+  if (cache || compute === "fast")
+    throw new LensorError("model.forward: hooks reach into a whole pass in exact mode", {
+      got: cache ? "a cache, whose tokens would not be seen" : 'compute: "fast"',
+      fix: "Leave it out, and give the whole text.",
+    });
+  const ids = idsOf(prompt, model.tokenizer, model.config.vocabulary);
+  checkContext(0, ids.length, model.context);
+  const weights = model.weights();
+  const logits = scope(() => {
+    const packed = { ids, offsets: [0, ids.length] };
+    return logitsOf(lastHidden(model.config, weights, packed, "f32", { hooks }), weights.head);
+  });
   return { logits };
 }
 

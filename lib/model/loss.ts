@@ -8,6 +8,7 @@ import { upload } from "../tensor/queue.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Adapter } from "../tune/lora.ts";
+import { checkHooks, type Hooks } from "./hooks.ts";
 import { checkContext, idsOf } from "./ids.ts";
 import type { Model } from "./model.ts";
 import { lastHidden, type Packed, type Precision } from "./network.ts";
@@ -22,6 +23,8 @@ export interface LossOptions {
   labelSmoothing?: number;
   /** Adapters beside the frozen weights, to be learnt in their place. */
   adapter?: Adapter;
+  /** Functions that look at the pass, or put something else in its places. Gradients flow through them. */
+  hooks?: Hooks;
 }
 
 /** Ids as the network takes them, and for each row the token to predict: -100 where there is none. */
@@ -31,7 +34,7 @@ interface Task extends Packed {
 
 /** Mean cross entropy of the next tokens, over all that count in all sequences: a scalar. */
 export function loss(model: Model, ids: Sequences, options: LossOptions = {}): Tensor {
-  checkNames("model.loss", options, ["mask", "precision", "labelSmoothing", "adapter"]);
+  checkNames("model.loss", options, ["mask", "precision", "labelSmoothing", "adapter", "hooks"]);
   const { labelSmoothing = 0 } = options;
   checkNumber("model.loss", "labelSmoothing", labelSmoothing, { least: 0, most: 1 });
   return scope(() => {
@@ -61,7 +64,7 @@ export function logprobs(
   ids: Sequences,
   options: Omit<LossOptions, "labelSmoothing"> = {},
 ): Tensor {
-  checkNames("model.logprobs", options, ["mask", "precision", "adapter"]);
+  checkNames("model.logprobs", options, ["mask", "precision", "adapter", "hooks"]);
   return scope(() => {
     const { rows, targets, weights, task, precision } = prepare(model, ids, options, "model.logprobs");
     const predicted = linearLogprobs(rows, weights.head, targets, { precision });
@@ -72,11 +75,12 @@ export function logprobs(
 }
 
 function prepare(model: Model, ids: Sequences, options: LossOptions, call: string) {
-  const { precision = "f32", adapter } = options;
+  const { precision = "f32", adapter, hooks } = options;
+  checkHooks(call, hooks);
   checkChoice(call, "precision", precision, ["f32", "bf16"]);
   const task = taskOf(model, ids, options.mask, call);
   const weights = adapter ? adapter.weights(model) : model.weights();
-  const rows = lastHidden(model.config, weights, task, precision);
+  const rows = lastHidden(model.config, weights, task, precision, { hooks });
   const targets = upload(BigInt64Array.from(task.targets, BigInt), [task.targets.length], "i64", "targets");
   return { rows, targets, weights, task, precision };
 }

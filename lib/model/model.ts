@@ -18,6 +18,7 @@ import type { Compute } from "./compute.ts";
 import type { ModelConfig } from "./config.ts";
 import { forward, prefill } from "./forward.ts";
 import type { GgufTensor } from "./gguf.ts";
+import type { Hooks } from "./hooks.ts";
 import type { Prompt } from "./ids.ts";
 import { type LossOptions, logprobs, loss, type Sequences } from "./loss.ts";
 import type { Weights } from "./network.ts";
@@ -68,11 +69,11 @@ export class Model {
 
   /**
    * Logits of every token, f32 `[tokens, vocabulary]`. With `cache` the tokens follow what it holds, and it holds them
-   * afterwards.
+   * afterwards. With `hooks` the pass can be looked into and changed on the way, and gradients flow.
    */
   forward(
     prompt: Prompt,
-    options?: { compute?: Compute; cache?: Cache | undefined },
+    options?: { compute?: Compute; cache?: Cache | undefined; hooks?: Hooks | undefined },
   ): Promise<{ logits: Tensor }> {
     return forward(this, prompt, options);
   }
@@ -97,9 +98,12 @@ export class Model {
     return chat(this, messages, options);
   }
 
-  /** Reads a text and keeps queries, keys, head outputs and the residual stream, for looking at. Exact mode. */
-  trace(prompt: Prompt): Promise<Trace> {
-    return trace(this, prompt);
+  /**
+   * Reads a text and keeps queries, keys, head outputs and the residual stream, for looking at. Exact mode. `hooks` may
+   * change any place on the way; what is kept is what stood there afterwards.
+   */
+  trace(prompt: Prompt, options?: { hooks?: Hooks }): Promise<Trace> {
+    return trace(this, prompt, options);
   }
 
   /**

@@ -8,8 +8,9 @@ import type { Head } from "../tensor/nn/loss.ts";
 import { rotated, Turns } from "../tensor/nn/rope.ts";
 import { enqueue, upload } from "../tensor/queue.ts";
 import { scope } from "../tensor/scope.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { Tensor } from "../tensor/tensor.ts";
 import type { ModelConfig } from "./config.ts";
+import { type Hooks, hooked, type Place } from "./hooks.ts";
 
 /** "bf16": products of bf16 values added in f32, activations between them stored as bf16; the residual stream stays f32. */
 export type Precision = "f32" | "bf16";
@@ -33,6 +34,13 @@ export interface Packed {
   offsets: readonly number[];
 }
 
+/** Where a pass reaches out of the network, or does not begin at the first block. */
+export interface Reach {
+  hooks?: Hooks | undefined;
+  /** The stream that enters a block, f32 `[tokens, width]`, in place of the embedded ids and the blocks before. */
+  from?: { layer: number; residual: Tensor };
+}
+
 /**
  * The final stream through the last norm, f32 `[tokens, width]`: what the head reads.
  *   x += W_o attention(RoPE(W_q n), RoPE(W_k n), W_v n),  n = norm(x);  x += W_down (silu(W_gate m) * W_up m),  m = norm(x)
@@ -42,22 +50,25 @@ export function lastHidden(
   weights: Weights,
   { ids, offsets }: Packed,
   precision: Precision,
+  { hooks, from }: Reach = {},
 ): Tensor {
   return scope(() => {
-    const tokens = upload(BigInt64Array.from(ids, BigInt), [ids.length], "i64", "ids");
     const longest = Math.max(...offsets.slice(1).map((end, i) => end - offsets[i]!));
     const places = offsets
       .slice(1)
       .flatMap((end, i) => Array.from({ length: end - offsets[i]! }, (_, t) => t));
     const at = upload(BigInt64Array.from(places, BigInt), [ids.length], "i64", "positions");
     const turns = new Turns(config.headWidth, config.ropeTheta, longest);
-    let x = weights.embed(tokens);
-    for (let layer = 0; layer < config.layers; layer++) {
+    const tokens = () => upload(BigInt64Array.from(ids, BigInt), [ids.length], "i64", "ids");
+    let x = from?.residual ?? weights.embed(tokens());
+    const first = from?.layer ?? 0;
+    for (let layer = first; layer < config.layers; layer++) {
       const before = x;
-      x = scope(() => block(config, weights, `blk.${layer}.`, before, { turns, at, offsets }, precision));
-      before.dispose();
+      x = scope(() => block(config, weights, layer, before, { turns, at, offsets }, precision, hooks));
+      if (before !== from?.residual) before.dispose();
     }
-    return norm(x, weights.vector("output_norm.weight"), config, "f32");
+    const final = hooked(hooks, "residual", config.layers, x);
+    return norm(final, weights.vector("output_norm.weight"), config, "f32");
   });
 }
 
@@ -70,34 +81,58 @@ interface Places {
 function block(
   config: ModelConfig,
   weights: Weights,
-  prefix: string,
-  x: Tensor,
+  layer: number,
+  entering: Tensor,
   { turns, at, offsets }: Places,
   precision: Precision,
+  hooks: Hooks | undefined,
 ): Tensor {
   const { heads, kvHeads, headWidth: d } = config;
-  const T = x.shape[0]!;
-  const linear = (name: string, input: Tensor, addend?: Tensor) =>
-    weights.linear(`${prefix}${name}.weight`, input, precision, addend);
-  const gain = (name: string) => weights.vector(`${prefix}${name}.weight`);
+  const T = entering.shape[0]!;
+  const name = (part: string) => `blk.${layer}.${part}.weight`;
+  const linear = (part: string, input: Tensor, addend?: Tensor) =>
+    weights.linear(name(part), input, precision, addend);
+  const gain = (part: string) => weights.vector(name(part));
+  const seen = (place: Place, x: Tensor) => hooked(hooks, place, layer, x);
+  // Where nobody looks at what is added, the product adds it itself.
+  const added = (place: "attention" | "mlp", part: string, input: Tensor, to: Tensor) =>
+    hooks?.[place] ? to.add(seen(place, linear(part, input)).cast("f32")) : linear(part, input, to);
 
+  const x = seen("residual", entering);
   const n = norm(x, gain("attn_norm"), config, precision);
-  const q = rotated(linear("attn_q", n).reshape(T, heads, d), turns, at);
-  const k = rotated(linear("attn_k", n).reshape(T, kvHeads, d), turns, at);
-  const v = linear("attn_v", n).reshape(T, kvHeads, d);
-  const mixed = packedAttention(q, k, v, { causal: true, queries: offsets, keys: offsets });
-  const y = linear("attn_output", mixed.reshape(T, heads * d), x);
+  const q = seen("query", rotated(linear("attn_q", n).reshape(T, heads, d), turns, at));
+  const k = seen("key", rotated(linear("attn_k", n).reshape(T, kvHeads, d), turns, at));
+  const v = seen("value", linear("attn_v", n).reshape(T, kvHeads, d));
+  const mixed = seen("head", packedAttention(q, k, v, { causal: true, queries: offsets, keys: offsets }));
+  const y = seen("middle", added("attention", "attn_output", mixed.reshape(T, heads * d), x));
 
-  const m = norm(y, gain("ffn_norm"), config, precision);
-  const [gate, up] = [linear("ffn_gate", m), linear("ffn_up", m)];
-  const h = enqueue("glu", [UNARY.silu], { name: "swiglu", dtype: gate.dtype, shape: gate.shape }, [
-    gate,
-    up,
-  ]);
-  return linear("ffn_down", h, y);
+  return added("mlp", "ffn_down", gated(config, weights, layer, y, precision), y);
 }
 
-function norm(x: Tensor, gain: Tensor, { normEpsilon }: ModelConfig, dtype: Precision): Tensor {
+/** silu(W_gate m) * W_up m,  m = norm(y): what W_down brings back to the stream. y is the stream after attention. */
+export function gated(
+  config: ModelConfig,
+  weights: Weights,
+  layer: number,
+  y: Tensor,
+  precision: Precision,
+): Tensor {
+  const m = norm(y, weights.vector(`blk.${layer}.ffn_norm.weight`), config, precision);
+  const [gate, up] = (["ffn_gate", "ffn_up"] as const).map((part) =>
+    weights.linear(`blk.${layer}.${part}.weight`, m, precision),
+  ) as [Tensor, Tensor];
+  const result = { name: "swiglu", dtype: gate.dtype, shape: gate.shape };
+  return enqueue("glu", [UNARY.silu], result, [gate, up]);
+}
+
+/** Logits of final rows `[rows, width]`, which `lastHidden` gives: f32 `[rows, vocabulary]`. */
+export function logitsOf(rows: Tensor, head: Head): Tensor {
+  if (head instanceof Tensor) return product(rows, head, "f32");
+  const result = { name: "logits", dtype: "f32" as const, shape: [rows.shape[0]!, head.classes] };
+  return enqueue("linear", [DTYPES.f32, 0], result, [rows], [head.model, head.name]);
+}
+
+export function norm(x: Tensor, gain: Tensor, { normEpsilon }: ModelConfig, dtype: Precision): Tensor {
   return enqueue("norm", [0, normEpsilon, 1, 0], { name: "rmsNorm", dtype, shape: x.shape }, [x, gain]);
 }
 
