@@ -22,10 +22,12 @@ export type { Choice, Continuation, Exact, Item, Probe } from "./kv/probes/probe
 export { type MemoryHolder, type MemoryKind, type MemoryUse, memory } from "./memory/memory.ts";
 export type { Compute } from "./model/compute.ts";
 export type { ModelConfig } from "./model/config.ts";
+export type { PrefillOptions } from "./model/forward.ts";
 export { type Hook, type Hooks, PLACES, type Place } from "./model/hooks.ts";
 export { hub, type LoadOptions } from "./model/hub.ts";
 export type { Sequences } from "./model/loss.ts";
 export { Model } from "./model/model.ts";
+export type { RopeScaling } from "./model/rope-scaling.ts";
 export { Figure, type PlotlySpec } from "./plot/figure.ts";
 
 import { live } from "./plot/live.ts";

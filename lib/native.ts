@@ -76,7 +76,6 @@ export interface ModelSpec {
   headWidth: number;
   feedForward: number;
   vocabulary: number;
-  ropeTheta: number;
   normEpsilon: number;
 }
 
@@ -237,7 +236,13 @@ export interface Addon {
   updateWeights(model: NativeModel, names: readonly string[], values: readonly NativeBuffer[]): void;
   /** How often the buffers were changed in place, added up. */
   versions(buffers: readonly NativeBuffer[]): number;
-  newCache(model: NativeModel, dtype: number): NativeCache;
+  /** @param frequencies Of RoPE, in radians a token, [headWidth / 2]; `attentionFactor` multiplies cosines and sines */
+  newCache(
+    model: NativeModel,
+    dtype: number,
+    frequencies: Float64Array,
+    attentionFactor: number,
+  ): NativeCache;
   forkCache(cache: NativeCache, length: number): NativeCache;
   /** In bytes, what its pages occupy (those shared with forks too). */
   cacheBytes(cache: NativeCache): number;

@@ -33,7 +33,7 @@ export async function trace(model: Model, prompt: Prompt, options: { hooks?: Hoo
 function read(model: Model, ids: number[]): Kept {
   const { layers, heads, kvHeads, headWidth, width } = model.config;
   const T = ids.length;
-  const cache = Cache.empty(model, "exact");
+  const cache = Cache.empty(model, "exact", model.rope(T));
   const kept = native().trace(model.native(), cache.native(), Int32Array.from(ids));
   cache.dispose();
   return {

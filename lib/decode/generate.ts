@@ -59,8 +59,10 @@ export async function run(
   const settings = settingsOf(call, options);
   const ids = idsOf(prompt, model.tokenizer, model.config.vocabulary);
   if (options.cache) checkCache(call, model, options.cache, options.compute);
-  checkContext(options.cache?.length ?? 0, ids.length, model.context);
-  const cache = options.cache?.fork() ?? Cache.empty(model, options.compute ?? model.compute ?? "fast");
+  checkContext(options.cache?.length ?? 0, ids.length, options.cache?.context ?? model.context);
+  const compute = options.compute ?? model.compute ?? "fast";
+  const longest = Math.min(model.context, ids.length + settings.maxTokens);
+  const cache = options.cache?.fork() ?? Cache.empty(model, compute, model.rope(longest));
   try {
     const opening = call === "model.generate" && typeof prompt === "string" ? prompt : "";
     return await drawInto(cache, ids, settings, options, opening);
@@ -101,7 +103,7 @@ async function drawInto(
       continue;
     }
     // The token drawn last need not be read, so one more than there is room for can be drawn.
-    const room = model.context - cache.length - feed.length + 1;
+    const room = cache.context - cache.length - feed.length + 1;
     if (room < 1) break;
     const started = performance.now();
     const sampler = {
@@ -157,7 +159,12 @@ async function drawInto(
     },
     provenance: provenance(
       model.name,
-      { ...numbers, ...(stop.length > 0 && { stop }), compute: cache.compute },
+      {
+        ...numbers,
+        ...(stop.length > 0 && { stop }),
+        ...(cache.rope.scaling && { ropeScaling: cache.rope.scaling }),
+        compute: cache.compute,
+      },
       settings.temperature > 0 ? seed : undefined,
     ),
     pieces: tokens.map((id) => model.tokenizer.token(id)),

@@ -55,7 +55,7 @@ async function lossesOf(model: Model, ids: readonly number[]): Promise<number[]>
 }
 
 async function scored(model: Model, ids: number[]): Promise<Float32Array> {
-  const cache = Cache.empty(model, "exact");
+  const cache = Cache.empty(model, "exact", model.rope(ids.length));
   const buffer = native().score(model.native(), cache.native(), Int32Array.from(ids), false);
   try {
     const pass = native().read(buffer, new Float64Array([DTYPES.f32, 0, 1, ids.length - 1, 1]));

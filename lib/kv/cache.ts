@@ -6,6 +6,8 @@ import type { Compute } from "../model/compute.ts";
 import { checkContext, idsOf, type Prompt } from "../model/ids.ts";
 import type { Model } from "../model/model.ts";
 import { whileReading } from "../model/pass.ts";
+import type { Rope } from "../model/rope.ts";
+import { ropeFacts } from "../model/rope-scaling.ts";
 import { DTYPES, type NativeCache, native } from "../native.ts";
 import { checkNumber } from "../options.ts";
 import { card } from "../plot/card.ts";
@@ -19,23 +21,46 @@ export class Cache {
   readonly model: Model;
   readonly compute: Compute;
   readonly kv: KvType;
+  /** What its queries and keys are turned by. */
+  readonly rope: Rope;
   /** The tokens it holds. */
   readonly ids: readonly number[];
   readonly #native: NativeCache;
   #disposed = false;
 
   /** @internal Use `model.prefill`. */
-  constructor(model: Model, compute: Compute, kv: KvType, handle: NativeCache, ids: number[] = []) {
+  constructor(
+    model: Model,
+    compute: Compute,
+    kv: KvType,
+    rope: Rope,
+    handle: NativeCache,
+    ids: number[] = [],
+  ) {
     this.model = model;
     this.compute = compute;
     this.kv = kv;
+    this.rope = rope;
     this.ids = ids;
     this.#native = handle;
   }
 
   /** @internal An empty cache. Keys and values are f32 in exact mode and f16 in fast, unless `kv` says otherwise. */
-  static empty(model: Model, compute: Compute, kv: KvType = compute === "exact" ? "f32" : "f16"): Cache {
-    return new Cache(model, compute, kv, native().newCache(model.native(), DTYPES[kv]));
+  static empty(
+    model: Model,
+    compute: Compute,
+    rope: Rope,
+    kv: KvType = compute === "exact" ? "f32" : "f16",
+  ): Cache {
+    const { frequencies, attentionFactor } = rope;
+    const turns = Float64Array.from(frequencies);
+    const handle = native().newCache(model.native(), DTYPES[kv], turns, attentionFactor);
+    return new Cache(model, compute, kv, rope, handle);
+  }
+
+  /** In tokens: how much it holds at most. */
+  get context(): number {
+    return this.rope.context;
   }
 
   /** In tokens: the next position. */
@@ -61,9 +86,9 @@ export class Cache {
 
   /** Reads more text into this cache. */
   async append(prompt: Prompt): Promise<this> {
-    const { tokenizer, config, context } = this.model;
+    const { tokenizer, config } = this.model;
     const ids = idsOf(prompt, tokenizer, config.vocabulary);
-    checkContext(this.length, ids.length, context);
+    checkContext(this.length, ids.length, this.context);
     await this.read(ids, false);
     return this;
   }
@@ -117,7 +142,7 @@ export class Cache {
 
   #forkAt(length: number): Cache {
     const handle = native().forkCache(this.native(), length);
-    return new Cache(this.model, this.compute, this.kv, handle, this.ids.slice(0, length));
+    return new Cache(this.model, this.compute, this.kv, this.rope, handle, this.ids.slice(0, length));
   }
 
   /** What a list of variables says of it: its length in tokens, and what it holds. */
@@ -134,6 +159,7 @@ export class Cache {
         ["a token", formatBytes(perToken)],
         ["keys and values", this.kv],
         ["mode", this.compute],
+        ...ropeFacts(this.rope.scaling),
       ],
       next: ["model.generate(text, { cache })", "cache.fork()", "cache.rewind(n)"],
     });

@@ -4,6 +4,7 @@
 import { basename } from "node:path";
 import { LensorError } from "../errors.ts";
 import type { GgufFile } from "./gguf.ts";
+import { type RopeScaling, scalingOfGguf } from "./rope-scaling.ts";
 
 export interface ModelConfig {
   readonly name: string;
@@ -19,14 +20,22 @@ export interface ModelConfig {
   /** In tokens: as far as the model was trained. */
   readonly context: number;
   readonly ropeTheta: number;
+  /** Of its own file, or that it was loaded with. */
+  readonly ropeScaling?: RopeScaling | undefined;
   readonly normEpsilon: number;
   /** The head is the embedding transposed. */
   readonly tiedEmbeddings: boolean;
   readonly parameters: number;
 }
 
-/** Reads and checks the architecture of a GGUF file. @throws LensorError naming the key or tensor that does not fit */
-export function configFromGguf(file: GgufFile): ModelConfig {
+/** What each pair's frequency is divided by, in files of Llama 3.1: no weight, but a tensor of the file. */
+export const ROPE_FACTORS = "rope_freqs.weight";
+
+/**
+ * Reads and checks the architecture of a GGUF file. `ropeFactors`: the values of its tensor ROPE_FACTORS.
+ * @throws LensorError naming the key or tensor that does not fit
+ */
+export function configFromGguf(file: GgufFile, ropeFactors?: readonly number[]): ModelConfig {
   const { path, metadata } = file;
   const architecture = metadata.get("general.architecture");
   if (architecture !== "llama")
@@ -69,12 +78,15 @@ export function configFromGguf(file: GgufFile): ModelConfig {
     ropeTheta: number("llama.rope.freq_base", 1, 1e12, 10_000),
     normEpsilon: number("llama.attention.layer_norm_rms_epsilon", 1e-12, 0.1),
     tiedEmbeddings: !file.tensors.some((tensor) => tensor.name === "output.weight"),
-    parameters: file.tensors.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b), 0),
+    parameters: file.tensors
+      .filter(({ name }) => name !== ROPE_FACTORS)
+      .reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b), 0),
   };
   checkHeads(config, path);
   checkVariant(file, config);
   checkTensors(file, config);
-  return config;
+  const ropeScaling = scalingOfGguf(path, metadata, headWidth, ropeFactors);
+  return ropeScaling ? { ...config, ropeScaling } : config;
 }
 
 function nameOf({ path, metadata }: GgufFile): string {
@@ -111,12 +123,6 @@ function checkVariant({ path, metadata }: GgufFile, config: ModelConfig): void {
     refuse("llama.rope.dimension_count", `${config.headWidth}, the head width`);
   if (!is("llama.attention.value_length", config.headWidth))
     refuse("llama.attention.value_length", `${config.headWidth}, the key's width`);
-  if (!is("llama.rope.scaling.type", "none")) refuse("llama.rope.scaling.type", `"none"`);
-  // A factor without a type scales linearly, as llama.cpp reads it; so does the older key.
-  if (metadata.get("llama.rope.scaling.type") !== "none") {
-    if (!is("llama.rope.scaling.factor", 0, 1)) refuse("llama.rope.scaling.factor", "no scaling of RoPE");
-    if (!is("llama.rope.scale_linear", 0, 1)) refuse("llama.rope.scale_linear", "no scaling of RoPE");
-  }
   if (!is("llama.expert_count", 0)) refuse("llama.expert_count", "no experts");
 }
 
@@ -157,7 +163,11 @@ function checkTensors({ path, tensors }: GgufFile, config: ModelConfig): void {
       fix: "The file is damaged: fetch it again.",
     });
   }
-  const stranger = tensors.find(({ name }) => !expected.has(name));
+  const stranger = tensors.find(
+    ({ name, type, shape }) =>
+      !expected.has(name) &&
+      !(name === ROPE_FACTORS && type === "F32" && String(shape) === String([config.headWidth / 2])),
+  );
   if (stranger)
     throw new LensorError(
       `${path}: tensor ${stranger.name} is not part of the llama architecture lensor runs`,

@@ -5,10 +5,23 @@ import { Cache, KV_TYPES, type KvType } from "../kv/cache.ts";
 import { checkChoice, checkNames } from "../options.ts";
 import { scope, Tensor } from "../tensor/index.ts";
 import { type Compute, checkCompute } from "./compute.ts";
+import { checkLength, warnOfLength } from "./context.ts";
 import { checkHooks, type Hooks } from "./hooks.ts";
 import { checkContext, idsOf, type Prompt } from "./ids.ts";
 import type { Model } from "./model.ts";
 import { lastHidden, logitsOf } from "./network.ts";
+import { contextWith, type Rope, ropeOf } from "./rope.ts";
+import { checkRopeScaling, type GivenRopeScaling } from "./rope-scaling.ts";
+
+export interface PrefillOptions {
+  compute?: Compute;
+  /** How keys and values are kept: f32 in exact mode, f16 in fast, unless said. */
+  kv?: KvType;
+  /** How many tokens the cache holds at most; as many as the model reads by default. */
+  context?: number;
+  /** For this cache, in place of the model's. */
+  ropeScaling?: GivenRopeScaling;
+}
 
 export async function forward(
   model: Model,
@@ -20,8 +33,9 @@ export async function forward(
   if (options.hooks !== undefined) return hookedForward(model, prompt, options);
   const ids = idsOf(prompt, model.tokenizer, model.config.vocabulary);
   if (options.cache) checkCache("model.forward", model, options.cache, options.compute);
-  const cache = options.cache ?? Cache.empty(model, options.compute ?? model.compute ?? "exact");
-  checkContext(cache.length, ids.length, model.context);
+  checkContext(options.cache?.length ?? 0, ids.length, options.cache?.context ?? model.context);
+  const compute = options.compute ?? model.compute ?? "exact";
+  const cache = options.cache ?? Cache.empty(model, compute, model.rope(ids.length));
   const buffer = await cache.read(ids, true);
   // The queue still holds what it needs of a cache that was made for this pass alone.
   if (!options.cache) cache.dispose();
@@ -51,19 +65,28 @@ function hookedForward(
   return { logits };
 }
 
-export async function prefill(
-  model: Model,
-  prompt: Prompt,
-  options: { compute?: Compute; kv?: KvType } = {},
-): Promise<Cache> {
-  checkNames("model.prefill", options, ["compute", "kv"]);
+export async function prefill(model: Model, prompt: Prompt, options: PrefillOptions = {}): Promise<Cache> {
+  checkNames("model.prefill", options, ["compute", "kv", "context", "ropeScaling"]);
   checkCompute("model.prefill", options.compute);
   if (options.kv !== undefined) checkChoice("model.prefill", "kv", options.kv, KV_TYPES);
   const ids = idsOf(prompt, model.tokenizer, model.config.vocabulary);
-  checkContext(0, ids.length, model.context);
-  const cache = Cache.empty(model, options.compute ?? model.compute ?? "fast", options.kv);
+  const rope = reach("model.prefill", model, options, ids.length);
+  checkContext(0, ids.length, rope.context);
+  const cache = Cache.empty(model, options.compute ?? model.compute ?? "fast", rope, options.kv);
   await cache.read(ids, false);
   return cache;
+}
+
+/** How far one reading goes, and by which turns: the model's, unless the options say otherwise. */
+function reach(call: string, model: Model, options: PrefillOptions, length: number): Rope {
+  const { config } = model;
+  const { context, ropeScaling } = options;
+  if (context === undefined && ropeScaling === undefined) return model.rope(length);
+  checkLength(call, context);
+  const scaling = ropeScaling && checkRopeScaling(call, ropeScaling, config.headWidth);
+  const most = context ?? Math.max(model.context, contextWith(config, scaling!));
+  warnOfLength(model, most, scaling ?? config.ropeScaling);
+  return ropeOf(config, most, length, scaling);
 }
 
 /** A cache that a call is to continue: of this model, and in its own mode. */

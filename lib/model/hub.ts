@@ -1,15 +1,19 @@
 // From a name, a folder or a file to a model in memory. Relies on registry.ts for where the file is, on gguf.ts and
 // config.ts for checking it, on the addon for the weights.
 
+import { open } from "node:fs/promises";
 import { LensorError } from "../errors.ts";
 import { native, WEIGHT_TYPES } from "../native.ts";
-import { checkChoice, checkNames, checkNumber } from "../options.ts";
+import { checkChoice, checkNames } from "../options.ts";
 import { Tokenizer } from "../text/tokenizer.ts";
 import { type Compute, checkCompute } from "./compute.ts";
-import { configFromGguf, type ModelConfig } from "./config.ts";
-import { type GgufTensor, readGguf } from "./gguf.ts";
+import { configFromGguf, type ModelConfig, ROPE_FACTORS } from "./config.ts";
+import { checkLength, warnOfLength } from "./context.ts";
+import { type GgufFile, type GgufTensor, readGguf } from "./gguf.ts";
 import { Model } from "./model.ts";
 import { locate } from "./registry.ts";
+import { contextWith } from "./rope.ts";
+import { checkRopeScaling, type GivenRopeScaling } from "./rope-scaling.ts";
 
 export interface LoadOptions {
   /** Where it runs: this version knows the CPU. */
@@ -18,18 +22,21 @@ export interface LoadOptions {
   compute?: Compute;
   /** How many tokens it reads at most; what it was trained on by default. */
   context?: number;
+  /** To read more than it was trained on, in place of the file's own: see RopeScaling. Raises the context by its factor. */
+  ropeScaling?: GivenRopeScaling;
 }
 
 async function load(name: string, options: LoadOptions = {}): Promise<Model> {
-  checkNames("hub.load", options, ["device", "compute", "context"]);
-  const { device = "cpu", compute, context } = options;
+  checkNames("hub.load", options, ["device", "compute", "context", "ropeScaling"]);
+  const { device = "cpu", compute, context, ropeScaling } = options;
   checkChoice("hub.load", "device", device, ["cpu"]);
   checkCompute("hub.load", compute);
-  if (context !== undefined)
-    checkNumber("hub.load", "context", context, { least: 1, most: 1 << 24, whole: true });
+  checkLength("hub.load", context);
   const located = await locate(name);
   const file = await readGguf(located.path);
-  const config = configFromGguf(file);
+  const own = configFromGguf(file, await ropeFactorsOf(file));
+  const scaling = ropeScaling && checkRopeScaling("hub.load", ropeScaling, own.headWidth);
+  const config: ModelConfig = scaling ? { ...own, ropeScaling: scaling } : own;
   const tokenizer = Tokenizer.fromGguf(file);
   // Fewer would not do either: the model could draw a token that no text stands for.
   if (tokenizer.size !== config.vocabulary)
@@ -41,7 +48,7 @@ async function load(name: string, options: LoadOptions = {}): Promise<Model> {
         fix: "The file is damaged: fetch it again.",
       },
     );
-  const tensors = file.tensors.map(specOf);
+  const tensors = file.tensors.filter(({ name }) => name !== ROPE_FACTORS).map(specOf);
   const loaded = await native()
     .loadModel(file.path, file.size, specOfModel(config), tensors)
     .catch((cause: Error) => {
@@ -49,20 +56,18 @@ async function load(name: string, options: LoadOptions = {}): Promise<Model> {
         cause,
       });
     });
-  if (context !== undefined && context > config.context)
-    console.warn(
-      `${config.name} was trained on ${config.context} tokens of context; what it reads beyond them it reads less well.`,
-    );
-  return new Model({
+  const model = new Model({
     name: located.name,
     path: file.path,
     config,
     tokenizer,
-    context: context ?? config.context,
+    context: context ?? (scaling ? contextWith(own, scaling) : config.context),
     compute,
     tensors: file.tensors,
     native: loaded,
   });
+  warnOfLength(model, model.context, scaling);
+  return model;
 }
 
 /** Models by name, folder or file. */
@@ -73,6 +78,20 @@ export const hub = {
    */
   load,
 };
+
+/** The few numbers of a file that are no weights but say how RoPE is scaled. */
+async function ropeFactorsOf({ path, tensors }: GgufFile): Promise<number[] | undefined> {
+  const tensor = tensors.find(({ name }) => name === ROPE_FACTORS);
+  if (tensor?.type !== "F32" || tensor.bytes > 1 << 16) return undefined;
+  const file = await open(path, "r");
+  try {
+    const bytes = Buffer.alloc(tensor.bytes);
+    await file.read(bytes, 0, tensor.bytes, tensor.offset);
+    return Array.from({ length: tensor.bytes / 4 }, (_, i) => bytes.readFloatLE(4 * i));
+  } finally {
+    await file.close();
+  }
+}
 
 function specOf({ name, type, shape, offset, bytes }: GgufTensor) {
   const columns = shape.at(-1)!;

@@ -37,6 +37,6 @@ export function checkContext(at: number, count: number, context: number): void {
   throw new LensorError("The text is longer than the model's context", {
     expected: `at most ${context} tokens`,
     got: `${at + count} tokens${at > 0 ? `, ${at} of them in the cache` : ""}`,
-    fix: "Shorten it, or raise `context` when loading the model (what it was not trained on, it reads less well).",
+    fix: "Shorten it, or raise `context`, with a `ropeScaling` or without, when loading the model or in model.prefill (what it was not trained on, it reads less well).",
   });
 }

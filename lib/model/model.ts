@@ -5,7 +5,7 @@ import { type Trace, trace } from "../attention/trace.ts";
 import { type ChatReply, chat } from "../decode/chat.ts";
 import { type GenerateOptions, generate, type Reply } from "../decode/generate.ts";
 import { LensorError } from "../errors.ts";
-import type { Cache, KvType } from "../kv/cache.ts";
+import type { Cache } from "../kv/cache.ts";
 import { type NativeModel, native } from "../native.ts";
 import { card } from "../plot/card.ts";
 import { Figure } from "../plot/figure.ts";
@@ -16,12 +16,14 @@ import type { Message } from "../text/chat.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import type { Compute } from "./compute.ts";
 import type { ModelConfig } from "./config.ts";
-import { forward, prefill } from "./forward.ts";
+import { forward, type PrefillOptions, prefill } from "./forward.ts";
 import type { GgufTensor } from "./gguf.ts";
 import type { Hooks } from "./hooks.ts";
 import type { Prompt } from "./ids.ts";
 import { type LossOptions, logprobs, loss, type Sequences } from "./loss.ts";
 import type { Weights } from "./network.ts";
+import { type Rope, ropeOf } from "./rope.ts";
+import { ropeFacts } from "./rope-scaling.ts";
 import { FrozenWeights, Parameters } from "./weights.ts";
 
 export class Model {
@@ -79,7 +81,7 @@ export class Model {
   }
 
   /** Reads text into a new cache, for `generate` to continue from. */
-  prefill(prompt: Prompt, options?: { compute?: Compute; kv?: KvType }): Promise<Cache> {
+  prefill(prompt: Prompt, options?: PrefillOptions): Promise<Cache> {
     return prefill(this, prompt, options);
   }
 
@@ -163,6 +165,11 @@ export class Model {
     return this.#native;
   }
 
+  /** The turns of a text of that many tokens. @internal */
+  rope(length: number): Rope {
+    return ropeOf(this.config, this.context, length);
+  }
+
   /** What the differentiable network reads. @internal */
   weights(): Weights {
     return this.#parameters ?? this.#frozen;
@@ -183,6 +190,7 @@ export class Model {
         ["parameters", formatParameters(config.parameters)],
         ["in memory", formatBytes(this.bytes)],
         ["context", `${formatCount(this.context)} tokens`],
+        ...ropeFacts(config.ropeScaling),
         ["layers", String(config.layers)],
         ["width", String(config.width)],
         ["heads", `${config.heads} query, ${config.kvHeads} key-value`],

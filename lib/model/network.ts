@@ -11,6 +11,7 @@ import { scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { ModelConfig } from "./config.ts";
 import { type Hooks, hooked, type Place } from "./hooks.ts";
+import { ropeOf } from "./rope.ts";
 
 /** "bf16": products of bf16 values added in f32, activations between them stored as bf16; the residual stream stays f32. */
 export type Precision = "f32" | "bf16";
@@ -58,7 +59,8 @@ export function lastHidden(
       .slice(1)
       .flatMap((end, i) => Array.from({ length: end - offsets[i]! }, (_, t) => t));
     const at = upload(BigInt64Array.from(places, BigInt), [ids.length], "i64", "positions");
-    const turns = new Turns(config.headWidth, config.ropeTheta, longest);
+    const { frequencies, attentionFactor } = ropeOf(config, config.context, longest);
+    const turns = new Turns(frequencies, longest, attentionFactor);
     const tokens = () => upload(BigInt64Array.from(ids, BigInt), [ids.length], "i64", "ids");
     let x = from?.residual ?? weights.embed(tokens());
     const first = from?.layer ?? 0;

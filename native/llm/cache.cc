@@ -3,9 +3,9 @@
 
 namespace lensor {
 
-Cache::Cache(CacheShape shape)
-    : shape_(shape), heads_(size_t(shape.layers) * shape.kv_heads), key_lists_(heads_.size()),
-      value_lists_(heads_.size()) {}
+Cache::Cache(CacheShape shape, std::shared_ptr<const Rope> rope)
+    : shape_(shape), rope_(std::move(rope)), heads_(size_t(shape.layers) * shape.kv_heads),
+      key_lists_(heads_.size()), value_lists_(heads_.size()) {}
 
 void Cache::put(Head& head, size_t page, std::shared_ptr<Block> block) {
   if (page == head.pages.size()) {

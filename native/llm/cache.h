@@ -4,6 +4,7 @@
 #pragma once
 #include "../core/memory.h"
 #include "../include/lensor_abi.h"
+#include "rope.h"
 #include <atomic>
 #include <memory>
 #include <vector>
@@ -27,9 +28,12 @@ private:
 
 class Cache {
 public:
-  explicit Cache(CacheShape shape);
+  Cache(CacheShape shape, std::shared_ptr<const Rope> rope);
 
   const CacheShape& shape() const { return shape_; }
+  const Rope& rope() const { return *rope_; }
+  // An empty one of the same shape, with the same turns.
+  std::shared_ptr<Cache> sibling() const { return std::make_shared<Cache>(shape_, rope_); }
   int64_t length() const { return length_; }
   // What the pages occupy, those that forks share included.
   size_t bytes() const { return bytes_.load(); }
@@ -64,6 +68,7 @@ private:
   void relist();
 
   CacheShape shape_;
+  std::shared_ptr<const Rope> rope_;
   int64_t length_ = 0;
   std::atomic<size_t> bytes_{0};
   std::vector<Head> heads_;

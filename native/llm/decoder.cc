@@ -63,7 +63,7 @@ struct Decoder::Chunk {
 lensor_status Decoder::run(Cache& cache, const int32_t* ids, int64_t count, const Rows& rows,
                            const Trace* trace, float* logits) {
   const ModelSpec& spec = model_.spec;
-  const int64_t start = cache.length(), half = spec.head_width / 2;
+  const int64_t start = cache.length();
   progress().done = 0, progress().total = count * spec.layers;
   lensor_status status = LENSOR_OK;
   try {
@@ -71,14 +71,9 @@ lensor_status Decoder::run(Cache& cache, const int32_t* ids, int64_t count, cons
       const int64_t some = std::min(kChunk, count - first), at = start + first;
       Chunk c(spec, some);
       cache.reserve(at + some);
-      for (int64_t t = 0; t < some; t++) {
+      for (int64_t t = 0; t < some; t++)
         ops_->weight_row(&model_.embedding.view, ids[first + t], c.stream + t * spec.width);
-        for (int64_t i = 0; i < half; i++) {
-          const float angle = static_cast<float>(at + t) * model_.frequencies[i];
-          c.cos[t * half + i] = std::cos(angle);
-          c.sin[t * half + i] = std::sin(angle);
-        }
-      }
+      cache.rope().turns(at, some, c.cos, c.sin);
       status = layers(c, cache, at, first, count, trace, first + some == count ? logits : nullptr);
       if (!status && rows) status = rows(c.stream, first, some);
       if (!status) cache.set_length(at + some);

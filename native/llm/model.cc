@@ -212,9 +212,6 @@ std::shared_ptr<Model> load_model(lensor_context* context, const lensor_ops* ops
     load.matrix(layer.down, block + "ffn_down.weight", width, ff);
   }
   load.read();
-  // Rounded to f32 where transformers rounds: the angle of a late position feels it.
-  for (int64_t i = 0; i < d / 2; i++)
-    model->frequencies.push_back(1.0f / std::pow(spec.rope_theta, static_cast<float>(2 * i) / d));
   model->count_bytes();
   return model;
 }

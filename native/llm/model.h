@@ -11,7 +11,7 @@ namespace lensor {
 
 struct ModelSpec {
   int32_t layers, width, heads, kv_heads, head_width, feed_forward, vocabulary;
-  float rope_theta, norm_epsilon;
+  float norm_epsilon;
 };
 
 struct TensorSpec {
@@ -43,7 +43,6 @@ struct Model {
   Weight head; // empty where the embedding is the head
   std::vector<float> final_norm;
   std::vector<Layer> layers;
-  std::vector<float> frequencies; // of RoPE, [head_width / 2]: radians a token
   std::atomic<size_t> bytes{0};
 
   // By its name in the file; null where there is none. A norm's gain is a vector.

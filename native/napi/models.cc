@@ -24,10 +24,8 @@ ModelSpec read_spec(napi_env env, napi_value object) {
   spec.head_width = field(env, object, "headWidth", 1 << 10);
   spec.feed_forward = field(env, object, "feedForward", 1 << 20);
   spec.vocabulary = field(env, object, "vocabulary", 1 << 22);
-  spec.rope_theta = static_cast<float>(number_of(env, property(env, object, "ropeTheta")));
   spec.norm_epsilon = static_cast<float>(number_of(env, property(env, object, "normEpsilon")));
-  if (spec.heads % spec.kv_heads || spec.head_width % 2 || !(spec.rope_theta > 0))
-    throw Invalid("an impossible model");
+  if (spec.heads % spec.kv_heads || spec.head_width % 2) throw Invalid("an impossible model");
   return spec;
 }
 
@@ -74,17 +72,25 @@ napi_value wrap_cache(napi_env env, std::shared_ptr<Cache> cache) {
 }
 
 napi_value new_cache(napi_env env, napi_callback_info info) {
-  Arguments a(env, info, 2);
+  Arguments a(env, info, 4);
   const auto model = unwrap<Model>(env, a.at[0]);
   const auto dtype = static_cast<int32_t>(a.whole(1, LENSOR_F32, LENSOR_I8));
-  return wrap_cache(env, std::make_shared<Cache>(shape_of(*model, dtype)));
+  auto rope = std::make_shared<Rope>();
+  for (double frequency : a.doubles(2)) rope->frequencies.push_back(static_cast<float>(frequency));
+  rope->attention_factor = static_cast<float>(a.number(3));
+  const bool finite = std::all_of(rope->frequencies.begin(), rope->frequencies.end(),
+                                  [](float frequency) { return std::isfinite(frequency); });
+  if (static_cast<int32_t>(rope->frequencies.size()) * 2 != model->spec.head_width || !finite ||
+      !std::isfinite(rope->attention_factor))
+    throw Invalid("impossible turns of RoPE");
+  return wrap_cache(env, std::make_shared<Cache>(shape_of(*model, dtype), std::move(rope)));
 }
 
 napi_value fork_cache(napi_env env, napi_callback_info info) {
   Arguments a(env, info, 2);
   const auto from = unwrap<Cache>(env, a.at[0]);
   const int64_t length = a.whole(1, 0, int64_t{1} << 32);
-  auto to = std::make_shared<Cache>(from->shape());
+  auto to = from->sibling();
   to->expect(length);
   const auto run = [=](lensor_context*) {
     if (length > from->length()) {

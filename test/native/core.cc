@@ -135,11 +135,11 @@ TEST("a task without results does not wait for room") {
 
 TEST("forks of a cache share full pages and write into their own") {
   const CacheShape shape{2, 1, 16, LENSOR_F32};
-  Cache a(shape);
+  Cache a(shape, std::make_shared<Rope>());
   a.reserve(70);
   a.set_length(70);
   CHECK_EQ(a.bytes(), 4 * shape.page_bytes());
-  Cache b(shape);
+  Cache b(shape, std::make_shared<Rope>());
   b.share(a, 70);
   CHECK(b.keys(0)[0][0] == a.keys(0)[0][0]);
   b.reserve(71);

@@ -35,26 +35,32 @@ export function rope(x: Tensor, { theta = 10_000, positions }: RopeOptions = {})
   return scope(() => {
     const heads = countOf(x.shape.slice(0, -2));
     const rows = permute(reshape(typed(x, "rope"), [heads, T, d], "rope"), [1, 0, 2], "rope");
-    const turned = rotated(rows, new Turns(d, theta, Math.max(0, ...places) + 1), places);
+    const turned = rotated(rows, new Turns(frequenciesOf(d, theta), Math.max(0, ...places) + 1), places);
     return reshape(permute(turned, [1, 0, 2], "rope"), x.shape, "rope");
   });
 }
 
-/** Cosines and sines of every position's angles, `[positions, d / 2]`. */
+/** theta^(-2i/d), `[d / 2]`: radians a position. Rounded to f32 where transformers rounds: late positions feel it. */
+export function frequenciesOf(width: number, theta: number): Float32Array {
+  return Float32Array.from(
+    { length: width / 2 },
+    (_, i) => 1 / Math.fround(Math.fround(theta) ** Math.fround((2 * i) / width)),
+  );
+}
+
+/** Cosines and sines of every position's angles, `[positions, d / 2]`, times a factor. */
 export class Turns {
   readonly cos: Tensor;
   readonly sin: Tensor;
 
-  constructor(width: number, theta: number, positions: number) {
-    const half = width / 2;
+  constructor(frequencies: Float32Array, positions: number, factor = 1) {
+    const half = frequencies.length;
     const [cos, sin] = [new Float32Array(positions * half), new Float32Array(positions * half)];
     for (let i = 0; i < half; i++) {
-      // Rounded to f32 where transformers rounds: the angle of a late position feels it.
-      const frequency = Math.fround(1 / Math.fround(theta ** ((2 * i) / width)));
       for (let t = 0; t < positions; t++) {
-        const angle = Math.fround(t * frequency);
-        cos[t * half + i] = Math.cos(angle);
-        sin[t * half + i] = Math.sin(angle);
+        const angle = Math.fround(t * frequencies[i]!);
+        cos[t * half + i] = Math.cos(angle) * factor;
+        sin[t * half + i] = Math.sin(angle) * factor;
       }
     }
     this.cos = upload(cos, [positions, half], "f32", "cos");

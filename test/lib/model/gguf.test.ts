@@ -194,21 +194,15 @@ describe("a configuration is refused", () => {
       /epsilon/,
     ],
     ["with experts", () => key("llama.expert_count", u32(4)), /expert/],
-    ["with scaled RoPE", () => key("llama.rope.scaling.type", string("yarn")), /yarn/],
     [
-      "with a RoPE factor and no type",
-      () => key("llama.rope.scaling.factor", { type: "f32", value: 4 }),
-      /factor.*4/s,
-    ],
-    [
-      "with RoPE's older key",
-      () => key("llama.rope.scale_linear", { type: "f32", value: 4 }),
-      /scale_linear/,
+      "with a scaling of RoPE nobody knows",
+      () => key("llama.rope.scaling.type", string("longrope")),
+      /longrope/,
     ],
     [
       "with a tensor nobody would use",
       () =>
-        tinyModel({ tensors: (t) => [...t, { name: "rope_freqs.weight", sizes: [4], type: 0, bytes: 16 }] }),
+        tinyModel({ tensors: (t) => [...t, { name: "rope_freqs.weight", sizes: [5], type: 0, bytes: 20 }] }),
       /rope_freqs/,
     ],
   ];

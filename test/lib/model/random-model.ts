@@ -43,7 +43,11 @@ function tokensOf(vocabulary: number): { tokens: string[]; types: number[] } {
   return { tokens, types };
 }
 
-export function randomModel(given: TinySpec, metadata: [string, Value][] = []): TinyModel {
+export function randomModel(
+  given: TinySpec,
+  metadata: [string, Value][] = [],
+  extra: readonly TensorSpec[] = [],
+): TinyModel {
   const spec = { layers: 2, context: 256, untied: false, end: true, seed: 1, ...given };
   const { width, heads, kvHeads, headWidth, feedForward, vocabulary, layers } = spec;
   const random = generator(spec.seed);
@@ -96,5 +100,5 @@ export function randomModel(given: TinySpec, metadata: [string, Value][] = []): 
     ...(spec.end ? [["tokenizer.ggml.eos_token_id", u32(tokens.indexOf(END))] as [string, Value]] : []),
     ...metadata,
   ]);
-  return { spec, bytes: writeGguf([...header], tensors), weights };
+  return { spec, bytes: writeGguf([...header], [...tensors, ...extra]), weights };
 }
