@@ -1,65 +1,63 @@
 // Multiple choice on a long document: a ward's case records, dense with facts of the same few kinds, so that every wrong
 // option stands in the text too and only the one record that is asked about tells which is right.
 
-import { DRUGS, Draw, FAMILY, GIVEN, ILLNESSES, MONTHS, numbersOf } from "./drawn.ts";
-import type { Choice, Probe } from "./probe.ts";
+import { DOCTORS, DRUGS, Draw, FAMILY, GIVEN, ILLNESSES, numbersOf } from "./drawn.ts";
+import type { Probe } from "./probe.ts";
 
 export interface ChoiceOptions {
-  /** Case records, of about 40 tokens each. */
+  /** Case records, of about 26 tokens each. */
   records?: number;
   /** Each is about one fact of one record. */
   questions?: number;
   seed?: number;
 }
 
-/** A probe with a text of its own: generated case records, and questions with four options each. */
+/** What a record says, in this order. */
+const KINDS = ["ward", "illness", "drug", "doctor"] as const;
+type Case = Record<(typeof KINDS)[number] | "name", string>;
+
+/**
+ * A probe with a text of its own: generated case records. A question is a record's beginning, up to one of its facts; that
+ * fact and three of the same kind from other records are the options.
+ */
 export function choice(options: ChoiceOptions = {}): Probe {
   const { records, questions, seed } = numbersOf(
     "choice",
     options,
-    { records: 40, questions: 24, seed: 0 },
-    { records: GIVEN.length * FAMILY.length },
+    { records: 20, questions: 32, seed: 0 },
+    { records: 1000, questions: 4000 },
   );
   const draw = new Draw(seed);
   const names = draw.some(
     GIVEN.flatMap((given) => FAMILY.map((family) => `${given} ${family}`)),
     records,
   );
-  const cases = names.map((name) => ({
-    name,
-    ward: String(10 + draw.below(90)),
-    date: `${1 + draw.below(28)} ${draw.one(MONTHS)}`,
-    illness: draw.one(ILLNESSES),
-    drug: draw.one(DRUGS),
-    doctor: draw.one(FAMILY),
-  }));
-  const lines = cases.map(
-    (one, i) =>
-      `Record ${i + 1}. ${one.name} was admitted to ward ${one.ward} on ${one.date} with ${one.illness}. ${one.name} was given ${one.drug} by Dr. ${one.doctor}.`,
+  const wards = draw.spread(
+    Array.from({ length: 90 }, (_, i) => String(i + 10)),
+    records,
   );
-  const asked = Array.from({ length: Math.ceil(questions / records) }, () =>
-    draw.some(cases, records),
-  ).flat();
+  const lists = [ILLNESSES, DRUGS, DOCTORS].map((list) => draw.spread(list, records));
+  const cases = names.map((name, i): Case => {
+    const [illness, drug, doctor] = lists.map((list) => list[i]!);
+    return { name, ward: wards[i]!, illness: illness!, drug: drug!, doctor: doctor! };
+  });
+  const facts = cases.flatMap((one) => KINDS.map((kind) => ({ one, kind })));
   return {
     name: "choice",
-    context: `${lines.join("\n")}\n`,
-    items: asked.slice(0, questions).map((one, i) => question(draw, one, cases, i % 4)),
+    context: `${cases.map((one) => `${upTo(one, "doctor")} ${one.doctor}`).join("\n")}\n`,
+    items: draw.some(facts, Math.min(questions, facts.length)).map(({ one, kind }) => {
+      // Of a few records alone there may be fewer than four different ones.
+      const present = [...new Set(cases.map((other) => other[kind]))];
+      const list = present.length > 3 ? present : [...new Set([...present, ...SPARE[kind]])];
+      return draw.choice(`\n${upTo(one, kind)}`, one[kind], list);
+    }),
   };
 }
 
-type Case = Record<"name" | "ward" | "date" | "illness" | "drug" | "doctor", string>;
+const SPARE = { ward: ["11", "35", "58", "92"], illness: ILLNESSES, drug: DRUGS, doctor: DOCTORS };
 
-function question(draw: Draw, one: Case, all: readonly Case[], kind: number): Choice {
-  const [about, words] = (
-    [
-      ["drug", `\nWhich drug did ${one.name} get? ${one.name} was given`],
-      ["ward", `\nWhere did ${one.name} lie? ${one.name} was admitted to ward`],
-      ["illness", `\nWhat was wrong with ${one.name}? ${one.name} was admitted with`],
-      ["doctor", `\nWho treated ${one.name}? ${one.name} was given ${one.drug} by Dr.`],
-    ] as const
-  )[kind]!;
-  const spare = { drug: DRUGS, ward: ["11", "35", "58", "92"], illness: ILLNESSES, doctor: FAMILY }[about];
-  // Of a few records alone there may be fewer than four.
-  const present = [...new Set(all.map((other) => other[about]))];
-  return draw.choice(words, one[about], present.length > 3 ? present : [...new Set([...present, ...spare])]);
+/** A record as it stands before one of its facts: `Patient: Ruth Marino; ward: 66; illness:` */
+function upTo(one: Case, kind: (typeof KINDS)[number]): string {
+  const before = KINDS.slice(0, KINDS.indexOf(kind)).map((known) => ` ${known}: ${one[known]};`);
+  return `Patient: ${one.name};${before.join("")} ${kind}:`;
 }

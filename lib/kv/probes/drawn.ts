@@ -44,6 +44,12 @@ export class Draw {
     return Array.from({ length: count }, (_, i) => (i === 0 ? 1 + this.below(9) : this.below(10))).join("");
   }
 
+  /** So many of a list: different ones as far as it reaches, then again from the start in another order. */
+  spread<T>(list: readonly T[], count: number): T[] {
+    const rounds = Array.from({ length: Math.ceil(count / list.length) }, () => this.some(list, list.length));
+    return rounds.flat().slice(0, count);
+  }
+
   /** A choice between the right answer and `wrong` others of the list, at a random place. */
   choice(question: string, right: string, list: readonly string[], wrong = 3) {
     const others = this.some(
@@ -95,11 +101,11 @@ export function numbersOf<T extends Record<string, number>>(
 }
 
 export const GIVEN =
-  "Maria Daniel Sofia Victor Helen Oscar Julia Martin Clara Peter Nora Samuel Alice Robert Emma George Laura Henry Anna Thomas".split(
+  "Maria Daniel Sofia Victor Helen Oscar Julia Martin Clara Peter Nora Samuel Alice Robert Emma George Laura Henry Anna Thomas Elena David Ruth Simon Irene Paul Grace Felix Vera Adam Judith Walter Olga Frank Diana Hugo Lucy Karl Rosa Edgar".split(
     " ",
   );
 export const FAMILY =
-  "Lopez Fischer Novak Murphy Rossi Jensen Walker Silva Hughes Meyer Costa Bailey Turner Petrov Ellis Moreau Grant Keller Santos Reid".split(
+  "Lopez Fischer Novak Murphy Rossi Jensen Walker Silva Hughes Meyer Costa Bailey Turner Petrov Ellis Moreau Keller Santos Reid Abbott Becker Carver Dalton Farrell Gomez Hansen Ivanov Jordan Larsen Marino Nolan Olsen Parker Quinn Romano Schmidt Tanaka Vargas Weber Yamada".split(
     " ",
   );
 export const CITIES =
@@ -107,15 +113,17 @@ export const CITIES =
     " ",
   );
 export const DRUGS =
-  "aspirin insulin morphine penicillin ibuprofen heparin codeine warfarin quinine cortisone digoxin lithium".split(
+  "aspirin insulin morphine penicillin ibuprofen heparin codeine warfarin quinine cortisone digoxin lithium caffeine atropine dopamine melatonin ketamine steroids antibiotics vitamins iron zinc calcium iodine".split(
     " ",
   );
-export const ILLNESSES = [
-  ...["pneumonia", "a broken arm", "asthma", "chest pain", "a high fever", "an ulcer", "migraine"],
-  ...["anaemia", "a skin rash", "back pain", "a deep cut", "bronchitis"],
-];
-export const MONTHS =
-  "January February March April May June July August September October November December".split(" ");
+export const ILLNESSES =
+  "pneumonia asthma migraine anaemia bronchitis fever diabetes malaria cholera arthritis measles mumps gout hepatitis epilepsy tetanus insomnia rickets scurvy jaundice leprosy typhus eczema sepsis".split(
+    " ",
+  );
+export const DOCTORS =
+  "Hale Stone Brooks Frost Marsh Lane Wells Page Cross Hart Blake Rowe Young King Wright Hill Green Baker Adams Nelson Cook Bell Ward Fox".split(
+    " ",
+  );
 
 const WHEN = [
   "In the morning",

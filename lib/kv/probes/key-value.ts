@@ -17,7 +17,7 @@ export function keyValue(options: KeyValueOptions = {}): Probe {
   const { pairs, questions, seed } = numbersOf(
     "keyValue",
     options,
-    { pairs: 80, questions: 20, seed: 0 },
+    { pairs: 30, questions: 15, seed: 0 },
     { pairs: 90 * GIVEN.length },
   );
   const draw = new Draw(seed);

@@ -74,10 +74,10 @@ test("one record tells which option of a case is right, and the wrong ones stand
   const records = probe.context!.trim().split("\n");
   expect(records).toHaveLength(30);
   for (const { question, answer, options } of answered(probe)) {
-    const name = /(\w+ \w+)(?= get\?| lie\?|\?)/.exec(question)![1]!;
+    const name = /Patient: (\w+ \w+);/.exec(question)![1]!;
     const own = records.filter((line) => line.includes(name));
     expect(own).toHaveLength(1);
-    expect(own[0]).toContain(answer);
+    expect(own[0]).toContain(question.trim() + answer);
     expect(new Set(options).size).toBe(4);
     for (const option of options) expect(probe.context).toContain(option);
   }
