@@ -1,12 +1,15 @@
 // What `import { ... } from "lensor"` gives: every name of the library, and nothing else.
 
+export type { AblationOptions, HeadAblation } from "./attention/ablation.ts";
 export type {
   AllAttention,
   HeadAttention,
   LayerAttention,
 } from "./attention/attention.ts";
+export { type Effect, effect } from "./attention/effect.ts";
 export type { KeyMass } from "./attention/key-mass.ts";
 export type { LensData, LogitLens } from "./attention/logit-lens.ts";
+export type { PatchedPlace, Patching, PatchOptions } from "./attention/patching.ts";
 export { Trace } from "./attention/trace.ts";
 export { ChatReply } from "./decode/chat.ts";
 export { type GenerateOptions, Reply } from "./decode/generate.ts";

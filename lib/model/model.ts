@@ -1,6 +1,8 @@
 // A language model that a person holds: its facts, and one line for each thing it can do. Every verb is a file of its own.
 
 import { type Table, tableFromArrays } from "apache-arrow";
+import { type AblationOptions, ablate, type HeadAblation } from "../attention/ablation.ts";
+import { type Patching, type PatchOptions, patch } from "../attention/patching.ts";
 import { type Trace, trace } from "../attention/trace.ts";
 import { type ChatReply, chat } from "../decode/chat.ts";
 import { type GenerateOptions, generate, type Reply } from "../decode/generate.ts";
@@ -106,6 +108,16 @@ export class Model {
    */
   trace(prompt: Prompt, options?: { hooks?: Hooks }): Promise<Trace> {
     return trace(this, prompt, options);
+  }
+
+  /** Which heads a text needs: silences each in turn and tells what that does to the loss, or to another `effect`. */
+  ablate(prompt: Prompt, options?: AblationOptions): Promise<HeadAblation> {
+    return ablate(this, prompt, options);
+  }
+
+  /** Where a difference between two prompts is held: puts what `clean` holds into the run of `corrupted`, place by place. */
+  patch(prompts: { clean: Prompt; corrupted: Prompt }, options: PatchOptions): Promise<Patching> {
+    return patch(this, prompts, options);
   }
 
   /**
