@@ -38,6 +38,11 @@ export interface Observed {
   readonly queries: Tensor;
   /** The n tokens' positions, ascending; those of "repeat" and "selfStudy" lie behind the text. */
   readonly positions: Int32Array;
+  /**
+   * Of queries that lie behind the text, where every token's are given: the keys of these tokens, `[kvHeads, n, d]`. Query i
+   * saw the first i + 1 of them too.
+   */
+  readonly own?: Tensor | undefined;
 }
 
 /** What a method sees of a cache. */

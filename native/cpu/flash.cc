@@ -203,7 +203,8 @@ template <class T> void attend(const Forward<T>& c, int64_t block, int32_t h, in
     }
 }
 
-// mass[h, j] = sum_i 2^(s_ij - lse_i): the queries of a lane in order, then the lanes.
+// mass[h, j] = sum_i 2^(s_ij - lse_i), or the largest of them: the queries of a lane in order, then the
+// lanes.
 template <class T> void weigh(const Forward<T>& c, int64_t block, int32_t h, int32_t thread) {
   const lensor_flash* f = c.f;
   const int64_t width = f->head_width, size = size_of(f->dtype), total = f->q_offsets[f->sequences],
@@ -234,13 +235,17 @@ template <class T> void weigh(const Forward<T>& c, int64_t block, int32_t h, int
       for (int64_t j = 0; j < keys; j++) {
         const float bias = f->key_bias ? f->key_bias[group * total_keys + s.k0 + at + j] * kLog2e : 0;
         const f32v x = score<T, true>(b, c.mask, j, lane, add(load(minus), set1(bias)));
-        store(sums + j * 16, add(load(sums + j * 16), exp2_of<T>(least_exponent(x))));
+        const f32v weight = exp2_of<T>(least_exponent(x)), so_far = load(sums + j * 16);
+        store(sums + j * 16, f->mass_largest ? vmax(so_far, weight) : add(so_far, weight));
       }
     }
   }
   float* mass = f->mass + h * total_keys + s.k0 + at;
   const int64_t room = least(kSide, f->k_offsets[n + 1] - s.k0 - at);
-  for (int64_t j = 0; j < room; j++) mass[j] = lane_sum(load(sums + j * 16));
+  for (int64_t j = 0; j < room; j++) {
+    const f32v lanes = load(sums + j * 16);
+    mass[j] = f->mass_largest ? lane_max(lanes) : lane_sum(lanes);
+  }
 }
 
 template <class T> lensor_status run(lensor_context* context, const lensor_flash* f) {

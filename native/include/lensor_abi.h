@@ -294,6 +294,7 @@ typedef struct lensor_flash {
   float* log_sum_exp;    /* NULL or [heads, queries]; the gradient needs it */
   float* entropy;        /* NULL or [heads, queries], nats: of each query's weights */
   float* mass;           /* NULL or [heads, keys]: the weights that each key receives, added up */
+  int32_t mass_largest;  /* the largest of them in place of their sum */
 } lensor_flash;
 
 /* The gradients, where `of` has been computed: dv = P^T do, ds = P (do v^T - rowsum(do out)), dq = scale ds

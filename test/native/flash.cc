@@ -102,7 +102,7 @@ struct Problem {
 
 struct Result {
   Heads out, dq, dk, dv;
-  std::vector<float> lse, entropy, mass, dbias;
+  std::vector<float> lse, entropy, mass, largest, dbias;
 };
 
 lensor_flash call_of(Problem& p, Result& r) {
@@ -136,7 +136,13 @@ lensor_flash call_of(Problem& p, Result& r) {
 
 Result compute(const lensor_ops& ops, Context* context, Problem& p) {
   Result r;
-  const lensor_flash f = call_of(p, r);
+  lensor_flash f = call_of(p, r);
+  r.largest = r.mass;
+  f.mass = r.largest.data();
+  f.mass_largest = 1;
+  CHECK_EQ(ops.flash(context, &f), LENSOR_OK);
+  f.mass = r.mass.data();
+  f.mass_largest = 0;
   CHECK_EQ(ops.flash(context, &f), LENSOR_OK);
   r.dq = Heads(p.queries(), p.heads, p.width, p.dtype);
   r.dk = Heads(p.keys(), p.kv_heads, p.width, p.dtype);
@@ -152,7 +158,7 @@ Result compute(const lensor_ops& ops, Context* context, Problem& p) {
 void check(Problem& p, Result& r, const Tolerance& tolerance) {
   const int64_t Q = p.queries(), K = p.keys(), W = p.width;
   std::vector<double> dq(Q * p.heads * W), dk(K * p.kv_heads * W), dv(dk.size()), dbias(p.kv_heads * K),
-      mass(p.heads * K);
+      mass(p.heads * K), largest(p.heads * K);
   for (size_t n = 0; n + 1 < p.q_offsets.size(); n++)
     for (int64_t i = p.q_offsets[n]; i < p.q_offsets[n + 1]; i++)
       for (int32_t h = 0; h < p.heads; h++) {
@@ -188,6 +194,7 @@ void check(Problem& p, Result& r, const Tolerance& tolerance) {
           for (int64_t c = 0; c < W; c++) pd += (double)p.dout.get(i, h, c) * p.v.get(j, g, c);
           const double x = w[j - begin], ds = x * (pd - delta);
           mass[h * K + j] += x;
+          largest[h * K + j] = std::max(largest[h * K + j], x);
           dbias[g * K + j] += ds;
           for (int64_t c = 0; c < W; c++) {
             dv[(j * p.kv_heads + g) * W + c] += x * p.dout.get(i, h, c);
@@ -206,7 +213,10 @@ void check(Problem& p, Result& r, const Tolerance& tolerance) {
         CHECK_NEAR(r.dk.get(j, g, c), dk[(j * p.kv_heads + g) * W + c], tolerance * 3);
         CHECK_NEAR(r.dv.get(j, g, c), dv[(j * p.kv_heads + g) * W + c], tolerance);
       }
-  for (size_t j = 0; j < mass.size(); j++) CHECK_NEAR(r.mass[j], mass[j], tolerance);
+  for (size_t j = 0; j < mass.size(); j++) {
+    CHECK_NEAR(r.mass[j], mass[j], tolerance);
+    CHECK_NEAR(r.largest[j], largest[j], tolerance);
+  }
   for (size_t j = 0; j < dbias.size(); j++) CHECK_NEAR(r.dbias[j], dbias[j], tolerance);
 }
 

@@ -1,9 +1,9 @@
 // Attention over packed sequences: q [T, heads, d], k and v [S, kv heads, d], any strides with the last 1;
 // then a bias [kv heads, S] where there is one. Results: out [T, heads, d], the log-sum-exp [heads, T], and
 // where they are asked for entropy [heads, T] and mass [heads, S].
-//   params: causal, window, scale, compute, bias, entropy, mass, counted, then the offsets of the sequences
-//   in q and in k; where `counted` is the number of kv heads and not 0, then [sequences, kv heads]: of how
-//   many keys each has
+//   params: causal, window, scale, compute, bias, entropy, mass (2: the largest weight instead), counted,
+//   then the offsets of the sequences in q and in k; where `counted` is the number of kv heads and not 0,
+//   then [sequences, kv heads]: of how many keys each has
 #include "../algebra.h"
 #include "../tape.h"
 #include "all.h"
@@ -16,7 +16,7 @@ namespace {
 constexpr size_t kOptions = 8;
 
 struct Options {
-  bool causal, bias, entropy, mass;
+  bool causal, bias, entropy, mass, largest;
   int64_t window;
   float scale;
   int32_t compute;
@@ -30,6 +30,7 @@ Options options_of(const std::vector<double>& params) {
             params[4] != 0,
             params[5] != 0,
             params[6] != 0,
+            params[6] == 2,
             static_cast<int64_t>(params[1]),
             static_cast<float>(params[2]),
             static_cast<int>(params[3]) == LENSOR_BF16 ? LENSOR_BF16 : LENSOR_F32,
@@ -120,6 +121,7 @@ lensor_status run_attention(const Running& r) {
   if (o.bias) flash.key_bias = static_cast<const float*>(r.in[3].data);
   if (o.entropy) flash.entropy = static_cast<float*>(r.out[2].data);
   if (o.mass) flash.mass = static_cast<float*>(r.out[2 + o.entropy].data);
+  flash.mass_largest = o.largest;
   return r.ops->flash(r.context, &flash);
 }
 

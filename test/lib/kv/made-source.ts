@@ -14,6 +14,8 @@ export interface MadeLayer {
   readonly queries: Tensor;
   /** Of the text read a second time, `[heads, repeated, d]`, at the positions behind the text. */
   readonly repeated?: Tensor | undefined;
+  /** The keys of these tokens, `[kvHeads, repeated, d]`: given with the queries where all of them are asked for. */
+  readonly repeatedKeys?: Tensor | undefined;
   /** All of T where nothing is said. */
   readonly counts?: readonly number[] | undefined;
   readonly bias?: Tensor | undefined;
@@ -52,7 +54,8 @@ export function madeSource(layers: readonly MadeLayer[], options: MadeOptions = 
     async observe(which, visit) {
       for (const [layer, made] of layers.entries()) {
         const { queries, positions } = seenBy(which, made, heads / kvHeads, seed + layer);
-        const seen: Observed = { layer, queries, positions };
+        const all = which.of === "repeat" && positions.length === made.repeated?.shape[1];
+        const seen: Observed = { layer, queries, positions, own: all ? made.repeatedKeys : undefined };
         const settled: readonly HeadPlan[] | undefined = await visit(seen);
         queries.dispose();
         void settled; // The tensors are what they are: no later layer is read anew.

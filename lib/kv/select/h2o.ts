@@ -1,0 +1,43 @@
+// H2O, heavy hitters (Zhang et al. 2023, arXiv 2306.14048): keys that all queries of the text together attend to most.
+
+import { checkFlag, checkNumber } from "../../options.ts";
+import { optionsOf, type Scorer, Selection } from "./selection.ts";
+import { groupReceived } from "./values.ts";
+
+export interface H2OOptions {
+  /** Bytes before / bytes after. */
+  ratio?: number;
+  /** Divide what a key received by how many queries could see it, as kvpress does: true. */
+  average?: boolean;
+  /** How many of the last tokens stay; the paper gives them half the room: 0. */
+  recent?: number;
+}
+
+/** score_j = sum_{i >= j} A_ij / (T - j), the mean over the query heads of a KV head. */
+export function h2o(given?: H2OOptions): Selection {
+  const { options, ratio } = optionsOf("h2o", given, { average: true, recent: 0 });
+  checkFlag("h2o", "average", options.average);
+  checkNumber("h2o", "recent", options.recent, { least: 0, whole: true });
+  return new Selection(heavyHitters("h2o", options), { ratio });
+}
+
+/** What each key received from every query of the text. */
+export function heavyHitters(
+  name: string,
+  options: { average: boolean; recent: number; sinks?: number },
+): Scorer {
+  const { average, recent, sinks = 0 } = options;
+  return {
+    ...{ name, options: { ...options }, recent, sinks },
+    queries: () => ({ of: "every" }),
+    score: async (stored, source, seen) => {
+      const all = await groupReceived(stored, seen!);
+      if (average)
+        for (const [h, scores] of all.entries())
+          stored.positions[h]!.forEach((position, j) => {
+            scores[j]! /= source.length - position;
+          });
+      return all;
+    },
+  };
+}

@@ -1,0 +1,97 @@
+// What each stored key receives from observed queries: softmax(q k^T / sqrt(d) + bias) over the keys of its head that stood
+// before the query, summed over the queries or the largest of them. By the fused kernel where no mask by position is needed,
+// else by blocks of queries; no matrix of all weights is ever in memory.
+
+import { scope, type Tensor, tensor } from "../../tensor/index.ts";
+import { receivedWeights } from "../../tensor/nn/received.ts";
+import type { LayerSource, Observed } from "../method.ts";
+
+/** How a key's weights over the queries become one number. */
+export type Gathered = "sum" | "max";
+
+/** Weights that a block of queries holds at most, over all heads. */
+const BLOCK = 1 << 22;
+
+/** f32 `[heads, T]`, 0 behind a head's last key. */
+export function received(stored: LayerSource, seen: Observed, how: Gathered = "sum"): Tensor {
+  const { positions } = seen;
+  return scope(() => {
+    if (positions.length === 0) return tensor.zeros([seen.queries.shape[0]!, stored.keys.shape[1]!]);
+    if (seen.own) return withOwn(stored, seen, seen.own, how);
+    const first = positions[0]!;
+    if (stored.positions.every((held) => held.length === 0 || held.at(-1)! <= first))
+      return fused(stored, seen.queries, false, how);
+    return isWhole(stored, positions) ? fused(stored, seen.queries, true, how) : byBlocks(stored, seen, how);
+  });
+}
+
+/** Whether every head holds the same text without a gap and the queries are those of its last tokens. */
+function isWhole({ positions, counts, keys }: LayerSource, queries: Int32Array): boolean {
+  const T = keys.shape[1]!;
+  if (counts.some((count) => count !== T)) return false;
+  const [last, held] = [queries.at(-1)!, positions[0]![T - 1]];
+  const inRow = (list: Int32Array) => list.at(-1)! - list[0]! === list.length - 1;
+  return last === held && inRow(queries) && positions.every((list) => inRow(list) && list.at(-1) === last);
+}
+
+function fused({ keys, bias, counts }: LayerSource, queries: Tensor, causal: boolean, how: Gathered): Tensor {
+  return receivedWeights(queries, keys, { causal, bias, keyCounts: counts, how });
+}
+
+/** The queries' own keys come behind each head's stored ones: query i sees those of the first i + 1. */
+function withOwn(stored: LayerSource, { queries }: Observed, own: Tensor, how: Gathered): Tensor {
+  const { keys, counts, bias } = stored;
+  const [kvHeads, T, d] = keys.shape as [number, number, number];
+  const more = own.shape[1]!;
+  const behind = (row: Tensor, added: Tensor, count: number) =>
+    tensor.cat([row.at([0, count]), added, row.at([count, T])], 0);
+  const all = tensor.stack(counts.map((count, h) => behind(keys.at(h), own.at(h), count)));
+  const none = tensor.zeros([more]);
+  const biases = bias && tensor.stack(counts.map((count, h) => behind(bias.at(h), none, count)));
+  const keyCounts = counts.map((count) => count + more);
+  const got = receivedWeights(queries, all.reshape(kvHeads, T + more, d), {
+    ...{ causal: true, bias: biases, keyCounts, how },
+  });
+  // What the own keys received is cut out again; behind a head's last key there is nothing.
+  const group = queries.shape[0]! / kvHeads;
+  const rows = Array.from({ length: queries.shape[0]! }, (_, head) => {
+    const count = counts[Math.floor(head / group)]!;
+    const row = got.at(head);
+    return tensor.cat([row.at([0, count]), row.at([count + more, T + more])], 0);
+  });
+  return tensor.stack(rows);
+}
+
+function byBlocks(stored: LayerSource, seen: Observed, how: Gathered): Tensor {
+  const { keys, bias, positions } = stored;
+  const [kvHeads, T, d] = keys.shape as [number, number, number];
+  const [heads, n] = seen.queries.shape as [number, number];
+  const group = heads / kvHeads;
+  // Behind a head's last key nobody looks.
+  const places = new Int32Array(kvHeads * T).fill(0x7fffffff);
+  for (const [h, held] of positions.entries()) places.set(held, h * T);
+  const stand = tensor(places, { shape: [kvHeads, 1, 1, T] });
+  const columns = keys.transpose(1, 2);
+  const size = Math.max(1, Math.floor(BLOCK / (heads * T)));
+  let all = tensor.zeros([heads, T]);
+  for (let from = 0; from < n; from += size) {
+    const to = Math.min(n, from + size);
+    const before = all;
+    all = scope(() => {
+      const q = seen.queries.at(null, [from, to]).reshape(kvHeads, group * (to - from), d);
+      const scores = q
+        .matmul(columns)
+        .div(Math.sqrt(d))
+        .reshape(kvHeads, group, to - from, T);
+      const biased = bias ? scores.add(bias.reshape(kvHeads, 1, 1, T)) : scores;
+      const at = tensor(seen.positions.slice(from, to), { shape: [1, 1, to - from, 1] });
+      const sees = stand.le(at);
+      // A query before all of a head's keys gives nothing: its row is even over keys it does not see.
+      const weights = tensor.where(sees, biased, -1e30).softmax(-1).mul(sees);
+      return how === "sum"
+        ? before.add(weights.sum(2).reshape(heads, T))
+        : before.maximum(weights.max(2).reshape(heads, T));
+    });
+  }
+  return all;
+}
