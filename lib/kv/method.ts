@@ -2,6 +2,7 @@
 // how much Room there is, and answers with a Plan. It computes; it never changes a cache. compact.ts carries plans out.
 
 import type { Model } from "../model/model.ts";
+import type { Rope } from "../model/rope.ts";
 import type { Tensor } from "../tensor/index.ts";
 
 /** One layer of a cache, f32. Heads that hold fewer keys than the longest are padded with zeros behind. */
@@ -55,6 +56,8 @@ export interface Source {
   /** Tokens of the text: the next position. */
   readonly length: number;
   readonly seed: number;
+  /** What its queries and keys were turned by; the model's own for a text of this length unless it says. */
+  readonly rope?: Rope | undefined;
   /** What is stored of a layer. The caller disposes of its tensors, or reads it within a scope. */
   layer(layer: number): LayerSource;
   /**

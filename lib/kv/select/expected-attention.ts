@@ -4,7 +4,7 @@
 import { checkFlag, checkNumber } from "../../options.ts";
 import { scope, type Tensor, tensor } from "../../tensor/index.ts";
 import type { LayerSource, Observed, Source } from "../method.ts";
-import { averageTurn, unturned } from "./positions.ts";
+import { averageTurn, ropeOf, unturned } from "./positions.ts";
 import { optionsOf, Selection } from "./selection.ts";
 import { headsOf } from "./values.ts";
 
@@ -88,7 +88,7 @@ function statistics(
   return scope(() => {
     const from = Math.min(positions.filter((position) => position < sinks).length, positions.length - 1);
     const some = queries.at(null, [from, positions.length]);
-    const q = unturned(some, positions.subarray(from), source.model);
+    const q = unturned(some, positions.subarray(from), ropeOf(source));
     const turn = averageTurn(source, future);
     const mean = q.mean(1);
     const centred = q.sub(mean.unsqueeze(1));

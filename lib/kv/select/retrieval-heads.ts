@@ -1,8 +1,9 @@
 // Which heads fetch from far back: found by what they do with a repeated pattern, or by how far their mean query looks.
 
+import type { Rope } from "../../model/rope.ts";
 import { scope } from "../../tensor/index.ts";
 import type { Source } from "../method.ts";
-import { frequencies, unturned } from "./positions.ts";
+import { ropeOf, unturned } from "./positions.ts";
 import { withLayer } from "./selection.ts";
 
 /** Random tokens that are read twice. */
@@ -43,14 +44,15 @@ export async function inductionScores({ model, kvHeads, seed }: Source): Promise
  * 500 positions; the area under its cumulated curve is large where it looks far back. `[layers][kvHeads]`
  */
 export async function distanceScores(source: Source): Promise<number[][]> {
-  const { model, heads, kvHeads, headWidth } = source;
+  const { heads, kvHeads, headWidth } = source;
+  const rope = ropeOf(source);
   const scores: number[][] = [];
   await source.observe({ of: "every" }, async ({ layer, queries, positions }) => {
-    const q = scope(() => unturned(queries, positions, model).mean(1));
+    const q = scope(() => unturned(queries, positions, rope).mean(1));
     const keys = await withLayer(source, layer, async (stored) =>
       scope(() =>
         stored.positions.map((held, h) =>
-          unturned(stored.keys.at([h, h + 1], [0, held.length]), held, model).mean(1),
+          unturned(stored.keys.at([h, h + 1], [0, held.length]), held, rope).mean(1),
         ),
       ),
     );
@@ -61,7 +63,7 @@ export async function distanceScores(source: Source): Promise<number[][]> {
     for (let head = 0; head < heads; head++) {
       const group = Math.floor((head * kvHeads) / heads);
       const query = mean.subarray(head * headWidth, (head + 1) * headWidth);
-      row[group]! += (areaOf(query, each[group]!, frequencies(model)) * kvHeads) / heads;
+      row[group]! += (areaOf(query, each[group]!, rope) * kvHeads) / heads;
     }
     scores.push(row);
     return undefined;
@@ -70,16 +72,16 @@ export async function distanceScores(source: Source): Promise<number[][]> {
 }
 
 /** Mean over j of the attention to the first j + 1 of REACH positions, seen from the last one. */
-function areaOf(query: Float32Array, key: Float32Array, angles: readonly number[]): number {
-  const half = angles.length;
+function areaOf(query: Float32Array, key: Float32Array, { frequencies, attentionFactor }: Rope): number {
+  const half = frequencies.length;
   const logits = Float64Array.from({ length: REACH }, (_, position) => {
     let dot = 0;
     for (let i = 0; i < half; i++) {
       const [a, b, x, y] = [query[i]!, query[i + half]!, key[i]!, key[i + half]!];
-      const turn = (REACH - 1 - position) * angles[i]!;
+      const turn = (REACH - 1 - position) * frequencies[i]!;
       dot += (a * x + b * y) * Math.cos(turn) + (a * y - b * x) * Math.sin(turn);
     }
-    return dot / Math.sqrt(2 * half);
+    return (dot * attentionFactor ** 2) / Math.sqrt(2 * half);
   });
   const top = Math.max(...logits);
   let [sum, area] = [0, 0];

@@ -102,7 +102,7 @@ export function madeRoom(source: Source, ratio: number): Room {
     bytes += counts.reduce((sum, count) => sum + count, 0) * (perKey + (bias ? 4 : 0));
     for (const one of [rest.keys, rest.values, bias]) one?.dispose();
   }
-  bytes = Math.floor(bytes / ratio);
+  bytes = Math.floor(bytes / ratio + 1e-6);
   return { ratio, bytes, keys: (biased) => Math.floor(bytes / (perKey + (biased ? 4 : 0))) };
 }
 
@@ -123,4 +123,23 @@ export function randomLayer(
     queries: rows(heads, length, 2).mul(0.5),
     repeated: repeated === undefined ? undefined : rows(heads, repeated, 3).mul(0.5),
   };
+}
+
+/** A layer of two KV heads as a method has left it: every third key of one, every fifth of the other, with biases. */
+export function thinned(layer: MadeLayer, seed: number): MadeLayer {
+  const [, length, headWidth] = layer.keys.shape as [number, number, number];
+  const kept = [3, 5].map((step, h) =>
+    Int32Array.from({ length }, (_, j) => j).filter((j) => j % step === h),
+  );
+  const most = Math.max(...kept.map(({ length }) => length));
+  const rows = (all: Tensor) =>
+    tensor.stack(
+      kept.map((places, h) => {
+        const some = all.at(h).indexSelect(0, [...places]);
+        return tensor.cat([some, tensor.zeros([most - places.length, headWidth])], 0);
+      }),
+    );
+  const bias = tensor.randn([2, most], { seed });
+  const counts = kept.map(({ length }) => length);
+  return { ...layer, keys: rows(layer.keys), values: rows(layer.values), bias, counts, positions: kept };
 }
