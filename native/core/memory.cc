@@ -238,7 +238,8 @@ void memory_give(void* data, size_t bytes, Owner owner) {
     s.unbook(owner, size);
     if (size >= kLargeLeast) s.large.erase(data);
     const size_t room = s.budget - std::min(s.budget, s.live), most = std::min(s.keep_most(), room);
-    if (held.bytes <= most) {
+    // A cache's pages are seldom wanted again soon, and who made it smaller wants to see that.
+    if (held.bytes <= most && owner.kind != Kind::cache) {
       s.keep_at_most(most - held.bytes);
       s.keep(data, held);
       return;
@@ -289,6 +290,11 @@ void memory_trim() {
   State& s = state();
   std::lock_guard lock(s.mutex);
   s.keep_at_most(0);
+}
+
+void memory_return() {
+  memory_trim();
+  system_return();
 }
 
 void memory_name(const void* data, std::string name) {

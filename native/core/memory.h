@@ -100,6 +100,9 @@ std::vector<MemoryPoint> memory_timeline();
 void memory_limit(size_t bytes);
 // Gives back to the system all that is kept.
 void memory_trim();
+// And, of what is free, all that the C library holds back: for whoever has just freed much that nobody wants
+// soon.
+void memory_return();
 // A large block is called so from now on, beside what made it: by a person's own name.
 void memory_name(const void* data, std::string name);
 // "out of memory. " + `what`, "Its scratch memory could not be had", what there is, and who holds the most. A

@@ -4,6 +4,9 @@
 #include <cstdint>
 #include <cstdlib>
 #include <sys/mman.h>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 namespace lensor {
 
@@ -50,6 +53,12 @@ void system_give(void* data, size_t bytes) {
     std::free(data);
   else
     munmap(data, bytes);
+}
+
+void system_return() {
+#if defined(__GLIBC__)
+  malloc_trim(0);
+#endif
 }
 
 } // namespace lensor

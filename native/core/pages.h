@@ -18,5 +18,7 @@ constexpr size_t kClasses = 64 + 8 * 66;
 // From the system, 64-byte aligned and of a class's size; null where there is none.
 void* system_take(size_t bytes);
 void system_give(void* data, size_t bytes);
+// What was given back and has stayed with the process all the same.
+void system_return();
 
 } // namespace lensor

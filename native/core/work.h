@@ -105,22 +105,17 @@ inline Work rms_norm(const float*, const float*, float, int64_t rows, int64_t wi
   const double n = static_cast<double>(rows) * static_cast<double>(width);
   return {"norm", 4 * n, floats(2 * n)};
 }
-inline Work kv_write(int32_t dtype, const float*, const float*, int64_t, int64_t rows, int32_t width, int64_t,
-                     void* const*, void* const*) {
-  const double n = 2 * static_cast<double>(rows) * width;
-  return {"kv write", 0, floats(n) + n * static_cast<double>(dtype_bytes(dtype))};
-}
 inline Work attention(const lensor_attention* a) {
   const double tokens = static_cast<double>(a->tokens), d = a->head_width;
   double pairs = 0, keys = 0;
   for (int32_t g = 0; g < a->kv_heads; g++) {
-    const double all = static_cast<double>(a->key_count[g]);
+    const double all = static_cast<double>(a->kv[g].count);
     keys += all;
     pairs += tokens * (all - (tokens - 1) / 2) * a->heads / a->kv_heads;
   }
   return {"attention", 4 * pairs * d,
           2 * keys * d * static_cast<double>(dtype_bytes(a->kv_dtype)) + floats(2 * tokens * a->heads * d),
-          LENSOR_F32, shape({a->heads, a->tokens, a->key_count[0]})};
+          LENSOR_F32, shape({a->heads, a->tokens, a->kv[0].count})};
 }
 // Queries that come last see every key, each one before them one fewer.
 inline Work layers(const lensor_pass* p) {
@@ -136,7 +131,7 @@ inline Work layers(const lensor_pass* p) {
     for (const lensor_weight* w : {one.query, one.key, one.value, one.output, one.gate, one.up, one.down})
       multiply(w, rows);
     for (int32_t g = 0; g < p->kv_heads; g++) {
-      const double keys = static_cast<double>(p->key_count[g]);
+      const double keys = static_cast<double>(one.kv[g].count);
       all.flops += 4 * d * rows * (keys - (rows - 1) / 2) * p->heads / p->kv_heads;
       all.bytes += 2 * keys * d * static_cast<double>(dtype_bytes(p->kv_dtype));
     }

@@ -44,20 +44,19 @@ LENSOR_INLINE void merge(Gathered into, Gathered from, int32_t width) {
 
 // How many keys query t sees.
 LENSOR_INLINE int64_t visible(const lensor_attention* a, int64_t g, int64_t t) {
-  return a->key_count[g] - a->tokens + t + 1;
+  return a->kv[g].count - a->tokens + t + 1;
 }
 
 LENSOR_INLINE Page page_of(const lensor_attention* a, int64_t g, int64_t page) {
-  const void *k = a->key_pages[g][page], *v = a->value_pages[g][page];
-  Page p = {a->kv_dtype, k, v, nullptr, nullptr, nullptr, 0, k, v};
-  if (const float* bias = a->key_bias ? a->key_bias[g] : nullptr)
-    p.bias = bias + page * LENSOR_PAGE, p.biased = a->key_count[g] - page * LENSOR_PAGE;
-  if ((page + 1) * LENSOR_PAGE < a->key_count[g])
-    p.next_k = a->key_pages[g][page + 1], p.next_v = a->value_pages[g][page + 1];
-  if (a->kv_dtype == LENSOR_I8) {
-    p.key_scale = key_scales(p.k, a->head_width);
-    p.value_scale = value_scales(p.v, a->head_width);
-  }
+  const lensor_kv_head& head = a->kv[g];
+  const lensor_kv_page* at = head.pages + page;
+  const bool last = (page + 1) * LENSOR_PAGE >= head.count;
+  Page p = {a->kv_dtype, at->room, at->keys, at->values,     nullptr,
+            nullptr,     nullptr,  0,        at[!last].keys, at[!last].values};
+  if (page * LENSOR_PAGE < head.biased)
+    p.bias = head.bias + page * LENSOR_PAGE, p.biased = head.biased - page * LENSOR_PAGE;
+  if (a->kv_dtype == LENSOR_I8)
+    p.key_scale = key_scales(*at, a->head_width), p.value_scale = value_scales(*at, a->head_width);
   return p;
 }
 
@@ -123,7 +122,7 @@ void one_page(const AttentionPlan& plan, int64_t g, int64_t page) {
   const lensor_attention* a = plan.a;
   const RowsOf rows = {a, plan.group, g, 0};
   const int64_t count = plan.group * a->tokens, at = page * LENSOR_PAGE;
-  if (at >= a->key_count[g]) return;
+  if (at >= a->kv[g].count) return;
   const Page from = page_of(a, g, page);
   for (int64_t r = 0; r < count;) {
     const float* q[kRows];
@@ -163,7 +162,7 @@ void some_items(void* arg, int64_t begin, int64_t end, int32_t) {
 AttentionPlan attention_plan(const lensor_attention* a) {
   AttentionPlan plan = {a, a->heads / a->kv_heads, 0, (a->tokens + kBlock - 1) / kBlock, false, nullptr};
   for (int32_t g = 0; g < a->kv_heads; g++) {
-    const int64_t pages = (a->key_count[g] + LENSOR_PAGE - 1) / LENSOR_PAGE;
+    const int64_t pages = (a->kv[g].count + LENSOR_PAGE - 1) / LENSOR_PAGE;
     if (pages > plan.pages) plan.pages = pages;
   }
   plan.split = a->tokens < kFew && plan.pages > kShort;
@@ -223,11 +222,26 @@ lensor_status attention(lensor_context* context, const lensor_attention* a) {
 }
 
 lensor_status kv_write(lensor_context*, int32_t kv_dtype, const float* k, const float* v, int64_t stride,
-                       int64_t rows, int32_t head_width, int64_t at, void* const* key_pages,
-                       void* const* value_pages) {
+                       int64_t rows, int32_t head_width, int64_t at, const lensor_kv_page* pages) {
   for (int64_t row = 0; row < rows; row++, at++)
     write_key(kv_dtype, k + row * stride, v + row * stride, head_width, (int)(at % LENSOR_PAGE),
-              key_pages[at / LENSOR_PAGE], value_pages[at / LENSOR_PAGE]);
+              pages[at / LENSOR_PAGE]);
+  return LENSOR_OK;
+}
+
+lensor_status kv_read(lensor_context*, int32_t kv_dtype, const lensor_kv_page* pages, int64_t at,
+                      int64_t rows, int32_t head_width, float* k, float* v, int64_t stride) {
+  const auto read = kv_dtype == LENSOR_F16    ? read_keys<LENSOR_F16>
+                    : kv_dtype == LENSOR_BF16 ? read_keys<LENSOR_BF16>
+                    : kv_dtype == LENSOR_I8   ? read_keys<LENSOR_I8>
+                                              : read_keys<LENSOR_F32>;
+  for (int64_t row = 0; row < rows;) {
+    const int64_t slot = (at + row) % LENSOR_PAGE, in_page = LENSOR_PAGE - slot;
+    const int64_t some = rows - row < 16 ? rows - row : 16, n = some < in_page ? some : in_page;
+    read(pages[(at + row) / LENSOR_PAGE], head_width, (int)slot, (int)n, k + row * stride, v + row * stride,
+         stride);
+    row += n;
+  }
   return LENSOR_OK;
 }
 

@@ -40,8 +40,9 @@ lensor_status rms_norm(lensor_context*, const float* x, const float* gain, float
                        int64_t width, float* out);
 // attention.cc
 lensor_status kv_write(lensor_context*, int32_t kv_dtype, const float* k, const float* v, int64_t stride,
-                       int64_t rows, int32_t head_width, int64_t at, void* const* key_pages,
-                       void* const* value_pages);
+                       int64_t rows, int32_t head_width, int64_t at, const lensor_kv_page* pages);
+lensor_status kv_read(lensor_context*, int32_t kv_dtype, const lensor_kv_page* pages, int64_t at,
+                      int64_t rows, int32_t head_width, float* k, float* v, int64_t stride);
 lensor_status attention(lensor_context*, const lensor_attention*);
 // layers.cc
 lensor_status layers(lensor_context*, const lensor_pass*);

@@ -23,6 +23,25 @@ struct Work {
   float* parts; // of attention that is split
 };
 
+lensor_attention attention_of(const lensor_pass* p, const lensor_layer* layer) {
+  const int64_t width = (int64_t)p->heads * p->head_width;
+  return {p->heads,  p->kv_heads, p->head_width,
+          p->rows,   p->q,        width,
+          layer->kv, p->kv_dtype, 1 / sqrtf((float)p->head_width),
+          p->mix,    width,       nullptr};
+}
+
+// Heads may hold fewer keys in one layer than in another: the most that any layer's attention needs.
+template <class F> int64_t most_of_layers(const lensor_pass* p, const F& floats) {
+  int64_t most = 0;
+  for (int32_t i = 0; i < p->count; i++) {
+    const lensor_attention a = attention_of(p, p->layers + i);
+    const int64_t some = floats(attention_plan(&a));
+    if (some > most) most = some;
+  }
+  return most;
+}
+
 // What one thread has to itself.
 struct Own {
   int32_t thread;
@@ -34,14 +53,6 @@ struct Own {
 int64_t widest(const lensor_pass* p) {
   const int64_t heads = (int64_t)p->heads * p->head_width, stream = p->width > heads ? p->width : heads;
   return p->feed_forward > stream ? p->feed_forward : stream;
-}
-
-lensor_attention attention_of(const lensor_pass* p, const lensor_layer* layer) {
-  const int64_t width = (int64_t)p->heads * p->head_width;
-  return {p->heads,     p->kv_heads, p->head_width,    p->rows,
-          p->q,         width,       layer->key_pages, layer->value_pages,
-          p->key_count, nullptr,     p->kv_dtype,      1 / sqrtf((float)p->head_width),
-          p->mix,       width,       nullptr};
 }
 
 // The activations that these weights meet, rounded where the mode and their types ask for it.
@@ -97,14 +108,14 @@ void products(Work* work, const Own* own, const lensor_activations* a, const len
 
 // The queries of one KV head's group in one row, and its key and value, which go into the cache.
 void place_row(const lensor_pass* p, const lensor_layer* layer, int64_t row, int64_t g) {
-  const int64_t group = p->heads / p->kv_heads, d = p->head_width, at = p->at + row;
+  const int64_t group = p->heads / p->kv_heads, d = p->head_width, at = layer->kv[g].count - p->rows + row;
   const float *cos = p->cos + row * (d / 2), *sin = p->sin + row * (d / 2);
   for (int64_t h = g * group; h < (g + 1) * group; h++)
     rope_head(p->q + (row * p->heads + h) * d, p->head_width, cos, sin);
   float* k = p->k + (row * p->kv_heads + g) * d;
   rope_head(k, p->head_width, cos, sin);
   write_key(p->kv_dtype, k, p->v + (row * p->kv_heads + g) * d, p->head_width, (int)(at % LENSOR_PAGE),
-            (void*)layer->key_pages[g][at / LENSOR_PAGE], (void*)layer->value_pages[g][at / LENSOR_PAGE]);
+            layer->kv[g].pages[at / LENSOR_PAGE]);
 }
 
 void attend(Work* work, Own* own, const lensor_layer* layer) {
@@ -178,12 +189,11 @@ void thread_body(void* arg, int64_t, int64_t, int32_t thread) {
   Work* work = (Work*)arg;
   const lensor_pass* p = work->pass;
   const int64_t wide = widest(p);
-  const lensor_attention a = attention_of(p, p->layers);
   Layout all;
   const int64_t row = all.take(wide), q8 = all.take((wide + 3) / 4), scale8 = all.take(wide / 16 + 1),
                 part8 = all.take(wide / 16 + 1), total8 = all.take(wide / 32 + 1),
                 q16 = all.take((wide + 1) / 2), scale16 = all.take(wide / 32 + 1),
-                attention = all.take(attention_scratch(attention_plan(&a)));
+                attention = all.take(most_of_layers(p, attention_scratch));
   float* m = (float*)aligned_alloc(64, (size_t)all.floats * 4);
   if (!m) stop(&work->team);
   // Who has no memory still has to come to the meeting at which all learn of it.
@@ -211,8 +221,7 @@ lensor_status layers(lensor_context* context, const lensor_pass* pass) {
   Work work = {pass, {}, nullptr};
   work.team.context = context;
   work.team.threads = context->threads;
-  const lensor_attention a = attention_of(pass, pass->layers);
-  if (const int64_t parts = attention_parts(attention_plan(&a))) {
+  if (const int64_t parts = most_of_layers(pass, attention_parts)) {
     work.parts = (float*)aligned_alloc(64, (size_t)parts * 4);
     if (!work.parts) return LENSOR_OUT_OF_MEMORY;
   }

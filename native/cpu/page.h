@@ -1,9 +1,6 @@
 // One page of a KV cache against a few rows (a row is one query of one head), and how keys and values stand
-// in it:
-//   keys [LENSOR_PAGE / 16][width][16], values [LENSOR_PAGE][width, rounded up to 16], of the cache's dtype;
-//   8 bit: then, behind each, LENSOR_PAGE scales in f32, one a key and one a value row
-// Scores of keys that a row does not see are replaced, their values are not read. For attention.cc and
-// layers.cc.
+// in it (lensor_kv_page). Scores are summed for LENSOR_PAGE keys even where there are fewer; those that a row
+// does not see are replaced, and their values are not read. For attention.cc and layers.cc.
 #pragma once
 #include "../include/lensor_abi.h"
 #include "vec.h"
@@ -29,7 +26,7 @@ struct Gathered {
 };
 
 struct Page {
-  int32_t dtype;
+  int32_t dtype, room;
   const void *k, *v;
   const float *key_scale, *value_scale; // 8 bit, else null
   const float* bias;                    // of its first key, or null
@@ -37,11 +34,11 @@ struct Page {
   const void *next_k, *next_v;          // of the page that is read after it, else its own
 };
 
-LENSOR_INLINE const float* key_scales(const void* k, int32_t width) {
-  return (const float*)((const int8_t*)k + LENSOR_PAGE * width);
+LENSOR_INLINE float* key_scales(const lensor_kv_page& page, int32_t width) {
+  return (float*)((int8_t*)page.keys + (int64_t)page.room * width);
 }
-LENSOR_INLINE const float* value_scales(const void* v, int32_t width) {
-  return (const float*)((const int8_t*)v + LENSOR_PAGE * padded(width));
+LENSOR_INLINE float* value_scales(const lensor_kv_page& page, int32_t width) {
+  return (float*)((int8_t*)page.values + page.room * padded(width));
 }
 
 template <int KV> LENSOR_INLINE f32v load_kv(const void* p, int64_t at) {
@@ -63,15 +60,15 @@ template <int KV> LENSOR_INLINE void bring(const void* page, int64_t at, int n) 
 }
 
 // s[n][16 panel ...] = q[n] . k_j for the keys of P panels: over the width in order, one lane a key.
-template <int N, int P, int KV> LENSOR_INLINE void key_sums(const void* k, const void* next, int panel,
-                                                            const float* const* q, int32_t width,
-                                                            float (*s)[LENSOR_PAGE]) {
+template <int N, int P, int KV> LENSOR_INLINE void
+key_sums(const Page& page, int panel, const float* const* q, int32_t width, float (*s)[LENSOR_PAGE]) {
   f32v sum[N][P];
   LENSOR_TILE_ROWS(n) LENSOR_TILE_VECTORS(p) sum[n][p] = zero();
-  for (int64_t i = 0; i < width; i++) {
-    if constexpr (N < kRows) bring<KV>(next, panel * (int64_t)width * 16 + i * 16 * P, 16 * P);
+  int64_t at = 16 * panel;
+  for (int64_t i = 0; i < width; i++, at += page.room) {
+    if constexpr (N < kRows) bring<KV>(page.next_k, at, 16 * P);
     f32v key[P];
-    LENSOR_TILE_VECTORS(p) key[p] = load_kv<KV>(k, ((panel + p) * (int64_t)width + i) * 16);
+    LENSOR_TILE_VECTORS(p) key[p] = load_kv<KV>(page.k, at + 16 * p);
     LENSOR_TILE_ROWS(n) {
       const f32v x = set1(q[n][i]);
       LENSOR_TILE_VECTORS(p) sum[n][p] = fma(key[p], x, sum[n][p]);
@@ -131,7 +128,7 @@ template <int N, int KV> void tile_of_rows(const Page& page, const float* const*
   int most = 0;
   for (int n = 0; n < N; n++) most = seen[n] > most ? seen[n] : most;
   for (int panel = 0; panel < LENSOR_PAGE / 16; panel += kVectors)
-    key_sums<N, kVectors, KV>(page.k, page.next_k, panel, q, width, s);
+    key_sums<N, kVectors, KV>(page, panel, q, width, s);
   for (int n = 0; n < N; n++) weigh(page, seen[n], scale, s[n], parts[n]);
   const int64_t row = padded(width);
   int64_t at = 0;
@@ -174,13 +171,13 @@ template <int KV> void widen_all(const void* from, int64_t count, float* to) {
 
 // The page's numbers as f32 at `to`, scales still apart: the same sums, without widening for each tile.
 static inline void widen(Page* page, int32_t width, float* to) {
-  const int64_t keys = LENSOR_PAGE * (int64_t)width, values = LENSOR_PAGE * padded(width);
+  float* values = to + LENSOR_PAGE * (int64_t)width;
   const auto all = page->dtype == LENSOR_F16    ? widen_all<LENSOR_F16>
                    : page->dtype == LENSOR_BF16 ? widen_all<LENSOR_BF16>
                                                 : widen_all<LENSOR_I8>;
-  all(page->k, keys, to);
-  all(page->v, values, to + keys);
-  page->dtype = LENSOR_F32, page->k = page->next_k = to, page->v = page->next_v = to + keys;
+  all(page->k, page->room * (int64_t)width, to);
+  all(page->v, page->room * padded(width), values);
+  page->dtype = LENSOR_F32, page->k = page->next_k = to, page->v = page->next_v = values;
 }
 
 // The largest magnitude of n values, for a scale.
@@ -201,12 +198,13 @@ LENSOR_INLINE void round_i8(int8_t* to, f32v x, float scale) {
 
 // A key and its value into slot `slot` of a page.
 static inline void write_key(int32_t dtype, const float* k, const float* v, int32_t width, int slot,
-                             void* key_page, void* value_page) {
-  const int64_t key = (int64_t)(slot / 16) * width * 16 + slot % 16, value = slot * padded(width);
+                             const lensor_kv_page& page) {
+  const int64_t room = page.room, value = slot * padded(width);
+  void *key_page = page.keys, *value_page = page.values;
   float key_scale = 0, value_scale = 0;
   if (dtype == LENSOR_I8) {
-    ((float*)key_scales(key_page, width))[slot] = key_scale = largest(k, width) / 127;
-    ((float*)value_scales(value_page, width))[slot] = value_scale = largest(v, width) / 127;
+    key_scales(page, width)[slot] = key_scale = largest(k, width) / 127;
+    value_scales(page, width)[slot] = value_scale = largest(v, width) / 127;
   }
   for (int i = 0; i < width; i += 16) {
     const int n = width - i < 16 ? width - i : 16;
@@ -214,10 +212,10 @@ static inline void write_key(int32_t dtype, const float* k, const float* v, int3
     if (dtype == LENSOR_I8) {
       int8_t some[16];
       round_i8(some, keys, key_scale);
-      for (int j = 0; j < n; j++) ((int8_t*)key_page)[key + (i + j) * 16] = some[j];
+      for (int j = 0; j < n; j++) ((int8_t*)key_page)[slot + (i + j) * room] = some[j];
       round_i8((int8_t*)value_page + value + i, values, value_scale);
     } else if (dtype == LENSOR_F32) {
-      for (int j = 0; j < n; j++) ((float*)key_page)[key + (i + j) * 16] = k[i + j];
+      for (int j = 0; j < n; j++) ((float*)key_page)[slot + (i + j) * room] = k[i + j];
       store((float*)value_page + value + i, values);
     } else {
       uint16_t some[16];
@@ -225,10 +223,30 @@ static inline void write_key(int32_t dtype, const float* k, const float* v, int3
         dtype == LENSOR_F16 ? store_f16(to, x) : store_bf16(to, x);
       };
       narrow16(some, keys);
-      for (int j = 0; j < n; j++) ((uint16_t*)key_page)[key + (i + j) * 16] = some[j];
+      for (int j = 0; j < n; j++) ((uint16_t*)key_page)[slot + (i + j) * room] = some[j];
       narrow16((uint16_t*)value_page + value + i, values);
     }
   }
+}
+
+// The keys and values in slots [slot, slot + n), n <= 16, as rows of f32.
+template <int KV> void read_keys(const lensor_kv_page& page, int32_t width, int slot, int n, float* k,
+                                 float* v, int64_t stride) {
+  float scale[2][16];
+  for (int j = 0; j < n; j++) {
+    scale[0][j] = KV == LENSOR_I8 ? key_scales(page, width)[slot + j] : 1;
+    scale[1][j] = KV == LENSOR_I8 ? value_scales(page, width)[slot + j] : 1;
+  }
+  for (int i = 0; i < width; i++) {
+    float some[16];
+    store(some, load_kv<KV>(page.keys, slot + (int64_t)i * page.room));
+    for (int j = 0; j < n; j++) k[j * stride + i] = some[j] * scale[0][j];
+  }
+  for (int j = 0; j < n; j++)
+    for (int i = 0; i < width; i += 16)
+      store_part(v + j * stride + i,
+                 mul(load_kv<KV>(page.values, (slot + j) * padded(width) + i), set1(scale[1][j])),
+                 width - i < 16 ? width - i : 16);
 }
 
 } // namespace lensor::LENSOR_ISA

@@ -26,6 +26,7 @@ const lensor_ops table = {
     .linear = linear,
     .rms_norm = rms_norm,
     .kv_write = kv_write,
+    .kv_read = kv_read,
     .attention = attention,
     .layers = layers,
     .attention_map = attention_map,

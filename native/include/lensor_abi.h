@@ -30,7 +30,7 @@
 extern "C" {
 #endif
 
-#define LENSOR_ABI_VERSION 3
+#define LENSOR_ABI_VERSION 4
 #define LENSOR_MAX_RANK 8
 #define LENSOR_PANEL 16 /* output rows (or keys) interleaved in one panel */
 #define LENSOR_BLOCK 32 /* values along K that share a scale */
@@ -167,36 +167,46 @@ typedef struct lensor_linear {
   int32_t accumulate;
 } lensor_linear;
 
+/* Up to LENSOR_PAGE keys of a KV head and their values, of the cache's dtype: keys [head_width][room], values
+ * [room][head_width, rounded up to 16]; I8: behind either, `room` scales in f32, of each key and of each
+ * value row. Reading may go 256 bytes past either. */
+typedef struct lensor_kv_page {
+  void* keys;
+  void* values;
+  int32_t room; /* LENSOR_PAGE; fewer in the last page of a head that was made smaller */
+} lensor_kv_page;
+
+/* What a KV head holds, pages full from the first. */
+typedef struct lensor_kv_head {
+  const lensor_kv_page* pages;
+  int64_t count;     /* of keys, those of the pass under way included */
+  const float* bias; /* NULL, or of the first `biased` keys: added to their scaled scores */
+  int64_t biased;
+} lensor_kv_head;
+
 /*
  * Causal attention of `tokens` queries over a paged cache, grouped-query:
  *   out[t, h] = sum_j softmax_j(scale * q[t, h] . k[g, j] + bias[g, j]) v[g, j],   g = h * kv_heads / heads
- * KV heads may hold different numbers of keys; query t sees the first key_count[g] - tokens + t + 1 of them.
+ * KV heads may hold different numbers of keys; query t sees the first kv[g].count - tokens + t + 1 of them.
  */
 typedef struct lensor_attention {
   int32_t heads, kv_heads, head_width;
   int64_t tokens;
   const float* q; /* [tokens, heads * head_width], after RoPE */
   int64_t q_stride;
-  /* [kv_heads][page], of kv_dtype, each page [LENSOR_PAGE/16][head_width][16] and [LENSOR_PAGE][head_width,
-     rounded up to 16]; I8: behind either, LENSOR_PAGE scales in f32, of each key and of each value row. */
-  const void* const* const* key_pages;
-  const void* const* const* value_pages;
-  const int64_t* key_count;     /* [kv_heads] */
-  const float* const* key_bias; /* NULL, or [kv_heads] of NULL or [key_count]: added to the scaled scores */
-  int32_t kv_dtype;             /* LENSOR_F32, F16, BF16 or I8 */
+  const lensor_kv_head* kv; /* [kv_heads] */
+  int32_t kv_dtype;         /* LENSOR_F32, F16, BF16 or I8 */
   float scale;
   float* out; /* [tokens, heads * head_width] */
   int64_t out_stride;
   float* log_sum_exp; /* NULL, or [tokens, heads] */
 } lensor_attention;
 
-/* A decoder block's weights, and its pages of a KV cache as in lensor_attention, with room for what a pass
- * writes into them. */
+/* A decoder block's weights, and what its heads hold with room for what a pass writes there. */
 typedef struct lensor_layer {
   const float *attention_norm, *feed_forward_norm; /* gains */
   const lensor_weight *query, *key, *value, *output, *gate, *up, *down;
-  const void* const* const* key_pages;
-  const void* const* const* value_pages;
+  const lensor_kv_head* kv; /* [kv_heads] */
 } lensor_layer;
 
 /*
@@ -208,10 +218,9 @@ typedef struct lensor_pass {
   int32_t heads, kv_heads, head_width, kv_dtype;
   int64_t width, feed_forward;
   float epsilon;
-  int32_t fast;             /* the numeric mode */
-  int64_t rows, at;         /* the first row's position */
-  const int64_t* key_count; /* [kv_heads]: at + rows */
-  const float *cos, *sin;   /* [rows, head_width / 2] */
+  int32_t fast;           /* the numeric mode */
+  int64_t rows;           /* they are a head's last keys */
+  const float *cos, *sin; /* [rows, head_width / 2] */
   const lensor_layer* layers;
   int32_t count;
   float* stream; /* [rows, width] */
@@ -384,8 +393,10 @@ typedef struct lensor_ops {
                             int64_t width, float* out);
   /* Writes one KV head's keys and values [rows, head_width] at key index `at` of its pages. */
   lensor_status (*kv_write)(lensor_context*, int32_t kv_dtype, const float* k, const float* v, int64_t stride,
-                            int64_t rows, int32_t head_width, int64_t at, void* const* key_pages,
-                            void* const* value_pages);
+                            int64_t rows, int32_t head_width, int64_t at, const lensor_kv_page* pages);
+  /* The other way: rows of f32, `stride` apart. */
+  lensor_status (*kv_read)(lensor_context*, int32_t kv_dtype, const lensor_kv_page* pages, int64_t at,
+                           int64_t rows, int32_t head_width, float* k, float* v, int64_t stride);
   lensor_status (*attention)(lensor_context*, const lensor_attention*);
   /* INTERRUPTED: what was written is no result. */
   lensor_status (*layers)(lensor_context*, const lensor_pass*);

@@ -1,75 +1,184 @@
 #include "cache.h"
+#include "cache_choice.h"
+#include <algorithm>
 #include <cstring>
+#include <stdexcept>
+#include <unordered_set>
 
 namespace lensor {
 
+namespace {
+
+// A cache of so many bytes is worth asking the system to take its memory back.
+constexpr size_t kWorthReturning = 4u << 20;
+
+size_t pages_of(int64_t keys) { return static_cast<size_t>((keys + LENSOR_PAGE - 1) / LENSOR_PAGE); }
+
+} // namespace
+
 Cache::Cache(CacheShape shape, std::shared_ptr<const Rope> rope)
-    : shape_(shape), rope_(std::move(rope)), heads_(size_t(shape.layers) * shape.kv_heads),
-      key_lists_(heads_.size()), value_lists_(heads_.size()) {}
+    : shape_(shape), rope_(std::move(rope)), heads_(shape.heads()) {}
+
+Cache::~Cache() {
+  const size_t had = bytes_;
+  heads_.clear();
+  if (had >= kWorthReturning) memory_return();
+}
 
 void Cache::put(Head& head, size_t page, std::shared_ptr<Block> block) {
   if (page == head.pages.size()) {
     head.pages.emplace_back();
-    head.keys.emplace_back();
-    head.values.emplace_back();
+    head.blocks.emplace_back();
   }
-  head.keys[page] = block->data();
-  head.values[page] = block->as<char>() + (shape_.page_bytes() - shape_.value_bytes());
-  head.pages[page] = std::move(block);
+  char* data = block->as<char>();
+  head.pages[page] = {data, data + CacheShape::aligned(shape_.key_bytes(LENSOR_PAGE)), LENSOR_PAGE};
+  head.blocks[page] = std::move(block);
 }
 
-void Cache::relist() {
-  size_t pages = 0;
-  for (size_t h = 0; h < heads_.size(); h++) {
-    key_lists_[h] = heads_[h].keys.data();
-    value_lists_[h] = heads_[h].values.data();
-    pages += heads_[h].pages.size();
+void Cache::count_bytes() {
+  std::unordered_set<const Block*> seen;
+  size_t bytes = 0;
+  for (const Head& head : heads_) {
+    for (const auto& block : head.blocks)
+      if (seen.insert(block.get()).second) bytes += block->bytes();
+    if (head.bias) bytes += head.bias->bytes();
   }
-  bytes_ = pages * shape_.page_bytes();
+  bytes_ = bytes;
 }
 
 void Cache::reserve(int64_t to) {
-  const size_t have = (length_ + LENSOR_PAGE - 1) / LENSOR_PAGE, want = (to + LENSOR_PAGE - 1) / LENSOR_PAGE;
   const size_t size = shape_.page_bytes();
-  // Where the next token goes: the page under way (which a fork may hold too), then fresh ones.
   const Owner owner{memory_owner().cell, Kind::cache};
-  const bool partial = length_ % LENSOR_PAGE != 0 && to > length_;
+  size_t added = 0;
+  bool replaced = false;
   try {
     for (auto& head : heads_) {
-      if (partial && head.pages[have - 1].use_count() > 1) {
-        auto copy = std::make_shared<Block>(size, owner);
-        std::memcpy(copy->data(), head.pages[have - 1]->data(), size);
-        put(head, have - 1, std::move(copy));
+      const int64_t have = count(head);
+      const size_t want = pages_of(have + to - length_);
+      // Where the next token goes: the page under way (which a fork may hold too), then fresh ones.
+      if (to > length_ && have % LENSOR_PAGE != 0) {
+        const size_t last = pages_of(have) - 1;
+        const lensor_kv_page from = head.pages[last];
+        if (head.blocks[last].use_count() > 1 || from.room < LENSOR_PAGE) {
+          const auto held = head.blocks[last];
+          auto copy = std::make_shared<Block>(size, owner);
+          std::memset(copy->data(), 0, size);
+          put(head, last, std::move(copy));
+          copy_keys(shape_, from, 0, head.pages[last], 0, have % LENSOR_PAGE);
+          replaced = true;
+        }
       }
       while (head.pages.size() < want) {
         auto page = std::make_shared<Block>(size, owner);
         // Attention reads whole vectors of keys: what was never written must be finite.
         std::memset(page->data(), 0, size);
         put(head, head.pages.size(), std::move(page));
+        added += size;
       }
     }
   } catch (...) {
     set_length(length_);
     throw;
   }
-  relist();
+  if (replaced)
+    count_bytes();
+  else
+    bytes_ += added;
 }
 
 void Cache::set_length(int64_t length) {
-  const size_t pages = (length + LENSOR_PAGE - 1) / LENSOR_PAGE;
+  length_ = length;
+  bool less = false;
   for (auto& head : heads_) {
+    const size_t pages = pages_of(count(head));
     if (head.pages.size() <= pages) continue;
     head.pages.resize(pages);
-    head.keys.resize(pages);
-    head.values.resize(pages);
+    head.blocks.resize(pages);
+    less = true;
   }
-  length_ = length;
-  relist();
+  if (less) count_bytes();
 }
 
 void Cache::share(const Cache& other, int64_t length) {
   heads_ = other.heads_;
+  least_ = other.least_;
   set_length(length);
+  count_bytes();
+}
+
+std::vector<lensor_kv_head> Cache::heads(int32_t layer, int64_t rows) const {
+  std::vector<lensor_kv_head> list;
+  for (int32_t g = 0; g < shape_.kv_heads; g++) {
+    const Head& head = heads_[index(layer, g)];
+    list.push_back({head.pages.data(), count(head) + rows, head.bias ? head.bias->as<float>() : nullptr,
+                    head.bias ? head.kept : 0});
+  }
+  return list;
+}
+
+void Cache::read(lensor_context* context, const lensor_ops* ops, int32_t layer, int64_t room, float* keys,
+                 float* values, float* bias) const {
+  const int64_t width = shape_.head_width;
+  std::memset(keys, 0, sizeof(float) * shape_.kv_heads * room * width);
+  std::memset(values, 0, sizeof(float) * shape_.kv_heads * room * width);
+  std::memset(bias, 0, sizeof(float) * shape_.kv_heads * room);
+  for (int32_t g = 0; g < shape_.kv_heads; g++)
+    if (const Head& head = heads_[index(layer, g)]; head.bias)
+      std::memcpy(bias + g * room, head.bias->data(), std::min(room, head.kept) * sizeof(float));
+  const int64_t pages = (room + LENSOR_PAGE - 1) / LENSOR_PAGE;
+  in_parallel(context, shape_.kv_heads * pages, [&](int64_t item) {
+    const int64_t g = item / pages, at = item % pages * LENSOR_PAGE;
+    const Head& head = heads_[index(layer, static_cast<int32_t>(g))];
+    const int64_t rows = std::min<int64_t>(LENSOR_PAGE, std::min(room, count(head)) - at);
+    if (rows > 0)
+      ops->kv_read(context, shape_.dtype, head.pages.data(), at, rows, shape_.head_width,
+                   keys + (g * room + at) * width, values + (g * room + at) * width, width);
+  });
+}
+
+void Cache::choose(lensor_context* context, const lensor_ops* ops, const Cache& other,
+                   const std::vector<HeadChoice>& choices) {
+  const Owner owner{memory_owner().cell, Kind::cache};
+  for (size_t i = 0; i < choices.size(); i++)
+    for (const int32_t at : choices[i].keep)
+      if (at < 0 || at >= other.count(other.heads_[i]))
+        throw std::runtime_error("a key was chosen that the cache does not hold");
+  // Whole pages together, and last pages together: those of a head are let go of when it grows.
+  Planned whole(shape_, owner), last(shape_, owner);
+  std::vector<Head> made(heads_.size());
+  for (size_t i = 0; i < made.size(); i++) {
+    const HeadChoice& choice = choices[i];
+    Head& head = made[i];
+    if (choice.all) {
+      head = other.heads_[i];
+      head.kept = other.count(head);
+      continue;
+    }
+    head.kept = static_cast<int64_t>(choice.keep.size());
+    for (int64_t at = 0; at < head.kept; at += LENSOR_PAGE) {
+      const auto room = static_cast<int32_t>(std::min<int64_t>(LENSOR_PAGE, head.kept - at));
+      (room == LENSOR_PAGE ? whole : last).plan(room);
+    }
+    if (choice.bias.empty()) continue;
+    head.bias = std::make_shared<Block>(choice.bias.size() * sizeof(float), owner);
+    std::memcpy(head.bias->data(), choice.bias.data(), choice.bias.size() * sizeof(float));
+  }
+  whole.take();
+  last.take();
+  for (size_t i = 0; i < made.size(); i++)
+    if (!choices[i].all)
+      for (int64_t at = 0; at < made[i].kept; at += LENSOR_PAGE) {
+        Planned& from = made[i].kept - at >= LENSOR_PAGE ? whole : last;
+        made[i].pages.push_back(from.next());
+        made[i].blocks.push_back(from.block());
+      }
+  in_parallel(context, static_cast<int64_t>(made.size()), [&](int64_t i) {
+    if (!choices[i].all && !context->interrupted(context))
+      fill(context, ops, shape_, other.heads_[i].pages.data(), choices[i], made[i].pages.data());
+  });
+  heads_ = std::move(made);
+  length_ = least_ = other.length_;
+  count_bytes();
 }
 
 } // namespace lensor

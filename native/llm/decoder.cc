@@ -60,8 +60,40 @@ struct Decoder::Chunk {
   lensor_activations rounded{}, gated{};
 };
 
+// What a pass is asked for beside the stream.
+struct Decoder::Wishes {
+  const Trace* trace;
+  const Sampled* sampled;
+  float* logits;
+};
+
+lensor_pass Decoder::pass_of(Chunk& c) const {
+  const ModelSpec& spec = model_.spec;
+  lensor_pass pass{};
+  pass.heads = spec.heads, pass.kv_heads = spec.kv_heads, pass.head_width = spec.head_width;
+  pass.width = spec.width, pass.feed_forward = spec.feed_forward, pass.epsilon = spec.norm_epsilon;
+  pass.fast = fast_, pass.rows = c.rows, pass.cos = c.cos, pass.sin = c.sin, pass.stream = c.stream;
+  pass.norm = c.norm, pass.q = c.q, pass.k = c.k, pass.v = c.v, pass.mix = c.mix;
+  pass.gate = c.gate, pass.up = c.up, pass.rounded = c.rounded, pass.gated = c.gated;
+  pass.final_norm = model_.final_norm.data(), pass.head = &model_.head_view();
+  return pass;
+}
+
+static lensor_layer weights_of(const Layer& layer, const lensor_kv_head* kv) {
+  return {layer.attention_norm.data(),
+          layer.feed_forward_norm.data(),
+          &layer.query.view,
+          &layer.key.view,
+          &layer.value.view,
+          &layer.output.view,
+          &layer.gate.view,
+          &layer.up.view,
+          &layer.down.view,
+          kv};
+}
+
 lensor_status Decoder::run(Cache& cache, const int32_t* ids, int64_t count, const Rows& rows,
-                           const Trace* trace, float* logits) {
+                           const Trace* trace, float* logits, const Sampled* sampled) {
   const ModelSpec& spec = model_.spec;
   const int64_t start = cache.length();
   progress().done = 0, progress().total = count * spec.layers;
@@ -74,7 +106,7 @@ lensor_status Decoder::run(Cache& cache, const int32_t* ids, int64_t count, cons
       for (int64_t t = 0; t < some; t++)
         ops_->weight_row(&model_.embedding.view, ids[first + t], c.stream + t * spec.width);
       cache.rope().turns(at, some, c.cos, c.sin);
-      status = layers(c, cache, at, first, count, trace, first + some == count ? logits : nullptr);
+      status = layers(c, cache, first, count, {trace, sampled, first + some == count ? logits : nullptr});
       if (!status && rows) status = rows(c.stream, first, some);
       if (!status) cache.set_length(at + some);
     }
@@ -88,38 +120,61 @@ lensor_status Decoder::run(Cache& cache, const int32_t* ids, int64_t count, cons
   return status;
 }
 
-lensor_status Decoder::layers(Chunk& c, Cache& cache, int64_t at, int64_t first, int64_t total,
-                              const Trace* trace, float* logits) {
+lensor_status Decoder::layers(Chunk& c, Cache& cache, int64_t first, int64_t total, const Wishes& wishes) {
   const ModelSpec& spec = model_.spec;
-  const std::vector<int64_t> counts(spec.kv_heads, at + c.rows);
+  std::vector<std::vector<lensor_kv_head>> heads;
   std::vector<lensor_layer> list;
   for (int32_t i = 0; i < spec.layers; i++) {
-    const Layer& layer = model_.layers[i];
-    list.push_back({layer.attention_norm.data(), layer.feed_forward_norm.data(), &layer.query.view,
-                    &layer.key.view, &layer.value.view, &layer.output.view, &layer.gate.view, &layer.up.view,
-                    &layer.down.view, cache.keys(i), cache.values(i)});
+    heads.push_back(cache.heads(i, c.rows));
+    list.push_back(weights_of(model_.layers[i], heads.back().data()));
   }
-  lensor_pass pass{};
-  pass.heads = spec.heads, pass.kv_heads = spec.kv_heads, pass.head_width = spec.head_width;
+  lensor_pass pass = pass_of(c);
   pass.kv_dtype = cache.shape().dtype;
-  pass.width = spec.width, pass.feed_forward = spec.feed_forward, pass.epsilon = spec.norm_epsilon;
-  pass.fast = fast_, pass.rows = c.rows, pass.at = at, pass.key_count = counts.data();
-  pass.cos = c.cos, pass.sin = c.sin, pass.stream = c.stream;
-  pass.norm = c.norm, pass.q = c.q, pass.k = c.k, pass.v = c.v, pass.mix = c.mix;
-  pass.gate = c.gate, pass.up = c.up, pass.rounded = c.rounded, pass.gated = c.gated;
-  pass.final_norm = model_.final_norm.data(), pass.head = &model_.head_view();
   // One token goes through all layers at once; many stop between layers, to tell how far they are.
-  const int32_t step = c.rows == 1 && !trace ? spec.layers : 1;
+  const int32_t step = c.rows == 1 && !wishes.trace && !wishes.sampled ? spec.layers : 1;
   for (int32_t i = 0; i < spec.layers; i += step) {
     pass.layers = &list[i], pass.count = step;
-    pass.logits = i + step == spec.layers ? logits : nullptr;
-    if (trace) keep_stream(c, *trace, i, first, total);
+    pass.logits = i + step == spec.layers ? wishes.logits : nullptr;
+    if (wishes.trace) keep_stream(c, *wishes.trace, i, first, total);
     if (const auto status = ops_->layers(context_, &pass)) return status;
-    if (trace) keep_heads(c, *trace, i, first, total);
+    if (wishes.trace) keep_heads(c, *wishes.trace, i, first, total);
+    if (wishes.sampled) keep_sampled(c, *wishes.sampled, i, first);
     progress().done += step * c.rows;
   }
-  if (trace) keep_stream(c, *trace, spec.layers, first, total);
+  if (wishes.trace) keep_stream(c, *wishes.trace, spec.layers, first, total);
   return LENSOR_OK;
+}
+
+lensor_status Decoder::layer(Cache& cache, int32_t layer, float* stream, int64_t rows, float* query) {
+  const ModelSpec& spec = model_.spec;
+  const int64_t start = cache.length(), d = spec.head_width;
+  cache.reserve(start + rows);
+  lensor_status status = LENSOR_OK;
+  for (int64_t first = 0; first < rows && !status; first += kChunk) {
+    const int64_t some = std::min(kChunk, rows - first);
+    Chunk c(spec, some);
+    std::memcpy(c.stream, stream + first * spec.width, some * spec.width * sizeof(float));
+    cache.rope().turns(start + first, some, c.cos, c.sin);
+    const auto heads = cache.heads(layer, first + some);
+    const lensor_layer one = weights_of(model_.layers[layer], heads.data());
+    lensor_pass pass = pass_of(c);
+    pass.kv_dtype = cache.shape().dtype, pass.layers = &one, pass.count = 1;
+    status = ops_->layers(context_, &pass);
+    std::memcpy(stream + first * spec.width, c.stream, some * spec.width * sizeof(float));
+    for (int32_t h = 0; query && h < spec.heads; h++)
+      for (int64_t t = 0; t < some; t++)
+        std::memcpy(query + (h * rows + first + t) * d, c.q + (t * spec.heads + h) * d, d * sizeof(float));
+  }
+  return status;
+}
+
+void Decoder::keep_sampled(const Chunk& c, const Sampled& sampled, int64_t layer, int64_t first) {
+  const int64_t heads = model_.spec.heads, d = model_.spec.head_width;
+  const int32_t* end = sampled.rows + sampled.count;
+  for (const int32_t* at = std::lower_bound(sampled.rows, end, first); at < end && *at < first + c.rows; at++)
+    for (int64_t h = 0; h < heads; h++)
+      std::memcpy(sampled.query + ((layer * heads + h) * sampled.count + (at - sampled.rows)) * d,
+                  c.q + ((*at - first) * heads + h) * d, d * sizeof(float));
 }
 
 void Decoder::keep_stream(const Chunk& c, const Trace& trace, int64_t layer, int64_t first, int64_t total) {

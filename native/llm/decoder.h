@@ -15,6 +15,13 @@ struct Trace {
   float *residual, *query, *key, *head;
 };
 
+// The queries of some of a pass's tokens: [layers, heads, count, head_width], after RoPE.
+struct Sampled {
+  const int32_t* rows; // ascending
+  int64_t count;
+  float* query;
+};
+
 // How far the pass under way is, in tokens times layers; total is 0 when there is none. Read by any thread.
 struct Progress {
   std::atomic<int64_t> done{0}, total{0};
@@ -31,16 +38,21 @@ public:
 
   // `logits` is null or [vocabulary]: those of the last token.
   lensor_status run(Cache& cache, const int32_t* ids, int64_t count, const Rows& rows,
-                    const Trace* trace = nullptr, float* logits = nullptr);
+                    const Trace* trace = nullptr, float* logits = nullptr, const Sampled* sampled = nullptr);
+  // One layer alone, for all rows of a stream [rows, width], in place, with the cache's next keys: its length
+  // stays, so that other layers can follow. query: null or [heads, rows, head_width], after RoPE.
+  lensor_status layer(Cache& cache, int32_t layer, float* stream, int64_t rows, float* query);
   // Final norm and head: logits [rows, vocabulary].
   lensor_status logits(const float* stream, int64_t rows, float* out);
 
 private:
   struct Chunk;
-  lensor_status layers(Chunk& chunk, Cache& cache, int64_t at, int64_t first, int64_t total,
-                       const Trace* trace, float* logits);
+  struct Wishes;
+  lensor_status layers(Chunk& chunk, Cache& cache, int64_t first, int64_t total, const Wishes&);
+  lensor_pass pass_of(Chunk&) const;
   void keep_stream(const Chunk&, const Trace&, int64_t layer, int64_t first, int64_t total);
   void keep_heads(const Chunk&, const Trace&, int64_t layer, int64_t first, int64_t total);
+  void keep_sampled(const Chunk&, const Sampled&, int64_t layer, int64_t first);
 
   lensor_context* context_;
   const lensor_ops* ops_;

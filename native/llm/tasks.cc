@@ -24,13 +24,15 @@ template <typename F> void each(lensor_context* context, int64_t rows, F& body) 
 } // namespace
 
 lensor_status forward(lensor_context* context, const lensor_ops* ops, const Model& model, Cache& cache,
-                      const int32_t* ids, int64_t count, bool fast, float* logits, const Trace* trace) {
+                      const int32_t* ids, int64_t count, bool fast, float* logits, const Trace* trace,
+                      const Sampled* sampled) {
   Decoder decoder(context, ops, model, fast);
   const int64_t vocabulary = model.spec.vocabulary;
   const auto rows = [&](const float* stream, int64_t first, int64_t some) {
     return decoder.logits(stream, some, logits + first * vocabulary);
   };
-  return decoder.run(cache, ids, count, logits ? Decoder::Rows(rows) : Decoder::Rows(), trace);
+  return decoder.run(cache, ids, count, logits ? Decoder::Rows(rows) : Decoder::Rows(), trace, nullptr,
+                     sampled);
 }
 
 lensor_status score(lensor_context* context, const lensor_ops* ops, const Model& model, Cache& cache,

@@ -8,7 +8,7 @@ namespace lensor {
 
 // `logits` is null or [count, vocabulary].
 lensor_status forward(lensor_context*, const lensor_ops*, const Model&, Cache&, const int32_t* ids,
-                      int64_t count, bool fast, float* logits, const Trace*);
+                      int64_t count, bool fast, float* logits, const Trace*, const Sampled* = nullptr);
 // logprobs [count - 1].
 lensor_status score(lensor_context*, const lensor_ops*, const Model&, Cache&, const int32_t* ids,
                     int64_t count, bool fast, float* logprobs);

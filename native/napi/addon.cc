@@ -55,6 +55,7 @@ NAPI_MODULE_INIT() {
     add_optimizers(env, exports);
     add_weights(env, exports);
     add_models(env, exports);
+    add_caches(env, exports);
     add_inspect(env, exports);
     add_observe(env, exports);
   } catch (const std::exception& error) {

@@ -197,6 +197,10 @@ std::vector<int32_t> integers_of(napi_env env, napi_value value) {
   return typed<int32_t>(env, value, napi_int32_array);
 }
 
+std::vector<float> floats_of(napi_env env, napi_value value) {
+  return typed<float>(env, value, napi_float32_array);
+}
+
 double Arguments::number(size_t i) const { return number_of(env, at[i]); }
 int64_t Arguments::whole(size_t i, int64_t least, int64_t most) const {
   return whole_of(env, at[i], least, most);
@@ -252,6 +256,14 @@ napi_value make_number(napi_env env, double value) {
   napi_value number;
   check(napi_create_double(env, value, &number));
   return number;
+}
+
+napi_value make_list(napi_env env, std::initializer_list<napi_value> values) {
+  napi_value list;
+  check(napi_create_array_with_length(env, values.size(), &list));
+  uint32_t at = 0;
+  for (napi_value value : values) check(napi_set_element(env, list, at++, value));
+  return list;
 }
 
 napi_value make_object(napi_env env, std::initializer_list<std::pair<const char*, napi_value>> properties) {

@@ -55,10 +55,12 @@ double number_of(napi_env env, napi_value value);
 int64_t whole_of(napi_env env, napi_value value, int64_t least, int64_t most);
 std::string text_of(napi_env env, napi_value value);
 std::vector<int32_t> integers_of(napi_env env, napi_value value);
+std::vector<float> floats_of(napi_env env, napi_value value); // a Float32Array
 
 napi_value make_number(napi_env env, double value);
 // Memory that JavaScript owns. Too much is an error; Node-API's own function would end the process.
 napi_value make_array_buffer(napi_env env, double bytes, void** data);
+napi_value make_list(napi_env env, std::initializer_list<napi_value> values);
 napi_value make_object(napi_env env, std::initializer_list<std::pair<const char*, napi_value>> properties);
 
 // ---------------------------------------------------------------- handles
@@ -146,6 +148,7 @@ void add_tape(napi_env env, napi_value exports);
 void add_optimizers(napi_env env, napi_value exports);
 void add_weights(napi_env env, napi_value exports);
 void add_models(napi_env env, napi_value exports);
+void add_caches(napi_env env, napi_value exports);
 void add_inspect(napi_env env, napi_value exports);
 void add_observe(napi_env env, napi_value exports);
 

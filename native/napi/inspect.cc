@@ -21,10 +21,7 @@ napi_value lens(napi_env env, napi_callback_info info) {
     throw Invalid("rows of the model's stream were expected");
   const int64_t rows = stream.shape[0];
   BufferRef probabilities = floats(rows * k), ids = std::make_shared<Buffer>(rows * k * sizeof(int64_t));
-  napi_value pair;
-  check(napi_create_array_with_length(env, 2, &pair));
-  check(napi_set_element(env, pair, 0, handle(env, probabilities)));
-  check(napi_set_element(env, pair, 1, handle(env, ids)));
+  napi_value pair = make_list(env, {handle(env, probabilities), handle(env, ids)});
   const auto run = [=](lensor_context* context) mutable {
     point_at(stream, *input);
     return lensor::lens(context, engine().ops(), *model, static_cast<const float*>(stream.data), rows, k,

@@ -1,6 +1,7 @@
-// Models and caches across the border. Meanings: lib/native.ts. Ids, shapes and ranges are checked here
+// Models across the border. Meanings: lib/native.ts. Ids, shapes and ranges are checked here
 // again; that a cache belongs to its model is TypeScript's to say, that it has the model's shape is checked.
 #include "../llm/tasks.h"
+#include "caches.h"
 #include "env.h"
 #include "view.h"
 #include <algorithm>
@@ -62,58 +63,9 @@ napi_value load_model(napi_env env, napi_callback_info info) {
   return promise;
 }
 
-CacheShape shape_of(const Model& model, int32_t dtype) {
-  return {model.spec.layers, model.spec.kv_heads, model.spec.head_width, dtype};
-}
-
-// V8 is told of a cache's bytes as passes are asked for: what it will hold after them (see Pass).
-napi_value wrap_cache(napi_env env, std::shared_ptr<Cache> cache) {
-  return wrap<Cache>(env, std::move(cache), 0);
-}
-
-napi_value new_cache(napi_env env, napi_callback_info info) {
-  Arguments a(env, info, 4);
-  const auto model = unwrap<Model>(env, a.at[0]);
-  const auto dtype = static_cast<int32_t>(a.whole(1, LENSOR_F32, LENSOR_I8));
-  auto rope = std::make_shared<Rope>();
-  for (double frequency : a.doubles(2)) rope->frequencies.push_back(static_cast<float>(frequency));
-  rope->attention_factor = static_cast<float>(a.number(3));
-  const bool finite = std::all_of(rope->frequencies.begin(), rope->frequencies.end(),
-                                  [](float frequency) { return std::isfinite(frequency); });
-  if (static_cast<int32_t>(rope->frequencies.size()) * 2 != model->spec.head_width || !finite ||
-      !std::isfinite(rope->attention_factor))
-    throw Invalid("impossible turns of RoPE");
-  return wrap_cache(env, std::make_shared<Cache>(shape_of(*model, dtype), std::move(rope)));
-}
-
-napi_value fork_cache(napi_env env, napi_callback_info info) {
-  Arguments a(env, info, 2);
-  const auto from = unwrap<Cache>(env, a.at[0]);
-  const int64_t length = a.whole(1, 0, int64_t{1} << 32);
-  auto to = from->sibling();
-  to->expect(length);
-  const auto run = [=](lensor_context*) {
-    if (length > from->length()) {
-      to->expect(0);
-      throw std::runtime_error("the cache is shorter than that: an earlier step failed");
-    }
-    to->share(*from, length);
-    return LENSOR_OK;
-  };
-  enqueue({"fork", {}, {}, run, nullptr});
-  napi_value result = wrap_cache(env, to);
-  tell(env, handle_of<Cache>(env, result), to->bytes());
-  return result;
-}
-
-napi_value cache_bytes(napi_env env, napi_callback_info info) {
+napi_value release_model(napi_env env, napi_callback_info info) {
   Arguments a(env, info, 1);
-  return make_number(env, static_cast<double>(unwrap<Cache>(env, a.at[0])->bytes()));
-}
-
-template <typename T> napi_value release(napi_env env, napi_callback_info info) {
-  Arguments a(env, info, 1);
-  let_go(env, handle_of<T>(env, a.at[0]));
+  let_go(env, handle_of<Model>(env, a.at[0]));
   return nullptr;
 }
 
@@ -126,9 +78,7 @@ struct Pass {
 
   Pass(Arguments& a)
       : model(unwrap<Model>(a.env, a.at[0])), cache(unwrap<Cache>(a.env, a.at[1])), ids(a.integers(2)) {
-    const CacheShape &have = cache->shape(), want = shape_of(*model, have.dtype);
-    if (have.layers != want.layers || have.kv_heads != want.kv_heads || have.head_width != want.head_width)
-      throw Invalid("the cache has the shape of another model");
+    check_shape(*model, *cache);
     if (ids.empty()) throw Invalid("at least one id was expected");
     for (int32_t id : ids)
       if (id < 0 || id >= model->spec.vocabulary) throw Invalid("an id is no token of the model");
@@ -139,30 +89,33 @@ struct Pass {
     at = from;
     tell(a.env, handle_of<Cache>(a.env, a.at[1]), cache->bytes_of(to));
   }
-  void check_place() const {
-    if (cache->length() != at)
-      throw std::runtime_error(
-          "the cache holds " + std::to_string(cache->length()) + " tokens where " + std::to_string(at) +
-          " were expected: an earlier step failed or was interrupted. Go on from rewind(" +
-          std::to_string(std::min(at, cache->length())) + ").");
-  }
+  void check_place() const { check_length(*cache, at); }
 };
 
 napi_value forward(napi_env env, napi_callback_info info) {
-  Arguments a(env, info, 6);
+  Arguments a(env, info, 7);
   Pass pass(a);
+  const ModelSpec& s = pass.model->spec;
   const int64_t at = a.whole(3, 0, int64_t{1} << 32);
   const bool fast = a.flag(4), wants = a.flag(5);
+  const std::vector<int32_t> rows = is_nothing(env, a.at[6]) ? std::vector<int32_t>() : a.integers(6);
+  for (size_t i = 0; i < rows.size(); i++)
+    if (rows[i] < (i ? rows[i - 1] + 1 : 0) || rows[i] >= pass.count())
+      throw Invalid("ascending places among the ids were expected");
   pass.place(a, at, at + pass.count());
   // Without logits the empty buffer still tells when, and whether, it was done.
-  BufferRef out = floats(wants ? pass.count() * pass.model->spec.vocabulary : 0);
-  napi_value result = handle(env, out);
+  BufferRef out = floats(wants ? pass.count() * s.vocabulary : 0);
+  const auto some = static_cast<int64_t>(rows.size());
+  BufferRef query = floats(some * s.layers * s.heads * s.head_width);
+  napi_value result = make_list(env, {handle(env, out), handle(env, query)});
   const auto run = [=](lensor_context* context) {
     pass.check_place();
+    const Sampled sampled{rows.data(), some, query->memory.as<float>()};
     return lensor::forward(context, engine().ops(), *pass.model, *pass.cache, pass.ids.data(), pass.count(),
-                           fast, wants ? out->memory.as<float>() : nullptr, nullptr);
+                           fast, wants ? out->memory.as<float>() : nullptr, nullptr,
+                           some ? &sampled : nullptr);
   };
-  enqueue({"forward", {}, {out}, run, nullptr});
+  enqueue({"forward", {}, {out, query}, run, nullptr});
   return result;
 }
 
@@ -263,11 +216,7 @@ napi_value read_progress(napi_env env, napi_callback_info) {
 
 void add_models(napi_env env, napi_value exports) {
   add(env, exports, "loadModel", entry<load_model>);
-  add(env, exports, "releaseModel", entry<release<Model>>);
-  add(env, exports, "newCache", entry<new_cache>);
-  add(env, exports, "forkCache", entry<fork_cache>);
-  add(env, exports, "cacheBytes", entry<cache_bytes>);
-  add(env, exports, "releaseCache", entry<release<Cache>>);
+  add(env, exports, "releaseModel", entry<release_model>);
   add(env, exports, "forward", entry<forward>);
   add(env, exports, "trace", entry<trace>);
   add(env, exports, "score", entry<score>);

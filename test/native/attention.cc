@@ -5,30 +5,33 @@ using namespace lensor::test;
 
 namespace {
 
-// A cache of `length` keys for each KV head, written in pieces.
+// A cache of `length` keys for each KV head; `exact`: the last page has room for no more.
 struct Pages {
   int32_t kv_heads, width, dtype;
-  std::vector<std::vector<std::vector<uint8_t>>> k, v; // [head][page]
-  std::vector<std::vector<void*>> kp, vp;
-  std::vector<const void* const*> klist, vlist;
+  std::vector<std::vector<uint8_t>> memory;
+  std::vector<std::vector<lensor_kv_page>> pages; // [head][page]
 
-  Pages(int32_t kv_heads, int32_t width, int32_t dtype, int64_t length)
-      : kv_heads(kv_heads), width(width), dtype(dtype), k(kv_heads), v(kv_heads), kp(kv_heads), vp(kv_heads) {
+  Pages(int32_t kv_heads, int32_t width, int32_t dtype, int64_t length, bool exact = false)
+      : kv_heads(kv_heads), width(width), dtype(dtype), pages(kv_heads) {
+    constexpr size_t kPast = 256; // what may be read behind either
     const size_t size = dtype == LENSOR_F32  ? 4
                         : dtype == LENSOR_I8 ? 1
                                              : 2,
-                 padded = (width + 15) / 16 * 16,
-                 scales = dtype == LENSOR_I8 ? LENSOR_PAGE * sizeof(float) : 0;
-    for (int32_t h = 0; h < kv_heads; h++) {
-      for (int64_t p = 0; p * LENSOR_PAGE < length; p++) {
-        k[h].emplace_back(LENSOR_PAGE * width * size + scales);
-        v[h].emplace_back(LENSOR_PAGE * padded * size + scales);
+                 padded = (width + 15) / 16 * 16, scale = dtype == LENSOR_I8 ? sizeof(float) : 0;
+    for (auto& head : pages)
+      for (int64_t at = 0; at < length; at += LENSOR_PAGE) {
+        const int64_t room = exact ? std::min<int64_t>(LENSOR_PAGE, length - at) : LENSOR_PAGE;
+        void* keys = memory.emplace_back(room * (width * size + scale) + kPast).data();
+        void* values = memory.emplace_back(room * (padded * size + scale) + kPast).data();
+        head.push_back({keys, values, static_cast<int32_t>(room)});
       }
-      for (auto& page : k[h]) kp[h].push_back(page.data());
-      for (auto& page : v[h]) vp[h].push_back(page.data());
-      klist.push_back(kp[h].data());
-      vlist.push_back(vp[h].data());
-    }
+  }
+  std::vector<lensor_kv_head> heads(const std::vector<int64_t>& counts,
+                                    const float* const* bias = nullptr) const {
+    std::vector<lensor_kv_head> list;
+    for (int32_t h = 0; h < kv_heads; h++)
+      list.push_back({pages[h].data(), counts[h], bias ? bias[h] : nullptr, bias && bias[h] ? counts[h] : 0});
+    return list;
   }
 };
 
@@ -46,7 +49,7 @@ struct Problem {
     const int64_t stride = kv_heads * width;
     for (int32_t h = 0; h < kv_heads; h++)
       CHECK_EQ(ops.kv_write(context, pages.dtype, &k[at * stride + h * width], &v[at * stride + h * width],
-                            stride, rows, width, at, pages.kp[h].data(), pages.vp[h].data()),
+                            stride, rows, width, at, pages.pages[h].data()),
                LENSOR_OK);
   }
   // Queries [first, first + tokens) with `counts` keys; out [tokens, heads * width].
@@ -55,21 +58,10 @@ struct Problem {
                             const float* const* bias = nullptr, float* log_sum_exp = nullptr) const {
     std::vector<float> out(tokens * heads * width, -1);
     const int64_t stride = heads * width;
-    const lensor_attention a{heads,
-                             kv_heads,
-                             width,
-                             tokens,
-                             &q[first * stride],
-                             stride,
-                             pages.klist.data(),
-                             pages.vlist.data(),
-                             counts.data(),
-                             bias,
-                             pages.dtype,
-                             0.25f,
-                             out.data(),
-                             stride,
-                             log_sum_exp};
+    const auto heads_of = pages.heads(counts, bias);
+    const lensor_attention a{heads,  kv_heads,        width,       tokens, &q[first * stride],
+                             stride, heads_of.data(), pages.dtype, 0.25f,  out.data(),
+                             stride, log_sum_exp};
     CHECK_EQ(ops.attention(context, &a), LENSOR_OK);
     return out;
   }
@@ -137,6 +129,41 @@ TEST("a query's result has the same bits whatever is read with it") {
   }
 }
 
+TEST("a last page without room to spare gives the same bits, and what was written is read back") {
+  const Problem p;
+  for (int32_t dtype : kCaches)
+    for (int64_t length : {1, 41, 64, 65, 150}) {
+      Pages whole(p.kv_heads, p.width, dtype, length), tight(p.kv_heads, p.width, dtype, length, true);
+      p.write(ops, context, whole, 0, length);
+      p.write(ops, context, tight, 0, length);
+      for (int64_t tokens : {int64_t{1}, length})
+        CHECK_SAME(p.attend(ops, context, tight, 0, tokens, {length, length}),
+                   p.attend(ops, context, whole, 0, tokens, {length, length}));
+      const Tolerance within = tolerance(ops, "attention", dtype);
+      const int64_t stride = p.kv_heads * p.width;
+      std::vector<float> k(length * p.width), v(k), again_k(k), again_v(k);
+      CHECK_EQ(
+          ops.kv_read(context, dtype, tight.pages[1].data(), 0, length, p.width, k.data(), v.data(), p.width),
+          LENSOR_OK);
+      for (int64_t t = 0; t < length; t++)
+        for (int i = 0; i < p.width; i++) {
+          CHECK_NEAR(k[t * p.width + i], p.k[t * stride + p.width + i], within);
+          CHECK_NEAR(v[t * p.width + i], p.v[t * stride + p.width + i], within);
+        }
+      // What was read, written again and read, is the same.
+      CHECK_EQ(ops.kv_write(context, dtype, k.data(), v.data(), p.width, length, p.width, 0,
+                            tight.pages[0].data()),
+               LENSOR_OK);
+      CHECK_EQ(ops.kv_read(context, dtype, tight.pages[0].data(), 0, length, p.width, again_k.data(),
+                           again_v.data(), p.width),
+               LENSOR_OK);
+      if (dtype != LENSOR_I8) {
+        CHECK_SAME(again_k, k);
+        CHECK_SAME(again_v, v);
+      }
+    }
+}
+
 TEST("heads may hold different numbers of keys, with a bias on each") {
   const Tolerance within = tolerance(ops, "attention"), sums = tolerance(ops, "attention's sums");
   const Problem p;
@@ -199,21 +226,9 @@ TEST("an interrupt ends attention early") {
   p.write(ops, context, pages, 0, p.length);
   context->interrupt_at = 0;
   std::vector<float> out(p.length * p.heads * p.width);
-  const std::vector<int64_t> counts{p.length, p.length};
-  const lensor_attention a{p.heads,
-                           p.kv_heads,
-                           p.width,
-                           p.length,
-                           p.q.data(),
-                           p.heads * p.width,
-                           pages.klist.data(),
-                           pages.vlist.data(),
-                           counts.data(),
-                           nullptr,
-                           LENSOR_F32,
-                           0.25f,
-                           out.data(),
-                           p.heads * p.width,
-                           nullptr};
+  const auto heads = pages.heads({p.length, p.length});
+  const lensor_attention a{p.heads,    p.kv_heads,        p.width,           p.length,
+                           p.q.data(), p.heads * p.width, heads.data(),      LENSOR_F32,
+                           0.25f,      out.data(),        p.heads * p.width, nullptr};
   CHECK_EQ(ops.attention(context, &a), LENSOR_INTERRUPTED);
 }

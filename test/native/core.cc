@@ -141,14 +141,60 @@ TEST("forks of a cache share full pages and write into their own") {
   CHECK_EQ(a.bytes(), 4 * shape.page_bytes());
   Cache b(shape, std::make_shared<Rope>());
   b.share(a, 70);
-  CHECK(b.keys(0)[0][0] == a.keys(0)[0][0]);
+  const auto pages = [](const Cache& cache, int32_t layer) { return cache.heads(layer, 0)[0].pages; };
+  CHECK(pages(b, 0)[0].keys == pages(a, 0)[0].keys);
   b.reserve(71);
-  CHECK(b.keys(0)[0][0] == a.keys(0)[0][0]);
-  CHECK(b.keys(1)[0][1] != a.keys(1)[0][1]);
-  static_cast<float*>(const_cast<void*>(b.keys(0)[0][1]))[6 * 16] = 5;
-  CHECK_EQ(static_cast<const float*>(a.keys(0)[0][1])[6 * 16], 0.0f);
+  CHECK(pages(b, 0)[0].keys == pages(a, 0)[0].keys);
+  CHECK(pages(b, 1)[1].keys != pages(a, 1)[1].keys);
+  static_cast<float*>(pages(b, 0)[1].keys)[6] = 5;
+  CHECK_EQ(static_cast<const float*>(pages(a, 0)[1].keys)[6], 0.0f);
   b.set_length(64);
   CHECK_EQ(b.bytes(), 2 * shape.page_bytes());
+}
+
+TEST("a cache of chosen keys holds them bit for bit in just the room they need, and grows") {
+  for (int32_t dtype : {LENSOR_F32, LENSOR_F16, LENSOR_BF16, LENSOR_I8}) {
+    const CacheShape shape{1, 2, 20, dtype};
+    const int64_t length = 150, width = shape.head_width;
+    Cache a(shape, std::make_shared<Rope>());
+    a.reserve(length);
+    const auto k = noise(length * width, 1), v = noise(length * width, 2);
+    const auto heads = a.heads(0, length);
+    for (int32_t g = 0; g < 2; g++)
+      ops.kv_write(context, dtype, k.data(), v.data(), width, length, width, 0, heads[g].pages);
+    a.set_length(length);
+    std::vector<HeadChoice> choices(2);
+    choices[0].all = false;
+    for (int32_t i = 0; i < 150; i += 2) choices[0].keep.push_back(i == 6 ? 7 : i);
+    choices[0].bias.assign(75, 0.5f);
+    Cache b(shape, std::make_shared<Rope>());
+    b.choose(context, &ops, a, choices);
+    CHECK_EQ(b.length(), length);
+    CHECK_EQ(b.count(0, 0), 75);
+    CHECK_EQ(b.count(0, 1), length);
+    std::vector<float> was(2 * 2 * length * width), is(was);
+    std::vector<float> bias(2 * length);
+    a.read(context, &ops, 0, length, was.data(), was.data() + 2 * length * width, bias.data());
+    CHECK_EQ(bias[0], 0.0f);
+    b.read(context, &ops, 0, length, is.data(), is.data() + 2 * length * width, bias.data());
+    CHECK_EQ(bias[74], 0.5f);
+    CHECK_EQ(bias[75], 0.0f);
+    for (int64_t part = 0; part < 2; part++)
+      for (int64_t j = 0; j < 75; j++)
+        for (int64_t i = 0; i < width; i++)
+          CHECK_EQ(is[(part * 2 * length + j) * width + i],
+                   was[(part * 2 * length + choices[0].keep[j]) * width + i]);
+    // Nothing but what is kept, beside the head that stays as it is.
+    const size_t kept = shape.key_bytes(75) + shape.value_bytes(75) + 75 * sizeof(float);
+    CHECK(b.bytes() <= a.bytes() + kept + 1024);
+    b.reserve(length + 1);
+    CHECK_EQ(b.heads(0, 1)[0].pages[1].room, LENSOR_PAGE);
+    b.set_length(length + 1);
+    std::vector<float> grown(was);
+    b.read(context, &ops, 0, length, grown.data(), grown.data() + 2 * length * width, bias.data());
+    for (int64_t i = 0; i < 75 * width; i++) CHECK_EQ(grown[i], is[i]);
+    CHECK_EQ(a.count(0, 0), length);
+  }
 }
 
 TEST("a sampler draws by its options, and the same at the same position") {

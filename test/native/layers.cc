@@ -61,15 +61,15 @@ Result run(const lensor_ops& ops, lensor_context* context, const Decoder& m, int
   const int64_t pages = (total + LENSOR_PAGE - 1) / LENSOR_PAGE;
   const size_t page = LENSOR_PAGE * (32 * 4 + 4);
   std::vector<std::vector<uint8_t>> memory(2 * m.layers * m.kv_heads * pages, std::vector<uint8_t>(page));
-  std::vector<const void*> all;
-  for (auto& block : memory) all.push_back(block.data());
-  std::vector<const void* const*> lists;
-  for (size_t i = 0; i < all.size(); i += pages) lists.push_back(&all[i]);
+  std::vector<lensor_kv_page> all;
+  for (size_t i = 0; i < memory.size(); i += 2)
+    all.push_back({memory[i].data(), memory[i + 1].data(), LENSOR_PAGE});
+  std::vector<lensor_kv_head> heads;
+  for (size_t i = 0; i < all.size(); i += pages) heads.push_back({&all[i], 0, nullptr, 0});
   std::vector<lensor_layer> layers;
   for (int32_t i = 0; i < m.layers; i++)
     layers.push_back({m.gains.data(), m.gains.data(), m.at(i, 0), m.at(i, 1), m.at(i, 2), m.at(i, 3),
-                      m.at(i, 4), m.at(i, 5), m.at(i, 6), &lists[2 * i * m.kv_heads],
-                      &lists[(2 * i + 1) * m.kv_heads]});
+                      m.at(i, 4), m.at(i, 5), m.at(i, 6), &heads[i * m.kv_heads]});
   Result result{{}, std::vector<float>(m.vocabulary)};
   for (int64_t at = 0; at < total; at += step) {
     const int64_t rows = std::min(step, total - at), q = m.heads * m.d, kv = m.kv_heads * m.d;
@@ -84,11 +84,11 @@ Result run(const lensor_ops& ops, lensor_context* context, const Decoder& m, int
       return a;
     };
     std::vector<float> stream(m.stream.begin() + at * m.width, m.stream.begin() + (at + rows) * m.width);
-    const std::vector<int64_t> counts(m.kv_heads, at + rows);
+    for (auto& head : heads) head.count = at + rows;
     lensor_pass pass{};
     pass.heads = m.heads, pass.kv_heads = m.kv_heads, pass.head_width = m.d, pass.kv_dtype = kv_dtype;
     pass.width = m.width, pass.feed_forward = m.ff, pass.epsilon = 1e-5f, pass.fast = fast;
-    pass.rows = rows, pass.at = at, pass.key_count = counts.data();
+    pass.rows = rows;
     pass.cos = &m.cos[at * (m.d / 2)], pass.sin = &m.sin[at * (m.d / 2)];
     pass.layers = layers.data(), pass.count = m.layers, pass.stream = stream.data();
     pass.norm = take(rows * m.width), pass.q = take(rows * q), pass.mix = take(rows * q);

@@ -1,0 +1,198 @@
+// Caches across the border. Meanings: lib/native.ts. Shapes and ranges are checked here again; that a cache
+// belongs to its model is TypeScript's to say, that it has the model's shape is checked.
+#include "caches.h"
+#include "../llm/tasks.h"
+#include "env.h"
+#include "view.h"
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+namespace lensor {
+
+void check_shape(const Model& model, const Cache& cache) {
+  const CacheShape& have = cache.shape();
+  const ModelSpec& want = model.spec;
+  if (have.layers != want.layers || have.kv_heads != want.kv_heads || have.head_width != want.head_width)
+    throw Invalid("the cache has the shape of another model");
+}
+
+void check_length(const Cache& cache, int64_t length) {
+  if (cache.length() != length)
+    throw std::runtime_error("the cache holds " + std::to_string(cache.length()) + " tokens where " +
+                             std::to_string(length) +
+                             " were expected: an earlier step failed or was interrupted. Go on from rewind(" +
+                             std::to_string(std::min(length, cache.length())) + ").");
+}
+
+namespace {
+
+constexpr int64_t kLongest = int64_t{1} << 32;
+
+// V8 is told of a cache's bytes as passes are asked for: what it will hold after them.
+napi_value wrap_cache(napi_env env, std::shared_ptr<Cache> cache, size_t bytes = 0) {
+  cache->expect(bytes);
+  napi_value result = wrap<Cache>(env, std::move(cache), 0);
+  if (bytes) tell(env, handle_of<Cache>(env, result), bytes);
+  return result;
+}
+
+napi_value new_cache(napi_env env, napi_callback_info info) {
+  Arguments a(env, info, 4);
+  const ModelSpec& spec = unwrap<Model>(env, a.at[0])->spec;
+  const auto dtype = static_cast<int32_t>(a.whole(1, LENSOR_F32, LENSOR_I8));
+  auto rope = std::make_shared<Rope>();
+  for (double frequency : a.doubles(2)) rope->frequencies.push_back(static_cast<float>(frequency));
+  rope->attention_factor = static_cast<float>(a.number(3));
+  const bool finite = std::all_of(rope->frequencies.begin(), rope->frequencies.end(),
+                                  [](float frequency) { return std::isfinite(frequency); });
+  if (static_cast<int32_t>(rope->frequencies.size()) * 2 != spec.head_width || !finite ||
+      !std::isfinite(rope->attention_factor))
+    throw Invalid("impossible turns of RoPE");
+  const CacheShape shape{spec.layers, spec.kv_heads, spec.head_width, dtype};
+  return wrap_cache(env, std::make_shared<Cache>(shape, std::move(rope)));
+}
+
+napi_value fork_cache(napi_env env, napi_callback_info info) {
+  Arguments a(env, info, 2);
+  const auto from = unwrap<Cache>(env, a.at[0]);
+  const int64_t length = a.whole(1, 0, kLongest);
+  auto to = from->sibling();
+  const auto run = [=](lensor_context*) {
+    to->expect(0);
+    if (length > from->length())
+      throw std::runtime_error("the cache is shorter than that: an earlier step failed");
+    if (length < from->least())
+      throw std::runtime_error("the cache's first " + std::to_string(from->least()) +
+                               " tokens were made smaller together and cannot be cut");
+    to->share(*from, length);
+    return LENSOR_OK;
+  };
+  enqueue({"fork", {}, {}, run, nullptr});
+  return wrap_cache(env, to, std::min(from->bytes(), from->bytes_of(length)));
+}
+
+// What one head is to become; the buffers it needs are added to `inputs`, whose places are kept.
+struct Wish {
+  HeadChoice choice;
+  int32_t keys = -1, values = -1;
+};
+
+Wish read_wish(napi_env env, napi_value value, int64_t width, std::vector<BufferRef>& inputs) {
+  Wish wish;
+  if (is_nothing(env, value)) return wish;
+  wish.choice.all = false;
+  wish.choice.keep = integers_of(env, property(env, value, "keep"));
+  if (const napi_value bias = property(env, value, "bias"); !is_nothing(env, bias))
+    wish.choice.bias = floats_of(env, bias);
+  const size_t keys = wish.choice.keep.size();
+  if (!wish.choice.bias.empty() && wish.choice.bias.size() != keys)
+    throw Invalid("a bias for each kept key was expected");
+  const auto replaced = [&](const char* name) {
+    const napi_value given = property(env, value, name);
+    if (is_nothing(env, given)) return -1;
+    const BufferRef buffer = unwrap<Buffer>(env, given);
+    if (buffer->bytes != keys * width * sizeof(float))
+      throw Invalid("a row of f32 for each kept key was expected");
+    inputs.push_back(buffer);
+    return static_cast<int32_t>(inputs.size() - 1);
+  };
+  wish.keys = replaced("keys");
+  wish.values = replaced("values");
+  return wish;
+}
+
+napi_value choose_keys(napi_env env, napi_callback_info info) {
+  Arguments a(env, info, 3);
+  const auto from = unwrap<Cache>(env, a.at[0]);
+  const int64_t length = a.whole(1, 0, kLongest);
+  std::vector<BufferRef> inputs;
+  std::vector<Wish> wishes;
+  for (napi_value value : a.list(2))
+    wishes.push_back(read_wish(env, value, from->shape().head_width, inputs));
+  if (wishes.size() != from->shape().heads()) throw Invalid("a choice for each head was expected");
+  auto to = from->sibling();
+  const auto run = [=](lensor_context* context) mutable {
+    check_length(*from, length);
+    std::vector<HeadChoice> choices;
+    for (Wish& wish : wishes) {
+      if (wish.keys >= 0) wish.choice.keys = inputs[wish.keys]->memory.as<float>();
+      if (wish.values >= 0) wish.choice.values = inputs[wish.values]->memory.as<float>();
+      choices.push_back(std::move(wish.choice));
+    }
+    to->choose(context, engine().ops(), *from, choices);
+    return context->interrupted(context) ? LENSOR_INTERRUPTED : LENSOR_OK;
+  };
+  // The empty buffer tells when, and whether, it was done.
+  BufferRef done = floats(0);
+  enqueue({"compact", inputs, {done}, run, nullptr});
+  return make_list(env, {wrap_cache(env, to), handle(env, done)});
+}
+
+napi_value read_cache(napi_env env, napi_callback_info info) {
+  Arguments a(env, info, 3);
+  const auto cache = unwrap<Cache>(env, a.at[0]);
+  const CacheShape& shape = cache->shape();
+  const auto layer = static_cast<int32_t>(a.whole(1, 0, shape.layers - 1));
+  const int64_t room = a.whole(2, 0, kLongest), keys_count = shape.kv_heads * room;
+  BufferRef keys = floats(keys_count * shape.head_width), values = floats(keys_count * shape.head_width),
+            bias = floats(keys_count);
+  const auto run = [=](lensor_context* context) {
+    cache->read(context, engine().ops(), layer, room, keys->memory.as<float>(), values->memory.as<float>(),
+                bias->memory.as<float>());
+    return LENSOR_OK;
+  };
+  enqueue({"read cache", {}, {keys, values, bias}, run, nullptr});
+  return make_list(env, {handle(env, keys), handle(env, values), handle(env, bias)});
+}
+
+napi_value layer(napi_env env, napi_callback_info info) {
+  Arguments a(env, info, 7);
+  const auto model = unwrap<Model>(env, a.at[0]);
+  const auto cache = unwrap<Cache>(env, a.at[1]);
+  check_shape(*model, *cache);
+  const ModelSpec& s = model->spec;
+  const auto which = static_cast<int32_t>(a.whole(2, 0, s.layers - 1));
+  const BufferRef input = unwrap<Buffer>(env, a.at[3]);
+  lensor_view stream = read_views(a.doubles(4), {input}).at(0);
+  if (stream.rank != 2 || stream.dtype != LENSOR_F32 || !is_contiguous(stream) || stream.shape[1] != s.width)
+    throw Invalid("rows of the model's stream were expected");
+  const int64_t rows = stream.shape[0], at = a.whole(5, 0, kLongest);
+  const bool fast = a.flag(6);
+  BufferRef out = floats(rows * s.width), query = floats(rows * s.heads * s.head_width);
+  const auto run = [=](lensor_context* context) mutable {
+    check_length(*cache, at);
+    point_at(stream, *input);
+    std::memcpy(out->memory.data(), stream.data, out->bytes);
+    Decoder decoder(context, engine().ops(), *model, fast);
+    return decoder.layer(*cache, which, out->memory.as<float>(), rows, query->memory.as<float>());
+  };
+  napi_value result = make_list(env, {handle(env, out), handle(env, query)});
+  enqueue({"layer", {input}, {out, query}, run, nullptr});
+  return result;
+}
+
+napi_value cache_bytes(napi_env env, napi_callback_info info) {
+  Arguments a(env, info, 1);
+  return make_number(env, static_cast<double>(unwrap<Cache>(env, a.at[0])->bytes()));
+}
+
+napi_value release_cache(napi_env env, napi_callback_info info) {
+  Arguments a(env, info, 1);
+  let_go(env, handle_of<Cache>(env, a.at[0]));
+  return nullptr;
+}
+
+} // namespace
+
+void add_caches(napi_env env, napi_value exports) {
+  add(env, exports, "newCache", entry<new_cache>);
+  add(env, exports, "forkCache", entry<fork_cache>);
+  add(env, exports, "chooseKeys", entry<choose_keys>);
+  add(env, exports, "readCache", entry<read_cache>);
+  add(env, exports, "layer", entry<layer>);
+  add(env, exports, "cacheBytes", entry<cache_bytes>);
+  add(env, exports, "releaseCache", entry<release_cache>);
+}
+
+} // namespace lensor
