@@ -105,6 +105,14 @@ export interface SamplerSpec {
   seen: Int32Array;
 }
 
+/** What a head keeps. See `chooseKeys`. */
+export interface HeadChoice {
+  keep: Int32Array;
+  bias?: Float32Array | undefined;
+  keys?: NativeBuffer | undefined;
+  values?: NativeBuffer | undefined;
+}
+
 export interface TraceBuffers {
   /** [layers + 1, T, width] */
   residual: NativeBuffer;
@@ -243,13 +251,42 @@ export interface Addon {
     frequencies: Float64Array,
     attentionFactor: number,
   ): NativeCache;
+  /** Its first `length` tokens. Pages are shared until one writes. */
   forkCache(cache: NativeCache, length: number): NativeCache;
-  /** In bytes, what its pages occupy (those shared with forks too). */
+  /**
+   * A cache of chosen keys, as long in tokens: for each head `[layers * kvHeads]` which places it keeps, undefined where it
+   * stays as it is. `bias` is added to the scaled score of each; `keys` and `values` are rows of f32 in place of the kept
+   * ones. Reading the buffer, which is empty, waits until it is made.
+   * @param length In tokens, where the cache must stand
+   */
+  chooseKeys(
+    cache: NativeCache,
+    length: number,
+    heads: readonly (HeadChoice | undefined)[],
+  ): [NativeCache, NativeBuffer];
+  /** Of one layer, f32: keys and values `[kvHeads, room, headWidth]`, biases `[kvHeads, room]`; zeros behind a head's own. */
+  readCache(cache: NativeCache, layer: number, room: number): [NativeBuffer, NativeBuffer, NativeBuffer];
+  /**
+   * One layer alone: rows of a stream `[rows, width]` after the `at` tokens that the cache holds, whose length stays, so that
+   * only this layer's keys are of use afterwards. Gives the stream that leaves it, and the queries after RoPE,
+   * `[heads, rows, headWidth]`.
+   */
+  layer(
+    model: NativeModel,
+    cache: NativeCache,
+    layer: number,
+    stream: NativeBuffer,
+    view: Float64Array,
+    at: number,
+    fast: boolean,
+  ): [NativeBuffer, NativeBuffer];
+  /** In bytes, what its pages and biases occupy (those shared with forks too). */
   cacheBytes(cache: NativeCache): number;
   releaseCache(cache: NativeCache): void;
   /**
-   * Runs ids through the model, after the `at` tokens that the cache holds. The result is f32: the logits of every id,
-   * [ids, vocabulary], or with `logits` false nothing, [0]: reading it waits for the pass.
+   * Runs ids through the model, after the `at` tokens that the cache holds. The first result is f32: the logits of every id,
+   * [ids, vocabulary], or with `logits` false nothing, [0]: reading it waits for the pass. The second holds the queries after
+   * RoPE of the ids at `rows`, ascending: [layers, heads, rows, headWidth].
    */
   forward(
     model: NativeModel,
@@ -258,7 +295,8 @@ export interface Addon {
     at: number,
     fast: boolean,
     logits: boolean,
-  ): NativeBuffer;
+    rows?: Int32Array,
+  ): [NativeBuffer, NativeBuffer];
   /** The same, keeping what `trace` shows, in exact mode from an empty cache. */
   trace(model: NativeModel, cache: NativeCache, ids: Int32Array): TraceBuffers;
   /** log p(ids[i + 1] | what came before), f32 [ids - 1]; never holds the logits of more than a chunk. */

@@ -8,14 +8,40 @@ import type { Model } from "../model/model.ts";
 import { whileReading } from "../model/pass.ts";
 import type { Rope } from "../model/rope.ts";
 import { ropeFacts } from "../model/rope-scaling.ts";
-import { DTYPES, type NativeCache, native } from "../native.ts";
-import { checkNumber } from "../options.ts";
+import { DTYPES, type NativeBuffer, type NativeCache, native } from "../native.ts";
+import { checkNumber, describe } from "../options.ts";
 import { card } from "../plot/card.ts";
 import { formatBytes, formatCount } from "../plot/format.ts";
+import type { Provenance } from "../provenance.ts";
+import { Tensor } from "../tensor/index.ts";
+import { untrack } from "../tensor/scope.ts";
+import { type CompactOptions, compact } from "./compact.ts";
+import type { Method } from "./method.ts";
+import type { CompactionReport } from "./report.ts";
 
 /** How keys and values are kept: `"i8"` is 8 bits with a scale for each key and each value. */
 export const KV_TYPES = ["f32", "f16", "bf16", "i8"] as const;
 export type KvType = (typeof KV_TYPES)[number];
+
+/** What a compaction has left of a text's first tokens. */
+export interface Kept {
+  /** In tokens: how many were made smaller together. */
+  readonly length: number;
+  /** Where each head's keys stood in the text, ascending: `[layers][kvHeads]`. */
+  readonly positions: readonly (readonly Int32Array[])[];
+  /** Some of its keys have a bias. */
+  readonly biased: boolean;
+  readonly report: CompactionReport;
+  readonly provenance: Provenance;
+}
+
+/** Queries that were kept while the text was read. */
+export interface Sampled {
+  /** Ascending. */
+  readonly positions: Int32Array;
+  /** After RoPE, `[layers, heads, positions, headWidth]`. */
+  readonly queries: Tensor;
+}
 
 export class Cache {
   readonly model: Model;
@@ -25,7 +51,10 @@ export class Cache {
   readonly rope: Rope;
   /** The tokens it holds. */
   readonly ids: readonly number[];
+  /** @internal Where it was made smaller. */
+  readonly kept: Kept | undefined;
   readonly #native: NativeCache;
+  #sampled: Sampled | undefined;
   #disposed = false;
 
   /** @internal Use `model.prefill`. */
@@ -36,12 +65,14 @@ export class Cache {
     rope: Rope,
     handle: NativeCache,
     ids: number[] = [],
+    kept?: Kept,
   ) {
     this.model = model;
     this.compute = compute;
     this.kv = kv;
     this.rope = rope;
     this.ids = ids;
+    this.kept = kept;
     this.#native = handle;
   }
 
@@ -68,7 +99,7 @@ export class Cache {
     return this.ids.length;
   }
 
-  /** What the allocator holds for its keys and values, pages shared with forks included. */
+  /** What the allocator holds for its keys, values and biases, pages shared with forks included. */
   get bytes(): number {
     return native().cacheBytes(this.native());
   }
@@ -81,7 +112,52 @@ export class Cache {
   /** A cache of the first `length` tokens. This one stays as it is. */
   rewind(length: number): Cache {
     checkNumber("cache.rewind", "length", length, { least: 0, most: this.length, whole: true });
+    const least = this.kept?.length ?? 0;
+    if (length < least)
+      throw new LensorError(
+        "cache.rewind: the cache was made smaller up to there, and what was left out is gone",
+        {
+          expected: `a length from ${least}, where it was compacted, to ${this.length}`,
+          got: describe(length),
+          fix: "Rewind the cache that it was made of, and compact that.",
+        },
+      );
     return this.#forkAt(length);
+  }
+
+  /**
+   * A smaller cache that stands for this one, which stays as it is. Shows how far it is.
+   * @param method What stays, and as what: `attentionMatching({ ratio: 20 })`, `snapKV({ ratio: 5 })`, ...
+   * @throws LensorError for an empty cache, and a ratio below 1 or so high that no key would be left
+   */
+  compact(method: Method, options?: CompactOptions): Promise<Cache> {
+    return compact(this, method, options);
+  }
+
+  /** What compaction did to it: real bytes, nominal ratio, error by layer and head. @throws where it was not compacted */
+  report(): CompactionReport {
+    if (this.kept) return this.kept.report;
+    throw new LensorError("This cache was not compacted: there is nothing to report", {
+      fix: "Make a smaller one with cache.compact(method), and ask that for its report.",
+    });
+  }
+
+  /** How many keys each KV head of a layer holds. */
+  counts(layer: number): number[] {
+    const { kept, length } = this;
+    const { kvHeads } = this.model.config;
+    if (!kept) return Array.from({ length: kvHeads }, () => length);
+    return kept.positions[layer]!.map((own) => own.length + length - kept.length);
+  }
+
+  /** Where the keys of each KV head of a layer stood in the text, ascending. */
+  positions(layer: number): Int32Array[] {
+    const { kept, length } = this;
+    const before = kept?.length ?? 0;
+    const after = Int32Array.from({ length: length - before }, (_, i) => before + i);
+    const { kvHeads } = this.model.config;
+    const chosen = kept?.positions[layer] ?? Array.from({ length: kvHeads }, () => new Int32Array());
+    return chosen.map((own) => Int32Array.of(...own, ...after));
   }
 
   /** Reads more text into this cache. */
@@ -96,20 +172,50 @@ export class Cache {
   /** Frees its keys and values now. */
   dispose(): void {
     if (!this.#disposed) native().releaseCache(this.#native);
+    this.#sampled?.queries.dispose();
     this.#disposed = true;
   }
 
+  /** @internal The queries that were kept while it was read, if any were asked for. */
+  get sampled(): Sampled | undefined {
+    return this.#sampled;
+  }
+
+  /** @internal Runs ids through the model and keeps the queries of those at `rows`. */
+  async readKeeping(ids: number[], rows: Int32Array): Promise<Sampled> {
+    const { layers, heads, headWidth } = this.model.config;
+    const at = this.length;
+    let buffer: NativeBuffer | undefined;
+    await this.read(ids, false, { rows, take: (made) => (buffer = made) });
+    const shape = [layers, heads, rows.length, headWidth];
+    const queries = Tensor.fromBuffer(buffer!, shape, "f32", "sampled queries");
+    untrack(queries);
+    return { positions: rows.map((row) => at + row), queries };
+  }
+
+  /** @internal Keeps them for as long as it lives. */
+  keepSampled(sampled: Sampled): void {
+    this.#sampled = sampled;
+  }
+
   /** @internal Runs ids through the model; with `logits` returns their buffer, [ids, vocabulary]. */
-  async read(ids: number[], logits: boolean) {
+  async read(
+    ids: number[],
+    logits: boolean,
+    keeping?: { rows: Int32Array; take: (queries: NativeBuffer) => void },
+  ): Promise<NativeBuffer> {
     const fast = this.compute === "fast";
-    const buffer = native().forward(
+    const [buffer, queries] = native().forward(
       this.model.native(),
       this.native(),
       Int32Array.from(ids),
       this.length,
       fast,
       logits,
+      keeping?.rows,
     );
+    if (keeping) keeping.take(queries);
+    else native().release(queries);
     // Counted at once, so that two calls in a row follow each other; taken back where the pass fails.
     const before = this.length;
     this.push(ids);
@@ -142,7 +248,15 @@ export class Cache {
 
   #forkAt(length: number): Cache {
     const handle = native().forkCache(this.native(), length);
-    return new Cache(this.model, this.compute, this.kv, this.rope, handle, this.ids.slice(0, length));
+    return new Cache(
+      this.model,
+      this.compute,
+      this.kv,
+      this.rope,
+      handle,
+      this.ids.slice(0, length),
+      this.kept,
+    );
   }
 
   /** What a list of variables says of it: its length in tokens, and what it holds. */
@@ -159,9 +273,12 @@ export class Cache {
         ["a token", formatBytes(perToken)],
         ["keys and values", this.kv],
         ["mode", this.compute],
+        ...(this.kept ? [["made smaller by", this.kept.report.method] as [string, string]] : []),
         ...ropeFacts(this.rope.scaling),
       ],
-      next: ["model.generate(text, { cache })", "cache.fork()", "cache.rewind(n)"],
+      next: this.kept
+        ? ["model.generate(text, { cache })", "cache.report().plot()"]
+        : ["model.generate(text, { cache })", "cache.compact(method)", "cache.fork()", "cache.rewind(n)"],
     });
   }
 }

@@ -2,8 +2,10 @@
 
 import { LensorError } from "../errors.ts";
 import { Cache, KV_TYPES, type KvType } from "../kv/cache.ts";
-import { checkChoice, checkNames } from "../options.ts";
+import { evenly } from "../kv/queries.ts";
+import { checkChoice, checkNames, checkNumber } from "../options.ts";
 import { scope, Tensor } from "../tensor/index.ts";
+import { checkSeed } from "../tensor/random.ts";
 import { type Compute, checkCompute } from "./compute.ts";
 import { checkLength, warnOfLength } from "./context.ts";
 import { checkHooks, type Hooks } from "./hooks.ts";
@@ -21,6 +23,10 @@ export interface PrefillOptions {
   context?: number;
   /** For this cache, in place of the model's. */
   ropeScaling?: GivenRopeScaling;
+  /** So many reference queries a KV head are kept on the way, for methods that fit a smaller cache to them. */
+  queries?: number;
+  /** Of what is drawn at random: which queries. */
+  seed?: number;
 }
 
 export async function forward(
@@ -66,15 +72,27 @@ function hookedForward(
 }
 
 export async function prefill(model: Model, prompt: Prompt, options: PrefillOptions = {}): Promise<Cache> {
-  checkNames("model.prefill", options, ["compute", "kv", "context", "ropeScaling"]);
+  checkNames("model.prefill", options, ["compute", "kv", "context", "ropeScaling", "queries", "seed"]);
   checkCompute("model.prefill", options.compute);
   if (options.kv !== undefined) checkChoice("model.prefill", "kv", options.kv, KV_TYPES);
   const ids = idsOf(prompt, model.tokenizer, model.config.vocabulary);
   const rope = reach("model.prefill", model, options, ids.length);
   checkContext(0, ids.length, rope.context);
   const cache = Cache.empty(model, options.compute ?? model.compute ?? "fast", rope, options.kv);
-  await cache.read(ids, false);
+  const { queries, seed = 0 } = options;
+  if (queries === undefined) await cache.read(ids, false);
+  else cache.keepSampled(await cache.readKeeping(ids, sampledRows(model, ids.length, queries, seed)));
   return cache;
+}
+
+/** Which tokens' queries are kept: each token has one for every query head of a group. */
+function sampledRows({ config }: Model, length: number, queries: number, seed: number): Int32Array {
+  checkNumber("model.prefill", "queries", queries, { least: 1, most: 1 << 20, whole: true });
+  return evenly(
+    length,
+    Math.ceil((queries * config.kvHeads) / config.heads),
+    checkSeed(seed, "model.prefill"),
+  );
 }
 
 /** How far one reading goes, and by which turns: the model's, unless the options say otherwise. */

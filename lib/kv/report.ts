@@ -1,0 +1,156 @@
+// What a compaction did, by layer and head: how many keys stayed, the share of attention that went to them, and how far the
+// output is from that of the whole cache, for queries that no method fitted alone. Holds numbers, no cache.
+
+import { type Table, tableFromArrays } from "apache-arrow";
+import { cacheReport } from "../plot/cache-report.ts";
+import { Figure } from "../plot/figure.ts";
+import type { Provenance } from "../provenance.ts";
+import type { Tensor } from "../tensor/index.ts";
+import type { Cache, Kept } from "./cache.ts";
+import type { Method } from "./method.ts";
+import { outputsOf } from "./outputs.ts";
+import { observe } from "./queries.ts";
+import { disposeLayer, layerOf } from "./source.ts";
+
+export interface HeadReport {
+  readonly layer: number;
+  /** A KV head. */
+  readonly head: number;
+  /** Keys that stayed, of so many. */
+  readonly kept: number;
+  readonly of: number;
+  /** The share of attention that went to the keys that stayed. */
+  readonly mass: number;
+  /** ||o' - o|| / ||o|| of the head's query heads' outputs. */
+  readonly error: number;
+}
+
+type Measures = readonly Pick<HeadReport, "layer" | "head" | "mass" | "error">[];
+
+export class CompactionReport {
+  /** The method's name. */
+  readonly method: string;
+  readonly model: string;
+  /** What was asked for: bytes before / bytes after. */
+  readonly ratio: number;
+  readonly tokens: number;
+  readonly bytesBefore: number;
+  /** To make the smaller cache, without measuring it. */
+  readonly seconds: number;
+  /** What the method found by head `[layers][kvHeads]`, by name. */
+  readonly notes: Readonly<Record<string, readonly (readonly number[])[]>>;
+  #bytes = 0;
+  #heads: readonly HeadReport[] = [];
+  #provenance: Provenance | undefined;
+
+  /** @internal Use `cache.report()`. */
+  constructor(method: Method, before: Cache, seconds: number, notes: CompactionReport["notes"] = {}) {
+    this.method = method.name;
+    this.model = before.model.name;
+    this.ratio = method.ratio!;
+    this.tokens = before.length;
+    this.bytesBefore = before.bytes;
+    this.seconds = seconds;
+    this.notes = notes;
+  }
+
+  /** @internal */
+  fill(after: Cache, facts: Kept, measures: Measures): void {
+    this.#bytes = after.bytes;
+    this.#provenance = facts.provenance;
+    this.#heads = measures.map((one) => ({
+      ...one,
+      kept: facts.positions[one.layer]![one.head]!.length,
+      of: this.tokens,
+    }));
+  }
+
+  /** What the smaller cache holds, by the allocator's count. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+  /** Bytes before / bytes after, of those really held. */
+  get realRatio(): number {
+    return this.bytesBefore / this.#bytes;
+  }
+  get heads(): readonly HeadReport[] {
+    return this.#heads;
+  }
+  get provenance(): Provenance {
+    return this.#provenance!;
+  }
+
+  private get facts() {
+    const { method, model, ratio, realRatio, tokens, bytesBefore, bytes, seconds } = this;
+    return { method, model, ratio, realRatio, tokens, bytesBefore, bytes, seconds };
+  }
+
+  /** One row a layer and KV head: layer, head, kept, of, mass, error. */
+  table(): Table {
+    const whole = (name: "layer" | "head" | "kept" | "of") =>
+      Int32Array.from(this.#heads, (one) => one[name]);
+    return tableFromArrays({
+      layer: whole("layer"),
+      head: whole("head"),
+      kept: whole("kept"),
+      of: whole("of"),
+      mass: Float32Array.from(this.#heads, (one) => one.mass),
+      error: Float32Array.from(this.#heads, (one) => one.error),
+    });
+  }
+
+  /** Output error, mass and kept keys of every head. */
+  plot(): Figure {
+    return new Figure(() => cacheReport({ ...this.facts, heads: this.#heads }));
+  }
+
+  [Symbol.for("Jupyter.display")]() {
+    return (this.plot() as unknown as Record<symbol, () => unknown>)[Symbol.for("Jupyter.display")]!();
+  }
+}
+
+/** Both caches against the queries of the text's last tokens, which see every key of either. */
+export async function measured(before: Cache, after: Cache, queries: number): Promise<Measures> {
+  const measures: Measures[number][] = [];
+  const count = Math.min(queries, before.length);
+  await observe(
+    before,
+    0,
+    { of: "last", count },
+    async ({ layer, queries }) => {
+      const [whole, part] = [layerOf(before, layer), layerOf(after, layer)];
+      const [wanted, made] = [outputsOf(queries, whole), outputsOf(queries, part)];
+      const [o, p, mass] = await Promise.all([wanted.output, made.output, wanted.mass].map(numbers));
+      const places = after.positions(layer).map((own) => new Set(own));
+      const { heads, kvHeads } = before.model.config;
+      const d = queries.shape[2]!;
+      const T = whole.keys.shape[1]!;
+      const group = heads / kvHeads;
+      for (let head = 0; head < kvHeads; head++) {
+        let [off, all, stayed] = [0, 0, 0];
+        for (let h = head * group; h < (head + 1) * group; h++) {
+          for (let t = 0; t < count; t++)
+            for (let i = 0; i < d; i++) {
+              const at = (t * heads + h) * d + i;
+              off += (p![at]! - o![at]!) ** 2;
+              all += o![at]! ** 2;
+            }
+          for (const [i, position] of whole.positions[head]!.entries())
+            if (places[head]!.has(position)) stayed += mass![h * T + i]!;
+        }
+        measures.push({ layer, head, mass: stayed / (count * group), error: Math.sqrt(off / all) });
+      }
+      for (const one of [whole, part]) disposeLayer(one);
+      for (const one of [wanted, made]) {
+        one.output.dispose();
+        one.logSumExp.dispose();
+        one.mass.dispose();
+      }
+      return undefined;
+    },
+    false,
+  );
+  return measures;
+}
+
+const numbers = async (x: Tensor) => (await x.data()) as Float32Array;
