@@ -7,9 +7,14 @@ export type {
   LayerAttention,
 } from "./attention/attention.ts";
 export { type Effect, effect } from "./attention/effect.ts";
+export type { AllEntropy, LayerEntropy } from "./attention/entropy.ts";
 export type { KeyMass } from "./attention/key-mass.ts";
 export type { LensData, LogitLens } from "./attention/logit-lens.ts";
 export type { PatchedPlace, Patching, PatchOptions } from "./attention/patching.ts";
+export type { Rollout } from "./attention/rollout.ts";
+export type { Habit, HeadScoreOptions, HeadScores } from "./attention/scores.ts";
+export type { MapView } from "./attention/shrink.ts";
+export type { TokenAttention } from "./attention/token.ts";
 export { Trace } from "./attention/trace.ts";
 export { ChatReply } from "./decode/chat.ts";
 export { type GenerateOptions, Reply } from "./decode/generate.ts";

@@ -1,14 +1,24 @@
 // Attention as one holds it: of every layer, of one, of one head. Weights are made at the first need and kept.
 
 import { type Table, tableFromArrays } from "apache-arrow";
-import { attentionHeads, type HeadMap, headMap } from "../plot/attention-heads.ts";
-import { attentionLayers, type LayerThumbnails, layerThumbnails } from "../plot/attention-layers.ts";
+import { attentionHeads, type HeadMap, headCells, headMap } from "../plot/attention-heads.ts";
+import {
+  attentionLayers,
+  type LayerThumbnails,
+  layerThumbnails,
+  thumbnailCells,
+} from "../plot/attention-layers.ts";
 import { attentionMap } from "../plot/attention-map.ts";
 import { Figure } from "../plot/figure.ts";
 import { type Tensor, tensor } from "../tensor/index.ts";
 import { checkBytes } from "../tensor/shape.ts";
+import { checkView, LARGE, type MapView, shrunkRows } from "./shrink.ts";
+import { layerHabits } from "./statistics.ts";
 import type { Trace } from "./trace.ts";
 import { headWeights, layerWeights } from "./weights.ts";
+
+/** Cells a side of one large map at most. */
+const CELLS = 160;
 
 abstract class Attention {
   readonly trace: Trace;
@@ -45,17 +55,25 @@ export class HeadAttention extends Attention {
     return headWeights(this.trace, this.layer, this.head);
   }
 
-  /** One map, queries down, keys across. */
-  plot(): Figure {
-    const { layer, head } = this;
-    return new Figure(async () =>
-      attentionMap({
-        weights: (await this.weights.data()) as Float32Array,
-        layer,
-        head,
-        ...this.trace.about,
-      }),
-    );
+  /**
+   * One map, queries down, keys across; of a part of the text with `{ queries: [from, to], keys: [from, to] }`, which is how
+   * one zooms into a long one. What does not fit is shrunk, to the largest weight of each block or with
+   * `{ shrink: "mean" }` to the mean.
+   */
+  plot(view: MapView = {}): Figure {
+    const { layer, head, trace } = this;
+    const T = trace.ids.length;
+    const part = checkView("attention.plot", view, T);
+    return new Figure(async () => {
+      const isWhole = T <= LARGE && Object.keys(view).length === 0;
+      const weights = isWhole
+        ? ((await this.weights.data()) as Float32Array)
+        : {
+            map: await shrunkRows(trace, layer, head, part, CELLS),
+            habits: (await layerHabits(trace, layer))[head]!,
+          };
+      return attentionMap({ weights, layer, head, ...trace.about });
+    });
   }
 
   /** One row a pair that can be seen: query, key, their tokens, weight. */
@@ -82,9 +100,22 @@ export class LayerAttention extends Attention {
     const { heads } = trace.model.config;
     return new Figure(async () => {
       const maps: HeadMap[] = [];
+      const T = trace.ids.length;
+      const habits = T > LARGE ? await layerHabits(trace, layer) : [];
       for (let head = 0; head < heads; head++) {
+        if (T > LARGE) {
+          const map = await shrunkRows(
+            trace,
+            layer,
+            head,
+            checkView("attention.plot", {}, T),
+            headCells(heads),
+          );
+          maps.push({ map, habits: habits[head]! });
+          continue;
+        }
         const weights = headWeights(trace, layer, head);
-        maps.push(headMap((await weights.data()) as Float32Array, heads, trace.ids.length));
+        maps.push(headMap((await weights.data()) as Float32Array, heads, T));
         weights.dispose();
       }
       return attentionHeads({ weights: maps, heads, layer, ...trace.about });
@@ -109,19 +140,34 @@ export class AllAttention extends Attention {
     return all;
   }
 
-  /** Layers by heads, as thumbnails. Holds one layer's maps at a time. */
+  /** Layers by heads, as thumbnails. Holds one layer's maps at a time, of a long text a few rows. */
   plot(): Figure {
     const { layers, heads } = this.trace.model.config;
+    const T = this.trace.ids.length;
     return new Figure(async () => {
       const thumbnails: LayerThumbnails[] = [];
       for (let layer = 0; layer < layers; layer++) {
+        if (T > LARGE) {
+          thumbnails.push(await this.#shrunk(layer));
+          continue;
+        }
         const weights = layerWeights(this.trace, layer);
         const data = (await weights.data()) as Float32Array;
         weights.dispose();
-        thumbnails.push(layerThumbnails(data, layers, heads, this.trace.ids.length));
+        thumbnails.push(layerThumbnails(data, layers, heads, T));
       }
       return attentionLayers({ weights: thumbnails, layers, heads, ...this.trace.about });
     });
+  }
+
+  async #shrunk(layer: number): Promise<LayerThumbnails> {
+    const { trace } = this;
+    const { layers, heads } = trace.model.config;
+    const view = checkView("attention.plot", {}, trace.ids.length);
+    const maps = [];
+    for (let head = 0; head < heads; head++)
+      maps.push(await shrunkRows(trace, layer, head, view, thumbnailCells(layers, heads)));
+    return { maps, habits: await layerHabits(trace, layer) };
   }
 }
 

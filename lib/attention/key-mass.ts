@@ -4,8 +4,8 @@ import { type Table, tableFromArrays } from "apache-arrow";
 import { Figure } from "../plot/figure.ts";
 import { keyMass } from "../plot/key-mass.ts";
 import type { Tensor } from "../tensor/index.ts";
+import { statistics } from "./statistics.ts";
 import type { Trace } from "./trace.ts";
-import { layerWeights } from "./weights.ts";
 
 export class KeyMass {
   readonly trace: Trace;
@@ -19,7 +19,12 @@ export class KeyMass {
 
   /** f32 `[heads, T]`: the sum over queries of the weight each key gets. A head's row adds up to T. */
   get weights(): Tensor {
-    return (this.#weights ??= layerWeights(this.trace, this.layer, true));
+    if (!this.#weights) {
+      const { mass, entropy, logSumExp } = statistics(this.trace, this.layer);
+      for (const other of [entropy, logSumExp]) other.dispose();
+      this.#weights = mass;
+    }
+    return this.#weights;
   }
 
   plot(): Figure {

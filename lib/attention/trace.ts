@@ -8,7 +8,7 @@ import { checkContext, idsOf, type Prompt } from "../model/ids.ts";
 import type { Model } from "../model/model.ts";
 import { whileReading } from "../model/pass.ts";
 import { native } from "../native.ts";
-import { checkChoice, checkNames, checkNumber, describe } from "../options.ts";
+import { checkChoice, checkFlag, checkNames, checkNumber, describe } from "../options.ts";
 import { card } from "../plot/card.ts";
 import { formatBytes } from "../plot/format.ts";
 import { visibleToken } from "../plot/token-text.ts";
@@ -16,8 +16,11 @@ import { type Provenance, provenance } from "../provenance.ts";
 import { Tensor } from "../tensor/index.ts";
 import { activation, contribution, finalLogits, type Kept, seen, tensorsOf } from "./activations.ts";
 import { AllAttention, HeadAttention, LayerAttention } from "./attention.ts";
+import { AllEntropy, LayerEntropy } from "./entropy.ts";
 import { KeyMass } from "./key-mass.ts";
 import { LogitLens } from "./logit-lens.ts";
+import { Rollout } from "./rollout.ts";
+import { TokenAttention } from "./token.ts";
 
 export async function trace(model: Model, prompt: Prompt, options: { hooks?: Hooks } = {}): Promise<Trace> {
   checkNames("model.trace", options, ["hooks"]);
@@ -144,6 +147,35 @@ export class Trace {
     checkNames("trace.keyMass", which, ["layer"]);
     this.checkLayer("trace.keyMass", which?.layer, this.model.config.layers);
     return new KeyMass(this, which.layer);
+  }
+
+  /** How widely heads look: of one layer query by query, or without `layer` each head's mean. */
+  entropy(): AllEntropy;
+  entropy(which: { layer: number }): LayerEntropy;
+  entropy(which: { layer?: number } = {}): AllEntropy | LayerEntropy {
+    checkNames("trace.entropy", which, ["layer"]);
+    if (which.layer === undefined) return new AllEntropy(this);
+    this.checkLayer("trace.entropy", which.layer, this.model.config.layers);
+    return new LayerEntropy(this, which.layer);
+  }
+
+  /** Where the token at a position looks, layer by layer; negative positions count from the end. */
+  token(position: number): TokenAttention {
+    const T = this.ids.length;
+    checkNumber("trace.token", "position", position, { least: -T, most: T - 1, whole: true });
+    return new TokenAttention(this, position < 0 ? position + T : position);
+  }
+
+  /**
+   * How much of each token has arrived at each position after a layer, all layers by default (Abnar and Zuidema 2020). With
+   * `sink: false` what rests on the first token is left out, which otherwise swallows the rest.
+   */
+  rollout(options: { layer?: number; sink?: boolean } = {}): Rollout {
+    checkNames("trace.rollout", options, ["layer", "sink"]);
+    const { layer = this.model.config.layers - 1, sink = true } = options;
+    this.checkLayer("trace.rollout", layer, this.model.config.layers);
+    checkFlag("trace.rollout", "sink", sink);
+    return new Rollout(this, layer, sink);
   }
 
   /** Frees what it keeps now. */

@@ -1,20 +1,20 @@
 // Attention weights of one layer, made from a trace's queries and keys: softmax(q k^T / sqrt(d)) over the keys up to each
-// query. Whole maps, or only what each key receives, which needs no map in memory.
+// query, as whole maps. What needs no map is in statistics.ts, maps too large to hold in shrink.ts.
 
 import { native } from "../native.ts";
 import { Tensor } from "../tensor/index.ts";
 import { checkBytes } from "../tensor/shape.ts";
 import type { Trace } from "./trace.ts";
 
-/** f32 `[heads, T, T]`, or `[heads, T]` with `mass`. */
-export function layerWeights(trace: Trace, layer: number, mass = false): Tensor {
+/** f32 `[heads, T, T]`. */
+export function layerWeights(trace: Trace, layer: number): Tensor {
   const { heads } = trace.model.config;
   const T = trace.ids.length;
   const [q, k] = [trace.query.at(layer).native(), trace.key.at(layer).native()];
-  const shape = mass ? [heads, T] : [heads, T, T];
+  const shape = [heads, T, T];
   checkBytes(shape, "f32", "attention");
-  const buffer = native().attentionMap(q.buffer, q.view, k.buffer, k.view, mass);
-  return Tensor.fromBuffer(buffer, shape, "f32", mass ? "keyMass" : "attention");
+  const buffer = native().attentionMap(q.buffer, q.view, k.buffer, k.view, false);
+  return Tensor.fromBuffer(buffer, shape, "f32", "attention");
 }
 
 /** One head's weights, `[T, T]`. */

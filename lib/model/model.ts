@@ -3,6 +3,7 @@
 import { type Table, tableFromArrays } from "apache-arrow";
 import { type AblationOptions, ablate, type HeadAblation } from "../attention/ablation.ts";
 import { type Patching, type PatchOptions, patch } from "../attention/patching.ts";
+import { type HeadScoreOptions, type HeadScores, headScores } from "../attention/scores.ts";
 import { type Trace, trace } from "../attention/trace.ts";
 import { type ChatReply, chat } from "../decode/chat.ts";
 import { type GenerateOptions, generate, type Reply } from "../decode/generate.ts";
@@ -113,6 +114,11 @@ export class Model {
   /** Which heads a text needs: silences each in turn and tells what that does to the loss, or to another `effect`. */
   ablate(prompt: Prompt, options?: AblationOptions): Promise<HeadAblation> {
     return ablate(this, prompt, options);
+  }
+
+  /** Finds heads by what they do, on random tokens said twice: induction, previous token, duplicate, sink. */
+  headScores(options?: HeadScoreOptions): Promise<HeadScores> {
+    return headScores(this, options);
   }
 
   /** Where a difference between two prompts is held: puts what `clean` holds into the run of `corrupted`, place by place. */

@@ -2,6 +2,7 @@
 
 import {
   barName,
+  cellName,
   colourAxis,
   colourRange,
   type HeadHabits,
@@ -38,10 +39,14 @@ const cellBudget = 14_000;
 /** Tokens that have room beside a map 140 pixels high; more are numbered. */
 const tokensNamed = 11;
 
+/** Cells a side at most, of so many heads. */
+export function headCells(heads: number): number {
+  return Math.max(8, Math.floor(Math.sqrt((2 * cellBudget) / heads)));
+}
+
 /** Shrinks one head's weights [T, T] to what `attentionHeads` draws: of a long text only one map need be in memory. */
 export function headMap(weights: Float32Array, heads: number, T: number, offset = 0): HeadMap {
-  const most = Math.max(8, Math.floor(Math.sqrt((2 * cellBudget) / heads)));
-  return { map: shrinkMap(weights, offset, T, most), habits: habitsOf(weights, offset, T) };
+  return { map: shrinkMap(weights, offset, T, headCells(heads)), habits: habitsOf(weights, offset, T) };
 }
 
 export function attentionHeads(input: AttentionHeadsInput): PlotlySpec {
@@ -72,7 +77,7 @@ export function attentionHeads(input: AttentionHeadsInput): PlotlySpec {
     dy: 1,
     meta: { head: h },
     coloraxis: "coloraxis",
-    hovertemplate: `%{text}<br>${step > 1 ? "largest weight" : "weight"} %{z}<br>layer ${layer}, head ${h}<extra></extra>`,
+    hovertemplate: `%{text}<br>${cellName(map)} %{z}<br>layer ${layer}, head ${h}<extra></extra>`,
   }));
   const annotations = habits.map((habit, h) => ({
     x: left(h) - 0.5,

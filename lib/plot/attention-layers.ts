@@ -35,6 +35,11 @@ export interface AttentionLayersInput {
 /** Cells over all thumbnails, clear halves included. */
 const cellBudget = 100_000;
 
+/** Cells a side at most, of so many thumbnails. */
+export function thumbnailCells(layers: number, heads: number): number {
+  return Math.max(4, Math.min(48, Math.floor(Math.sqrt(cellBudget / (layers * heads)))));
+}
+
 /** Shrinks the maps of one layer to what `attentionLayers` draws; for callers that make the weights asynchronously. */
 export function layerThumbnails(
   weights: Float32Array,
@@ -42,7 +47,7 @@ export function layerThumbnails(
   heads: number,
   T: number,
 ): LayerThumbnails {
-  const most = Math.max(4, Math.min(48, Math.floor(Math.sqrt(cellBudget / (layers * heads)))));
+  const most = thumbnailCells(layers, heads);
   const each = Array.from({ length: heads }, (_, h) => h * T * T);
   return {
     maps: each.map((offset) => shrinkMap(weights, offset, T, most)),

@@ -1,20 +1,24 @@
 // What the attention figures share: shrinking a map, measuring what a head does, the colour range, the colour bar.
 // Weights are row-major [T, T], queries down, keys across, causal: what lies above the diagonal is never read.
 
-import { formatValue } from "./format.ts";
+import { formatCount, formatValue } from "./format.ts";
 import { barAbove, besideBar, shortLabel } from "./map-frame.ts";
 import { markup, sequential } from "./theme.ts";
 import { visibleToken } from "./token-text.ts";
 
 export interface ShrunkMap {
-  /** Cells a side. */
+  /** Cells across, and down unless `rows` says otherwise. */
   size: number;
+  rows?: number;
   /** Tokens a cell, along each side. */
   step: number;
-  /** [query][key]; null above the diagonal. With step > 1 the largest weight of the block. */
+  /** [query][key]; null above the diagonal. With step > 1 the largest weight of the block, or the mean. */
   z: (number | null)[][];
-  /** Where each value stands: query * T + key. */
-  at: Int32Array;
+  /** Where each value stands: query * T + key; without it a cell's own place is what is known. */
+  at?: Int32Array;
+  /** The first query and key, where the map is a part. */
+  from?: readonly [number, number];
+  shrink?: "max" | "mean";
 }
 
 /**
@@ -96,11 +100,12 @@ export function colourRange(maps: readonly ShrunkMap[]): ColourRange {
   let most = 0;
   const rest: number[] = [];
   for (const map of maps)
-    map.z.forEach((row, q) => {
-      for (let k = 0; k <= q; k++) {
-        const value = row[k] ?? 0;
+    map.z.forEach((row) => {
+      for (let k = 0; k < row.length; k++) {
+        const value = row[k];
+        if (value === null || value === undefined) continue;
         if (value > most) most = value;
-        if (k > 0) rest.push(value);
+        if (k > 0 || map.from?.[1]) rest.push(value);
       }
     });
   rest.sort((a, b) => a - b);
@@ -134,24 +139,28 @@ export function colourAxis(range: ColourRange, lift = 6): object {
 }
 
 /** What the bar shows, and where colours do not say it plainly. */
-export function barName(range: ColourRange, lift = 6): object {
+export function barName(range: ColourRange, lift = 6, name = "attention weight"): object {
   const note = range.clipped
     ? ` (colours end at ${shortLabel(range.max)})`
     : range.root
       ? " (colours by its square root)"
       : "";
-  return besideBar(`attention weight${note}`, lift);
+  return besideBar(`${name}${note}`, lift);
 }
 
 /** Hover texts of the visible half: which query, which key; for shrunk cells where the largest weight stands. */
 export function pairTexts(map: ShrunkMap, tokens: readonly string[], length = 12): string[][] {
   const T = tokens.length;
+  const { at, step, from = [0, 0] } = map;
   const name = (i: number) => `${markup(visibleToken(tokens[i] ?? "", length))} ${i}`;
+  const several = (i: number) => `${i}–${Math.min(T, i + step) - 1}`;
+  const place = step > 1 ? several : name;
   return map.z.map((row, q) =>
     row.flatMap((value, k) => {
       if (value === null) return [];
-      const at = map.at[q * map.size + k]!;
-      return [`${name(Math.floor(at / T))} → ${name(at % T)}`];
+      if (!at) return [`${place(from[0] + q * step)} → ${place(from[1] + k * step)}`];
+      const pair = at[q * map.size + k]!;
+      return [`${name(Math.floor(pair / T))} → ${name(pair % T)}`];
     }),
   );
 }
@@ -166,8 +175,14 @@ export function percent(share: number): string {
 }
 
 /** The part of a subtitle that says how a map was shrunk. */
-export function shrunk(map: { step: number }, T: number): string {
+export function shrunk(map: { step: number; shrink?: "max" | "mean" }, T: number): string {
+  const cell = map.shrink === "mean" ? "mean" : "maximum";
   return map.step > 1
-    ? `${T} tokens, each cell the maximum of ${map.step} × ${map.step} weights`
-    : `${T} tokens`;
+    ? `${formatCount(T)} tokens, each cell the ${cell} of ${map.step} × ${map.step} weights`
+    : `${formatCount(T)} tokens`;
+}
+
+/** What a cell's value is called. */
+export function cellName(map: { step: number; shrink?: "max" | "mean" }): string {
+  return map.step === 1 ? "weight" : map.shrink === "mean" ? "mean weight" : "largest weight";
 }

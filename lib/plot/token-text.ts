@@ -32,8 +32,9 @@ export interface TokenTicks {
 /**
  * Ticks at numeric positions, so that equal tokens keep places of their own. Up to `most` tokens each has its label;
  * beyond that every n-th, with its position.
+ * @param first The position of the first token, where they are a part of a text
  */
-export function tokenTicks(tokens: readonly string[], most = 64, length = 14): TokenTicks {
+export function tokenTicks(tokens: readonly string[], most = 64, length = 14, first = 0): TokenTicks {
   const step = niceStep(
     Math.ceil(tokens.length / most),
     tokens.length > most ? Math.ceil(tokens.length / 24) : 1,
@@ -41,9 +42,9 @@ export function tokenTicks(tokens: readonly string[], most = 64, length = 14): T
   const tickvals: number[] = [];
   for (let i = 0; i < tokens.length; i += step) tickvals.push(i);
   const ticktext = tickvals.map(
-    (i) => `${step > 1 ? `${i} ` : ""}${markup(visibleToken(tokens[i]!, length))}`,
+    (i) => `${step > 1 ? `${first + i} ` : ""}${markup(visibleToken(tokens[i]!, length))}`,
   );
-  return { tickmode: "array", tickvals, ticktext };
+  return { tickmode: "array", tickvals: tickvals.map((i) => first + i), ticktext };
 }
 
 /** Pixels that the longest label takes in 11 px monospace. */

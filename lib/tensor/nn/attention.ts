@@ -7,6 +7,7 @@ import { contiguous, enqueueAll } from "../queue.ts";
 import { permute, reshape } from "../reshape.ts";
 import { scope } from "../scope.ts";
 import { countOf, formatShape } from "../shape.ts";
+import { noGrad } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { checkFits, checkTensor, typed } from "./rows.ts";
 
@@ -54,6 +55,39 @@ export interface PackedOptions extends AttentionOptions {
   /** Where each sequence begins in the rows of q, and their count at the end. */
   queries: readonly number[];
   keys: readonly number[];
+}
+
+/** What is known of the weights without ever having them in memory: f32, each where it was asked for. */
+export interface AttentionStatistics {
+  /** `[heads, T]`: ln of the sum of the exponentials of each query's scores. */
+  logSumExp: Tensor;
+  /** `[heads, T]`, nats: how widely each query looks. */
+  entropy: Tensor;
+  /** `[heads, S]`: the weight that each key receives, added up over the queries. */
+  mass: Tensor;
+}
+
+/**
+ * Statistics of causal attention from the fused kernel, in O(T + S) memory. No gradient.
+ * @param q `[T, heads, d]`
+ * @param k `[S, kvHeads, d]`
+ */
+export function attentionStatistics(q: Tensor, k: Tensor): AttentionStatistics {
+  const [T, heads, d] = q.shape as [number, number, number];
+  const S = k.shape[0]!;
+  return noGrad(() => {
+    const results = [
+      { name: "attention", dtype: q.dtype, shape: [T, heads, d] },
+      { name: "attention log-sum-exp", dtype: "f32" as const, shape: [heads, T] },
+      { name: "attention entropy", dtype: "f32" as const, shape: [heads, T] },
+      { name: "attention mass", dtype: "f32" as const, shape: [heads, S] },
+    ];
+    const params = [1, 0, 1 / Math.sqrt(d), DTYPES.f32, 0, 1, 1, 0, 0, T, 0, S];
+    // The kernel mixes values whether or not anyone wants them: keys stand in for them.
+    const [mixed, logSumExp, entropy, mass] = enqueueAll("attention", params, results, [q, k, k]);
+    mixed!.dispose();
+    return { logSumExp: logSumExp!, entropy: entropy!, mass: mass! };
+  });
 }
 
 /** The same for sequences one after the other: q `[T, heads, d]`, k and v `[S, kvHeads, d]`, all f32 or all bf16. */
