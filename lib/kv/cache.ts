@@ -11,13 +11,18 @@ import { ropeFacts } from "../model/rope-scaling.ts";
 import { DTYPES, type NativeBuffer, type NativeCache, native } from "../native.ts";
 import { checkNumber, describe } from "../options.ts";
 import { card } from "../plot/card.ts";
+import { Figure } from "../plot/figure.ts";
 import { formatBytes, formatCount } from "../plot/format.ts";
 import type { Provenance } from "../provenance.ts";
 import { Tensor } from "../tensor/index.ts";
 import { untrack } from "../tensor/scope.ts";
+import { cacheFigure } from "./cache-figure.ts";
 import { type CompactOptions, compact } from "./compact.ts";
 import type { Method } from "./method.ts";
 import type { CompactionReport } from "./report.ts";
+import type { Maker } from "./summary.ts";
+import type { Sweep } from "./sweep.ts";
+import { type SweepOptions, sweep } from "./sweep-run.ts";
 
 /** How keys and values are kept: `"i8"` is 8 bits with a scale for each key and each value. */
 export const KV_TYPES = ["f32", "f16", "bf16", "i8"] as const;
@@ -132,6 +137,16 @@ export class Cache {
    */
   compact(method: Method, options?: CompactOptions): Promise<Cache> {
     return compact(this, method, options);
+  }
+
+  /** Every method at every ratio, against the same probes: quality, real bytes and seconds. Shows how far it is. */
+  sweep(methods: readonly (Method | Maker)[], options: SweepOptions): Promise<Sweep> {
+    return sweep(this, methods, options);
+  }
+
+  /** Bytes by layer and head, and where the text's last tokens look. */
+  plot(): Figure {
+    return new Figure(() => cacheFigure(this));
   }
 
   /** What compaction did to it: real bytes, nominal ratio, error by layer and head. @throws where it was not compacted */

@@ -3,6 +3,7 @@
 
 import type { PlotlySpec } from "./figure.ts";
 import { formatBytes, formatCount, formatValue } from "./format.ts";
+import { shortLabel } from "./map-frame.ts";
 import { methodLook } from "./methods.ts";
 import {
   finding,
@@ -185,8 +186,7 @@ function panel(
       range,
       showgrid: true,
       nticks: 6,
-      ...(log && { dtick: "D2" }),
-      ...(log && top - bottom > 1.5 && { dtick: 1 }),
+      ...(log && logTicks(bottom - pad, top + pad)),
     },
     annotations: [
       {
@@ -260,4 +260,16 @@ function reference(
     note(whole, `full cache ${said(whole)}`, {}),
     ...(quality === "accuracy" && none !== undefined ? [note(none, `no text ${said(none)}`, {})] : []),
   ];
+}
+
+/** Powers of ten, and 2 and 5 between where there is room. Plotly's own would be smaller than the other labels. */
+function logTicks(from: number, to: number): object {
+  const factors = to - from < 2.2 ? [1, 2, 5] : [1];
+  const tickvals: number[] = [];
+  for (let power = Math.floor(from); power <= to; power++)
+    for (const factor of factors) {
+      const value = factor * 10 ** power;
+      if (Math.log10(value) >= from && Math.log10(value) <= to) tickvals.push(value);
+    }
+  return { tickmode: "array", tickvals, ticktext: tickvals.map(shortLabel) };
 }

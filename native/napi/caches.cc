@@ -68,8 +68,10 @@ napi_value fork_cache(napi_env env, napi_callback_info info) {
     to->share(*from, length);
     return LENSOR_OK;
   };
+  // What it is expected to hold is said first: the queue may have counted by the time this thread goes on.
+  napi_value result = wrap_cache(env, to, std::min(from->bytes(), from->bytes_of(length)));
   enqueue({"fork", {}, {}, run, nullptr});
-  return wrap_cache(env, to, std::min(from->bytes(), from->bytes_of(length)));
+  return result;
 }
 
 // What one head is to become; the buffers it needs are added to `inputs`, whose places are kept.
@@ -125,8 +127,9 @@ napi_value choose_keys(napi_env env, napi_callback_info info) {
   };
   // The empty buffer tells when, and whether, it was done.
   BufferRef done = floats(0);
+  napi_value result = make_list(env, {wrap_cache(env, to), handle(env, done)});
   enqueue({"compact", inputs, {done}, run, nullptr});
-  return make_list(env, {wrap_cache(env, to), handle(env, done)});
+  return result;
 }
 
 napi_value read_cache(napi_env env, napi_callback_info info) {

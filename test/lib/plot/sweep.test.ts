@@ -85,7 +85,7 @@ test("places spread apart stay in order and within bounds", () => {
 test("a method looks the same everywhere, a baseline grey, a pipe like its first part", () => {
   const light = (name: string) => methodLook(name).colour(tokens.light);
   expect(light("attentionMatching")).toBe("#D55E00");
-  expect(light("window")).toBe(tokens.light.baseline);
+  expect(light("slidingWindow")).toBe(tokens.light.baseline);
   expect([light("snapKV + quantizeKV"), methodLook("snapKV + quantizeKV").mark]).toEqual([
     light("snapKV"),
     "circle-open",
