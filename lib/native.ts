@@ -63,7 +63,7 @@ export const OPTIMIZERS = { sgd: 0, adamw: 1, adamw8: 2, lion: 3 } as const;
 export type OpName =
   | ("copy" | "unary" | "binary" | "where" | "cat" | "reduce" | "softmax" | "cumsum" | "matmul")
   | ("gather" | "scatterAdd" | "topK" | "sort")
-  | ("linear" | "adapted" | "embedding" | "norm" | "glu" | "rotate" | "attention")
+  | ("linear" | "adapted" | "embedding" | "norm" | "glu" | "rotate" | "attention" | "received")
   | ("rowLoss" | "linearLoss" | "linearLogprobs")
   | ("scan" | "unfold" | "fold" | "cholesky" | "solveTriangular")
   | ("permute" | "reshape" | "expand" | "slice");

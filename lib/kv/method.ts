@@ -1,6 +1,7 @@
 // What a way to make a cache smaller is, and the records that pass between it and the cache: a method sees a Source, is told
 // how much Room there is, and answers with a Plan. It computes; it never changes a cache. compact.ts carries plans out.
 
+import type { Compute } from "../model/compute.ts";
 import type { Model } from "../model/model.ts";
 import type { Rope } from "../model/rope.ts";
 import type { Tensor } from "../tensor/index.ts";
@@ -56,6 +57,8 @@ export interface Source {
   /** Tokens of the text: the next position. */
   readonly length: number;
   readonly seed: number;
+  /** The mode of its cache: in fast mode a method may compute with 16 bits. Exact unless it says. */
+  readonly compute?: Compute | undefined;
   /** What its queries and keys were turned by; the model's own for a text of this length unless it says. */
   readonly rope?: Rope | undefined;
   /** What is stored of a layer. The caller disposes of its tensors, or reads it within a scope. */

@@ -6,9 +6,9 @@ import type { HeadPlan, LayerSource, Plan, Source } from "./method.ts";
 
 /** @param parts What part of all work is reported from here: progress 0 to 1 becomes `from` to `to` */
 export function plannedSource(source: Source, plan: Plan, parts: { from: number; to: number }): Source {
-  const { model, layers, heads, kvHeads, headWidth, length, seed, rope } = source;
+  const { model, layers, heads, kvHeads, headWidth, length, seed, compute, rope } = source;
   return {
-    ...{ model, layers, heads, kvHeads, headWidth, length, seed, rope },
+    ...{ model, layers, heads, kvHeads, headWidth, length, seed, compute, rope },
     layer: (layer) => {
       const stored = source.layer(layer);
       return plan.heads ? left(stored, plan.heads[layer]!) : stored;

@@ -38,6 +38,7 @@ const std::vector<const Op*>& operations() {
       &ops::kRotate,
       &ops::kAttention,
       &ops::kAttentionGrad,
+      &ops::kReceived,
       &ops::kScan,
       &ops::kUnfold,
       &ops::kFold,

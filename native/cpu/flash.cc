@@ -165,8 +165,9 @@ template <class T> void attend(const Forward<T>& c, int64_t block, int32_t h, in
     const Sight sight = Sight::of(s, at, least(kSide, s.keys - at), first, count);
     const int64_t row = group * c.rows + c.begin(n) + at;
     const char* k = c.k ? (const char*)(c.k + row * c.k_lanes()) : place(f->k, f->dtype, s.k0 + at, group);
-    const char* v =
-        c.v ? (const char*)(c.v + row / kSummands<T> * c.v_lanes()) : place(f->v, f->dtype, s.k0 + at, group);
+    const char* v = c.v         ? (const char*)(c.v + row / kSummands<T> * c.v_lanes())
+                    : f->v.data ? place(f->v, f->dtype, s.k0 + at, group)
+                                : nullptr;
     const int64_t k_row = c.k ? c.k_lanes() * 4 : f->k.row * size,
                   v_row = c.v ? c.v_lanes() * 4 : f->v.row * size;
     sight.parts([&](int64_t from, int64_t to, int64_t lane, int64_t lane_end) {
@@ -174,7 +175,8 @@ template <class T> void attend(const Forward<T>& c, int64_t block, int32_t h, in
                   scores + from * kSide + lane, kSide, true);
     });
     const float* bias = f->key_bias ? f->key_bias + group * f->k_offsets[f->sequences] + s.k0 + at : nullptr;
-    soften(Scores{scores, sight, bias, f->scale * kLog2e}, c.mask, width, g, p);
+    soften(Scores{scores, sight, bias, f->scale * kLog2e}, c.mask, f->v.data ? width : 0, g, p);
+    if (!f->v.data) continue;
     sight.parts([&](int64_t from, int64_t to, int64_t lane, int64_t lane_end) {
       const int64_t step = from / kSummands<T>;
       multiply<T>(width, lane_end - lane, steps<T>(to - from), v + step * v_row, 4, v_row,
@@ -192,6 +194,7 @@ template <class T> void attend(const Forward<T>& c, int64_t block, int32_t h, in
     if (c.log_sum_exp) c.log_sum_exp[where] = some ? fmaf(g.m[i], kLn2, log_l) : -INFINITY;
     if (f->entropy) f->entropy[where] = some ? log_l - kLn2 * g.u[i] * inverse[i] : 0;
   }
+  if (!f->v.data) return;
   for (int64_t lane = 0; lane < count; lane += 16)
     for (int64_t i = 0; i < width; i += 16) {
       f32v some[16];
@@ -258,7 +261,7 @@ template <class T> lensor_status run(lensor_context* context, const lensor_flash
   int64_t* firsts = room.take<int64_t>(2 * (f->sequences + 1));
   c.scratch = room.take<T>(context->threads * c.scratch_size);
   if (!k_serves<T>(f)) c.k = room.take<T>(f->kv_heads * c.rows * c.k_lanes());
-  if (!v_serves<T>(f)) c.v = room.take<T>(f->kv_heads * c.rows / kSummands<T> * c.v_lanes());
+  if (f->v.data && !v_serves<T>(f)) c.v = room.take<T>(f->kv_heads * c.rows / kSummands<T> * c.v_lanes());
   c.log_sum_exp =
       f->mass && !f->log_sum_exp ? room.take<float>(f->heads * f->q_offsets[f->sequences]) : f->log_sum_exp;
   if (room.failed()) return LENSOR_OUT_OF_MEMORY;

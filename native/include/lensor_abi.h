@@ -296,8 +296,8 @@ typedef struct lensor_flash {
   int64_t window; /* 0: all */
   int64_t sequences;
   const int64_t *q_offsets, *k_offsets; /* [sequences + 1] */
-  const int64_t* key_count; /* NULL: all; or [sequences, kv_heads]: only so many, the first of a sequence */
-  lensor_heads q, k, v, out;
+  const int64_t* key_count;  /* NULL: all; or [sequences, kv_heads]: only so many, the first of a sequence */
+  lensor_heads q, k, v, out; /* v and out without data: only statistics are wanted */
   float scale;
   const float* key_bias; /* NULL or [kv_heads, keys] */
   float* log_sum_exp;    /* NULL or [heads, queries]; the gradient needs it */

@@ -453,6 +453,12 @@ TEST("flash attention writes what is asked for alone, and what it writes does no
   CHECK_EQ(ops.flash(context, &f), LENSOR_OK);
   same(r.out, whole.out);
   CHECK_SAME(r.mass, whole.mass);
+  const lensor_heads v = f.v, out = f.out;
+  f.v = f.out = {};
+  r.mass.assign(r.mass.size(), 7);
+  CHECK_EQ(ops.flash(context, &f), LENSOR_OK);
+  CHECK_SAME(r.mass, whole.mass);
+  f.v = v, f.out = out;
   f.mass = nullptr;
   CHECK_EQ(ops.flash(context, &f), LENSOR_OK);
   same(r.out, whole.out);

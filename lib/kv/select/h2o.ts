@@ -31,7 +31,7 @@ export function heavyHitters(
     ...{ name, options: { ...options }, recent, sinks },
     queries: () => ({ of: "every" }),
     score: async (stored, source, seen) => {
-      const all = await groupReceived(stored, seen!);
+      const all = await groupReceived(source, stored, seen!);
       if (average)
         for (const [h, scores] of all.entries())
           stored.positions[h]!.forEach((position, j) => {

@@ -29,7 +29,7 @@ export function kvzip(given?: KVzipOptions): Selection {
     {
       ...{ name: "kvzip", options, sinks },
       queries: () => ({ of: "repeat", perHead }),
-      score: (stored, _, seen) => groupReceived(stored, seen!, "max"),
+      score: (stored, source, seen) => groupReceived(source, stored, seen!, "max"),
     },
     { ratio, budget: options.layerwise ? layerwise : global },
   );

@@ -8,20 +8,22 @@ import type { LayerSource, Observed } from "../method.ts";
 
 /** How a key's weights over the queries become one number. */
 export type Gathered = "sum" | "max";
+type How = { how: Gathered; fast: boolean };
 
 /** Weights that a block of queries holds at most, over all heads. */
 const BLOCK = 1 << 22;
 
 /** f32 `[heads, T]`, 0 behind a head's last key. */
-export function received(stored: LayerSource, seen: Observed, how: Gathered = "sum"): Tensor {
+export function received(stored: LayerSource, seen: Observed, how: Gathered = "sum", fast = false): Tensor {
   const { positions } = seen;
+  const by: How = { how, fast };
   return scope(() => {
     if (positions.length === 0) return tensor.zeros([seen.queries.shape[0]!, stored.keys.shape[1]!]);
-    if (seen.own) return withOwn(stored, seen, seen.own, how);
+    if (seen.own) return withOwn(stored, seen, seen.own, by);
     const first = positions[0]!;
     if (stored.positions.every((held) => held.length === 0 || held.at(-1)! <= first))
-      return fused(stored, seen.queries, false, how);
-    return isWhole(stored, positions) ? fused(stored, seen.queries, true, how) : byBlocks(stored, seen, how);
+      return fused(stored, seen.queries, false, by);
+    return isWhole(stored, positions) ? fused(stored, seen.queries, true, by) : byBlocks(stored, seen, how);
   });
 }
 
@@ -34,12 +36,12 @@ function isWhole({ positions, counts, keys }: LayerSource, queries: Int32Array):
   return last === held && inRow(queries) && positions.every((list) => inRow(list) && list.at(-1) === last);
 }
 
-function fused({ keys, bias, counts }: LayerSource, queries: Tensor, causal: boolean, how: Gathered): Tensor {
-  return receivedWeights(queries, keys, { causal, bias, keyCounts: counts, how });
+function fused({ keys, bias, counts }: LayerSource, queries: Tensor, causal: boolean, by: How): Tensor {
+  return receivedWeights(queries, keys, { causal, bias, keyCounts: counts, ...by });
 }
 
 /** The queries' own keys come behind each head's stored ones: query i sees those of the first i + 1. */
-function withOwn(stored: LayerSource, { queries }: Observed, own: Tensor, how: Gathered): Tensor {
+function withOwn(stored: LayerSource, { queries }: Observed, own: Tensor, by: How): Tensor {
   const { keys, counts, bias } = stored;
   const [kvHeads, T, d] = keys.shape as [number, number, number];
   const more = own.shape[1]!;
@@ -50,7 +52,7 @@ function withOwn(stored: LayerSource, { queries }: Observed, own: Tensor, how: G
   const biases = bias && tensor.stack(counts.map((count, h) => behind(bias.at(h), none, count)));
   const keyCounts = counts.map((count) => count + more);
   const got = receivedWeights(queries, all.reshape(kvHeads, T + more, d), {
-    ...{ causal: true, bias: biases, keyCounts, how },
+    ...{ causal: true, bias: biases, keyCounts, ...by },
   });
   // What the own keys received is cut out again; behind a head's last key there is nothing.
   const group = queries.shape[0]! / kvHeads;

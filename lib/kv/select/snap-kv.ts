@@ -34,7 +34,7 @@ export function windowAttention(name: string, options: { window: number; kernel:
       return { of: "last", count: window };
     },
     score: async (stored, source, seen) => {
-      const all = await groupReceived(stored, seen!);
+      const all = await groupReceived(source, stored, seen!);
       // The window itself stays: it is no neighbour of the keys before it.
       return all.map((scores, h) => {
         const before = stored.positions[h]!.findIndex((position) => position >= source.length - window);

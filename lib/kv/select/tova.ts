@@ -15,7 +15,7 @@ export function tova(given?: { ratio?: number }): Selection {
         return { of: "last", count: 1 };
       },
       score: async (stored, source, seen) => {
-        const all = await groupReceived(stored, seen!);
+        const all = await groupReceived(source, stored, seen!);
         // By the tokens' positions: heads of a cache that was made smaller before hold different ones.
         const mean = new Float64Array(source.length);
         for (const [h, scores] of all.entries())

@@ -23,7 +23,7 @@ extern const Op kNorm, kNormGrad, kGlu, kGluGrad, kRotate;
 // loss.cc
 extern const Op kRowLoss, kRowLossGrad, kLinearLoss, kLinearLogprobs, kLinearLogprobsGrad;
 // attention.cc
-extern const Op kAttention, kAttentionGrad;
+extern const Op kAttention, kAttentionGrad, kReceived;
 // sequence.cc
 extern const Op kScan, kUnfold, kFold;
 // solve.cc

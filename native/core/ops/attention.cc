@@ -1,9 +1,11 @@
 // Attention over packed sequences: q [T, heads, d], k and v [S, kv heads, d], any strides with the last 1;
 // then a bias [kv heads, S] where there is one. Results: out [T, heads, d], the log-sum-exp [heads, T], and
 // where they are asked for entropy [heads, T] and mass [heads, S].
-//   params: causal, window, scale, compute, bias, entropy, mass (2: the largest weight instead), counted,
+//   params: causal, window, scale, compute, bias, entropy, mass, counted,
 //   then the offsets of the sequences in q and in k; where `counted` is the number of kv heads and not 0,
 //   then [sequences, kv heads]: of how many keys each has
+// Received: q, k and a bias as above, params as above but `mass` 1 for the sum and 2 for the largest of the
+// weights that each key receives: [heads, S].
 #include "../algebra.h"
 #include "../tape.h"
 #include "all.h"
@@ -16,7 +18,7 @@ namespace {
 constexpr size_t kOptions = 8;
 
 struct Options {
-  bool causal, bias, entropy, mass, largest;
+  bool causal, bias, entropy, mass;
   int64_t window;
   float scale;
   int32_t compute;
@@ -30,7 +32,6 @@ Options options_of(const std::vector<double>& params) {
             params[4] != 0,
             params[5] != 0,
             params[6] != 0,
-            params[6] == 2,
             static_cast<int64_t>(params[1]),
             static_cast<float>(params[2]),
             static_cast<int>(params[3]) == LENSOR_BF16 ? LENSOR_BF16 : LENSOR_F32,
@@ -62,8 +63,8 @@ void need_heads(const lensor_view& x, int32_t dtype) {
   need(x.shape[2] > 0 && (x.stride[2] == 1 || x.shape[2] == 1));
 }
 
-void check_inputs(const Call& call, const Options& o) {
-  const lensor_view &q = call.in[0].view, &k = call.in[1].view, &v = call.in[2].view;
+void check_inputs(const Call& call, const Options& o, size_t values = 2) {
+  const lensor_view &q = call.in[0].view, &k = call.in[1].view, &v = call.in[values].view;
   for (const lensor_view* x : {&q, &k, &v}) need_heads(*x, q.dtype);
   need(same_shape(k, v) && q.shape[2] == k.shape[2] && k.shape[1] > 0 && q.shape[1] % k.shape[1] == 0);
   need(o.window >= 0 && o.window < int64_t{1} << 48);
@@ -95,8 +96,7 @@ void check_attention(const Call& call) {
 
 lensor_heads heads_of(const lensor_view& x) { return {x.data, x.stride[0], x.stride[1]}; }
 
-lensor_flash flash_of(const Options& o, const lensor_view& q, const lensor_view& k, const lensor_view& v,
-                      const lensor_view& out, const lensor_view& lse) {
+lensor_flash flash_of(const Options& o, const lensor_view& q, const lensor_view& k) {
   lensor_flash flash{};
   flash.heads = static_cast<int32_t>(q.shape[1]);
   flash.kv_heads = static_cast<int32_t>(k.shape[1]);
@@ -109,8 +109,15 @@ lensor_flash flash_of(const Options& o, const lensor_view& q, const lensor_view&
   flash.q_offsets = o.q_offsets.data();
   flash.k_offsets = o.k_offsets.data();
   flash.key_count = o.counted ? o.key_count.data() : nullptr;
-  flash.q = heads_of(q), flash.k = heads_of(k), flash.v = heads_of(v), flash.out = heads_of(out);
+  flash.q = heads_of(q), flash.k = heads_of(k);
   flash.scale = o.scale;
+  return flash;
+}
+
+lensor_flash flash_of(const Options& o, const lensor_view& q, const lensor_view& k, const lensor_view& v,
+                      const lensor_view& out, const lensor_view& lse) {
+  lensor_flash flash = flash_of(o, q, k);
+  flash.v = heads_of(v), flash.out = heads_of(out);
   flash.log_sum_exp = static_cast<float*>(lse.data);
   return flash;
 }
@@ -121,7 +128,24 @@ lensor_status run_attention(const Running& r) {
   if (o.bias) flash.key_bias = static_cast<const float*>(r.in[3].data);
   if (o.entropy) flash.entropy = static_cast<float*>(r.out[2].data);
   if (o.mass) flash.mass = static_cast<float*>(r.out[2 + o.entropy].data);
-  flash.mass_largest = o.largest;
+  return r.ops->flash(r.context, &flash);
+}
+
+void check_received(const Call& call) {
+  const Options o = options_of(call.params);
+  need(o.mass && !o.entropy && call.in.size() == 2u + o.bias && call.out.size() == 1);
+  check_inputs(call, o, 1);
+  const lensor_view &q = call.in[0].view, &k = call.in[1].view;
+  if (o.bias) need_matrix(call.in[2], k.shape[1], k.shape[0]);
+  need_matrix(call.out[0], q.shape[1], k.shape[0]);
+}
+
+lensor_status run_received(const Running& r) {
+  const Options o = options_of(r.params);
+  lensor_flash flash = flash_of(o, r.in[0], r.in[1]);
+  if (o.bias) flash.key_bias = static_cast<const float*>(r.in[2].data);
+  flash.mass = static_cast<float*>(r.out[0].data);
+  flash.mass_largest = r.params[6] == 2;
   return r.ops->flash(r.context, &flash);
 }
 
@@ -189,6 +213,7 @@ const Op kAttention{
     .gradient = attention_gradient,
     .keeps = [](const Call&) { return kInput * 15 | kResult * 3; }, // q, k, v, bias; out, log-sum-exp
 };
+const Op kReceived{.name = "received", .check = check_received, .run = run_received};
 const Op kAttentionGrad{.name = "attentionGrad", .check = check_attention_grad, .run = run_attention_grad};
 
 } // namespace lensor::ops
