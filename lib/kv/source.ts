@@ -12,6 +12,7 @@ export function sourceOf(cache: Cache, seed: number, progress: (part: number) =>
   const { layers, heads, kvHeads, headWidth } = model.config;
   return {
     ...{ model, layers, heads, kvHeads, headWidth, length: cache.length, seed, progress },
+    ...{ compute: cache.compute, rope: cache.rope },
     layer: (layer) => layerOf(cache, layer),
     observe: (which, visit, { settle = false } = {}) => observe(cache, seed, which, visit, settle),
   };
