@@ -1,7 +1,10 @@
-// What a smaller cache lost, head by head: the error of its output beside the share of attention that its keys had. Pure.
+// What a smaller cache lost, head by head: the error of its output beside the share of attention that its keys had, and how many
+// keys that took. Pure.
 
+import { percent } from "./attention-parts.ts";
 import type { PlotlySpec } from "./figure.ts";
-import { formatBytes, formatCount, formatValue } from "./format.ts";
+import { formatBytes, formatCount, formatDuration, formatValue } from "./format.ts";
+import { shortLabel } from "./map-frame.ts";
 import { layoutOf, sequential } from "./theme.ts";
 
 export interface CacheReportInput {
@@ -24,63 +27,128 @@ export interface CacheReportInput {
   }[];
 }
 
+type Head = CacheReportInput["heads"][number];
+
+/** Pixels of a head's row, and between panels: the next one's name. */
+const ROW = 20;
+const GAP = 34;
+
 export function cacheReport(input: CacheReportInput): PlotlySpec {
-  const { heads, method, model, ratio, realRatio, tokens, bytesBefore, bytes } = input;
+  const { heads, model, ratio, realRatio, tokens, bytesBefore, bytes, seconds } = input;
   const layers = Math.max(...heads.map((one) => one.layer)) + 1;
-  const columns = Math.max(...heads.map((one) => one.head)) + 1;
-  const grid = (pick: (one: (typeof heads)[number]) => number | string) =>
-    Array.from({ length: columns }, (_, head) =>
-      heads.filter((one) => one.head === head).map((one) => pick(one)),
-    );
-  const three = (value: number) => Number(value.toPrecision(3));
-  const hover = grid(
-    (one) =>
-      `layer ${one.layer}, KV head ${one.head}<br>${formatCount(one.kept)} of ${formatCount(one.of)} keys` +
-      `<br>output error ${formatValue(one.error)}, mass kept ${formatValue(one.mass)}`,
+  const kvHeads = Math.max(...heads.map((one) => one.head)) + 1;
+  const rows = Array.from({ length: kvHeads }, (_, head) =>
+    Array.from({ length: layers }, (_, layer) =>
+      heads.find((one) => one.layer === layer && one.head === head),
+    ),
   );
-  const mean = heads.reduce((sum, one) => sum + one.error, 0) / heads.length;
-  const worst = heads.reduce((most, one) => (one.error > most.error ? one : most));
-  const map = (pick: (one: (typeof heads)[number]) => number, axis: string, coloraxis: string) => ({
-    type: "heatmap",
-    z: grid((one) => three(pick(one))),
-    text: hover,
-    hovertemplate: "%{text}<extra></extra>",
-    coloraxis,
-    xgap: 1,
-    ygap: 1,
-    yaxis: axis,
-  });
-  const ticks = Array.from({ length: columns }, (_, head) => head);
-  const side = (title: string, domain: [number, number]) => ({
-    ...{ title: { text: title }, domain, tickvals: ticks, showgrid: false },
-    ...{ zeroline: false, autorange: "reversed", fixedrange: true },
-  });
-  const bar = (title: string, y: number) => ({
-    ...{
-      title: { text: title, side: "right" },
-      len: 0.46,
-      y,
-      yanchor: "middle",
-      thickness: 12,
-      outlinewidth: 0,
+  const hover = rows.map((row) => row.map((one) => (one ? words(one) : "")));
+  const most = (pick: (one: Head) => number) => Math.max(...heads.map(pick).filter(Number.isFinite), 0);
+  const panels: {
+    name: string;
+    pick: (one: Head) => number;
+    max: number;
+    label: (value: number) => string;
+  }[] = [
+    {
+      name: "<b>output error</b>, ‖o′ − o‖ / ‖o‖",
+      pick: (one) => one.error,
+      max: Math.max(
+        1e-6,
+        most((one) => one.error),
+      ),
+      label: shortLabel,
     },
-  });
+    {
+      name: "<b>mass kept</b>, share of attention on the keys that stayed",
+      pick: (one) => one.mass,
+      max: 1,
+      label: (value) => `${shortLabel(100 * value)} %`,
+    },
+    {
+      name: "<b>keys kept</b>",
+      pick: (one) => one.kept,
+      max: Math.max(
+        1,
+        most((one) => one.kept),
+      ),
+      label: (value) => formatCount(Math.round(value)),
+    },
+  ];
+  const panel = ROW * Math.max(3, kvHeads);
+  const inside = panels.length * (panel + GAP) - GAP;
+  const bottom = (i: number) => 1 - (i * (panel + GAP) + panel) / inside;
+  const top = (i: number) => 1 - (i * (panel + GAP)) / inside;
+  const key = (name: string, i: number) => (i ? `${name}${i + 1}` : name);
+  const three = (value: number) => (Number.isFinite(value) ? Number(value.toPrecision(3)) : null);
   return {
-    data: [map((one) => one.error, "y", "coloraxis"), map((one) => one.mass, "y2", "coloraxis2")],
+    data: panels.map(({ pick }, i) => ({
+      type: "heatmap",
+      z: rows.map((row) => row.map((one) => (one ? three(pick(one)) : null))),
+      text: hover,
+      hovertemplate: "%{text}<extra></extra>",
+      coloraxis: key("coloraxis", i),
+      ...{ xgap: 1, ygap: 1, xaxis: "x", yaxis: key("y", i) },
+    })),
     layout: {
       ...layoutOf({
-        title: `${method} at ${formatValue(realRatio)}x: mean output error ${formatValue(mean)}, most in layer ${worst.layer}, head ${worst.head}`,
-        subtitle: `${model}, ${formatCount(tokens)} tokens: ${formatBytes(bytesBefore)} → ${formatBytes(bytes)} (${formatValue(ratio)}x asked for); the text's last queries`,
-        height: 110 + 2 * (40 + 26 * columns),
+        title: finding(input),
+        subtitle: `${model}, ${formatCount(tokens)} tokens: ${formatBytes(bytesBefore)} became ${formatBytes(bytes)}, really ${formatValue(realRatio)}× for ${formatValue(ratio)}× asked, in ${formatDuration(seconds)}; measured with the text's last queries`,
+        height: inside + 100 + 46,
+        margin: { l: 46, r: 96, t: 100, b: 46 },
       }),
+      annotations: panels.map(({ name }, i) => ({
+        ...{ x: 0, xref: "paper", xanchor: "left", y: top(i), yref: "paper", yanchor: "bottom", yshift: 4 },
+        text: i === 0 ? `${name}; layers across, KV heads down` : name,
+      })),
       xaxis: {
-        ...{ title: { text: "layer" }, dtick: layers > 16 ? 5 : 1 },
-        ...{ showgrid: false, zeroline: false, anchor: "y2" },
+        ...{
+          title: { text: "layer", standoff: 6 },
+          tickmode: "linear",
+          dtick: layers > 16 ? 2 : 1,
+          tickangle: 0,
+        },
+        ...{ range: [-0.5, layers - 0.5], anchor: key("y", panels.length - 1), fixedrange: true },
       },
-      yaxis: side("KV head", [0.56, 1]),
-      yaxis2: side("KV head", [0, 0.44]),
-      coloraxis: { colorscale: sequential, cmin: 0, colorbar: bar("output error", 0.78) },
-      coloraxis2: { colorscale: sequential, cmin: 0, cmax: 1, colorbar: bar("mass kept", 0.22) },
+      ...Object.fromEntries(
+        panels.map((_, i) => [
+          key("yaxis", i),
+          {
+            ...{ domain: [bottom(i), top(i)], range: [kvHeads - 0.5, -0.5], fixedrange: true },
+            ...{ tickmode: "linear", dtick: kvHeads > 16 ? 4 : 1 },
+          },
+        ]),
+      ),
+      ...Object.fromEntries(
+        panels.map(({ max, label }, i) => [
+          key("coloraxis", i),
+          {
+            ...{ colorscale: sequential, cmin: 0, cmax: max },
+            colorbar: {
+              ...{ x: 1.01, xanchor: "left", y: (top(i) + bottom(i)) / 2, yanchor: "middle" },
+              ...{ len: panel / inside, thickness: 10, title: { text: "" }, ypad: 0 },
+              ...{ tickmode: "array", tickvals: [0, max / 2, max], ticktext: [0, max / 2, max].map(label) },
+            },
+          },
+        ]),
+      ),
     },
   };
+}
+
+function words({ layer, head, kept, of, mass, error }: Head): string {
+  return [
+    `layer ${layer}, KV head ${head}`,
+    `${formatCount(kept)} of ${formatCount(of)} keys`,
+    `output error ${formatValue(error)}, ${percent(mass)} of the mass kept`,
+  ].join("<br>");
+}
+
+/** The typical head, and the worst one: an average alone hides it. */
+function finding({ method, realRatio, heads }: CacheReportInput): string {
+  const errors = heads.map((one) => one.error).filter(Number.isFinite);
+  if (errors.length === 0) return `${method} at ${formatValue(realRatio)}×`;
+  const mean = errors.reduce((sum, one) => sum + one, 0) / errors.length;
+  const worst = heads.reduce((most, one) => (one.error > most.error ? one : most));
+  return `${method} at ${formatValue(realRatio)}×: mean output error ${formatValue(mean)}, most in layer ${worst.layer}, head ${worst.head} (${formatValue(worst.error)})`;
 }
