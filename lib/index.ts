@@ -6,9 +6,12 @@ export type {
   HeadAttention,
   LayerAttention,
 } from "./attention/attention.ts";
+export { type AttentionComparison, compareAttention, type HeadComparison } from "./attention/compare.ts";
+export { type AttentionCost, type AttentionCostOptions, attentionCost } from "./attention/cost.ts";
 export { type Effect, effect } from "./attention/effect.ts";
 export type { AllEntropy, LayerEntropy } from "./attention/entropy.ts";
 export type { KeyMass } from "./attention/key-mass.ts";
+export type { LinesOptions } from "./attention/lines.ts";
 export type { LensData, LogitLens } from "./attention/logit-lens.ts";
 export type { PatchedPlace, Patching, PatchOptions } from "./attention/patching.ts";
 export type { Rollout } from "./attention/rollout.ts";

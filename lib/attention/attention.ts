@@ -12,6 +12,7 @@ import { attentionMap } from "../plot/attention-map.ts";
 import { Figure } from "../plot/figure.ts";
 import { type Tensor, tensor } from "../tensor/index.ts";
 import { checkBytes } from "../tensor/shape.ts";
+import { type LinesOptions, lines } from "./lines.ts";
 import { checkView, LARGE, type MapView, shrunkRows } from "./shrink.ts";
 import { layerHabits } from "./statistics.ts";
 import type { Trace } from "./trace.ts";
@@ -122,6 +123,11 @@ export class LayerAttention extends Attention {
     });
   }
 
+  /** Two columns of tokens with lines between those that look at each other, up to forty tokens at a time. */
+  lines(options: LinesOptions = {}): Figure {
+    return lines("attention.lines", this.trace, [this.layer], options);
+  }
+
   /** One row a head and pair that can be seen: head, query, key, their tokens, weight. */
   async table(): Promise<Table> {
     const heads = [...Array(this.trace.model.config.heads).keys()];
@@ -158,6 +164,12 @@ export class AllAttention extends Attention {
       }
       return attentionLayers({ weights: thumbnails, layers, heads, ...this.trace.about });
     });
+  }
+
+  /** The same as a layer's lines, with a slider over the layers. */
+  lines(options: LinesOptions = {}): Figure {
+    const layers = Array.from({ length: this.trace.model.config.layers }, (_, layer) => layer);
+    return lines("attention.lines", this.trace, layers, options);
   }
 
   async #shrunk(layer: number): Promise<LayerThumbnails> {

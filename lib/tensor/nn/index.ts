@@ -5,12 +5,26 @@ import { attention } from "./attention.ts";
 import { conv1d } from "./convolution.ts";
 import { combine, dispatch } from "./experts.ts";
 import { embedding, geglu, linear, swiglu } from "./layers.ts";
+import { favor, linearAttention } from "./linear-attention.ts";
 import { crossEntropy, linearCrossEntropy, linearLogprobs } from "./loss.ts";
 import { layerNorm, rmsNorm } from "./norm.ts";
 import { rope } from "./rope.ts";
 import { scan } from "./scan.ts";
 
 export const nn = {
-  ...{ linear, embedding, swiglu, geglu, rmsNorm, layerNorm, rope, attention, conv1d, scan },
+  ...{
+    linear,
+    embedding,
+    swiglu,
+    geglu,
+    rmsNorm,
+    layerNorm,
+    rope,
+    attention,
+    linearAttention,
+    favor,
+    conv1d,
+    scan,
+  },
   ...{ dispatch, combine, crossEntropy, linearCrossEntropy, linearLogprobs },
 };
