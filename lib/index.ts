@@ -25,6 +25,7 @@ export { LensorError } from "./errors.ts";
 export { type Metric, perplexity } from "./evaluate/perplexity.ts";
 export { type ChosenFile, type Input, input, type ReadInput } from "./input/index.ts";
 export { Cache } from "./kv/cache.ts";
+export { type CartridgeOptions, cartridge } from "./kv/cartridge.ts";
 export type { Method, Plan, Room, Source } from "./kv/method.ts";
 export { pipe } from "./kv/pipe.ts";
 export { type ChoiceOptions, choice } from "./kv/probes/choice.ts";

@@ -56,6 +56,8 @@ export interface Source {
   readonly headWidth: number;
   /** Tokens of the text: the next position. */
   readonly length: number;
+  /** The text's tokens, for methods that read it again. */
+  readonly ids?: readonly number[] | undefined;
   readonly seed: number;
   /** The mode of its cache: in fast mode a method may compute with 16 bits. Exact unless it says. */
   readonly compute?: Compute | undefined;

@@ -164,7 +164,7 @@ async function measured(
     try {
       if (s === 0) {
         bytes = small.bytes;
-        report = "plan" in method ? small.report() : undefined;
+        report = small.kept?.report;
         seconds = report?.seconds ?? (performance.now() - began) / 1000;
       }
       const given: Answer[][] = [];

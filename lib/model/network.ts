@@ -3,6 +3,7 @@
 // frozen, trained and adapted models are one network.
 
 import { DTYPES, UNARY } from "../native.ts";
+import { cat } from "../tensor/join.ts";
 import { packedAttention } from "../tensor/nn/attention.ts";
 import type { Head } from "../tensor/nn/loss.ts";
 import { rotated, Turns } from "../tensor/nn/rope.ts";
@@ -40,6 +41,15 @@ export interface Reach {
   hooks?: Hooks | undefined;
   /** The stream that enters a block, f32 `[tokens, width]`, in place of the embedded ids and the blocks before. */
   from?: { layer: number; residual: Tensor };
+  /** Keys and values of a text before the one sequence that is read. */
+  past?: Past | undefined;
+}
+
+export interface Past {
+  /** In tokens: where the sequence begins. */
+  readonly length: number;
+  /** After RoPE, both `[t, kvHeads, d]`, every one of which every token sees. */
+  layer(layer: number): { keys: Tensor; values: Tensor };
 }
 
 /**
@@ -51,13 +61,14 @@ export function lastHidden(
   weights: Weights,
   { ids, offsets }: Packed,
   precision: Precision,
-  { hooks, from }: Reach = {},
+  { hooks, from, past }: Reach = {},
 ): Tensor {
   return scope(() => {
-    const longest = Math.max(...offsets.slice(1).map((end, i) => end - offsets[i]!));
+    const start = past?.length ?? 0;
+    const longest = start + Math.max(...offsets.slice(1).map((end, i) => end - offsets[i]!));
     const places = offsets
       .slice(1)
-      .flatMap((end, i) => Array.from({ length: end - offsets[i]! }, (_, t) => t));
+      .flatMap((end, i) => Array.from({ length: end - offsets[i]! }, (_, t) => start + t));
     const at = upload(BigInt64Array.from(places, BigInt), [ids.length], "i64", "positions");
     const { frequencies, attentionFactor } = ropeOf(config, config.context, longest);
     const turns = new Turns(frequencies, longest, attentionFactor);
@@ -66,7 +77,7 @@ export function lastHidden(
     const first = from?.layer ?? 0;
     for (let layer = first; layer < config.layers; layer++) {
       const before = x;
-      x = scope(() => block(config, weights, layer, before, { turns, at, offsets }, precision, hooks));
+      x = scope(() => block(config, weights, layer, before, { turns, at, offsets, past }, precision, hooks));
       if (before !== from?.residual) before.dispose();
     }
     const final = hooked(hooks, "residual", config.layers, x);
@@ -78,6 +89,7 @@ interface Places {
   turns: Turns;
   at: Tensor;
   offsets: readonly number[];
+  past: Past | undefined;
 }
 
 function block(
@@ -85,7 +97,7 @@ function block(
   weights: Weights,
   layer: number,
   entering: Tensor,
-  { turns, at, offsets }: Places,
+  { turns, at, offsets, past }: Places,
   precision: Precision,
   hooks: Hooks | undefined,
 ): Tensor {
@@ -105,10 +117,20 @@ function block(
   const q = seen("query", rotated(linear("attn_q", n).reshape(T, heads, d), turns, at));
   const k = seen("key", rotated(linear("attn_k", n).reshape(T, kvHeads, d), turns, at));
   const v = seen("value", linear("attn_v", n).reshape(T, kvHeads, d));
-  const mixed = seen("head", packedAttention(q, k, v, { causal: true, queries: offsets, keys: offsets }));
+  const [keys, values] = past ? behind(past.layer(layer), k, v) : [k, v];
+  const ends = past ? [0, keys.shape[0]!] : offsets;
+  const mixed = seen(
+    "head",
+    packedAttention(q, keys, values, { causal: true, queries: offsets, keys: ends }),
+  );
   const y = seen("middle", added("attention", "attn_output", mixed.reshape(T, heads * d), x));
 
   return added("mlp", "ffn_down", gated(config, weights, layer, y, precision), y);
+}
+
+/** A sequence's keys and values after those of its past. */
+function behind(past: { keys: Tensor; values: Tensor }, k: Tensor, v: Tensor): [Tensor, Tensor] {
+  return [cat([past.keys.cast(k.dtype), k]), cat([past.values.cast(v.dtype), v])];
 }
 
 /** silu(W_gate m) * W_up m,  m = norm(y): what W_down brings back to the stream. y is the stream after attention. */
