@@ -257,12 +257,14 @@ export interface Addon {
    * A cache of chosen keys, as long in tokens: for each head `[layers * kvHeads]` which places it keeps, undefined where it
    * stays as it is. `bias` is added to the scaled score of each; `keys` and `values` are rows of f32 in place of the kept
    * ones. Reading the buffer, which is empty, waits until it is made.
-   * @param length In tokens, where the cache must stand
+   * @param length The cache's next position; it must stand there
+   * @param next That of the cache that is made: another, where kept keys were moved
    */
   chooseKeys(
     cache: NativeCache,
     length: number,
     heads: readonly (HeadChoice | undefined)[],
+    next: number,
   ): [NativeCache, NativeBuffer];
   /** Of one layer, f32: keys and values `[kvHeads, room, headWidth]`, biases `[kvHeads, room]`; zeros behind a head's own. */
   readCache(cache: NativeCache, layer: number, room: number): [NativeBuffer, NativeBuffer, NativeBuffer];

@@ -2,6 +2,7 @@
 // not that of this thread; text, stop strings and the cell's output are done here.
 
 import { Cache } from "../kv/cache.ts";
+import { roomIn, shrunk } from "../kv/online.ts";
 import { checkCache } from "../model/forward.ts";
 import { checkContext, idsOf, type Prompt } from "../model/ids.ts";
 import type { Model } from "../model/model.ts";
@@ -59,28 +60,31 @@ export async function run(
   const settings = settingsOf(call, options);
   const ids = idsOf(prompt, model.tokenizer, model.config.vocabulary);
   if (options.cache) checkCache(call, model, options.cache, options.compute);
-  checkContext(options.cache?.length ?? 0, ids.length, options.cache?.context ?? model.context);
+  if (!options.compact)
+    checkContext(options.cache?.position ?? 0, ids.length, options.cache?.context ?? model.context);
   const compute = options.compute ?? model.compute ?? "fast";
   const longest = Math.min(model.context, ids.length + settings.maxTokens);
   const cache = options.cache?.fork() ?? Cache.empty(model, compute, model.rope(longest));
+  const opening = call === "model.generate" && typeof prompt === "string" ? prompt : "";
+  const held = { cache };
   try {
-    const opening = call === "model.generate" && typeof prompt === "string" ? prompt : "";
-    return await drawInto(cache, ids, settings, options, opening);
+    return await drawInto(held, ids, settings, options, opening);
   } finally {
-    cache.dispose();
+    held.cache.dispose();
   }
 }
 
+/** `held.cache` may become another on the way, made smaller. */
 async function drawInto(
-  cache: Cache,
+  held: { cache: Cache },
   ids: number[],
   settings: Settings,
   options: GenerateOptions,
   opening: string,
 ): Promise<ReplyParts> {
-  const { model } = cache;
+  const { model } = held.cache;
   const { maxTokens } = settings;
-  const { signal } = options;
+  const { signal, compact } = options;
   const ends = endsOf(model);
   const live = LiveReply.start((text) => replyBundle(text, opening));
   const growing = new GrowingText(model, settings.stop);
@@ -97,13 +101,19 @@ async function drawInto(
       finish = "aborted";
       break;
     }
+    const { cache } = held;
+    const left = roomIn(cache, compact);
+    if (compact && left < Math.min(feed.length, PREFILL)) {
+      held.cache = await shrunk(cache, compact, settings.seed);
+      continue;
+    }
     if (feed.length > PREFILL) {
       await cache.read(feed.slice(0, PREFILL), false);
       feed = feed.slice(PREFILL);
       continue;
     }
     // The token drawn last need not be read, so one more than there is room for can be drawn.
-    const room = cache.context - cache.length - feed.length + 1;
+    const room = left - feed.length + 1;
     if (room < 1) break;
     const started = performance.now();
     const sampler = {
@@ -118,7 +128,7 @@ async function drawInto(
       model.native(),
       cache.native(),
       Int32Array.from(feed),
-      cache.length,
+      cache.position,
       fast,
       sampler,
       count,

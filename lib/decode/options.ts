@@ -2,6 +2,7 @@
 
 import { LensorError } from "../errors.ts";
 import type { Cache } from "../kv/cache.ts";
+import { checkOnline, type Online } from "../kv/online.ts";
 import { type Compute, checkCompute } from "../model/compute.ts";
 import { checkNames, checkNumber, describe } from "../options.ts";
 
@@ -27,11 +28,13 @@ export interface GenerateOptions {
   compute?: Compute;
   /** Continues a fork of this cache, which itself stays as it is. */
   cache?: Cache;
+  /** Makes the cache smaller whenever it reaches a budget, or the context: the text may then be of any length. */
+  compact?: Online;
 }
 
 const NAMES = [
   ...["maxTokens", "temperature", "topK", "topP", "minP", "repetitionPenalty", "stop", "seed"],
-  ...["logprobs", "signal", "compute", "cache"],
+  ...["logprobs", "signal", "compute", "cache", "compact"],
 ];
 
 export interface Settings {
@@ -58,6 +61,7 @@ export function settingsOf(call: string, options: GenerateOptions): Settings {
     return (value as number | undefined) ?? fallback;
   };
   checkCompute(call, options.compute);
+  if (options.compact !== undefined) checkOnline(call, options.compact);
   const { signal, logprobs } = options;
   if (signal !== undefined && !(signal instanceof AbortSignal))
     throw new LensorError(`${call}: signal is none`, {

@@ -32,7 +32,9 @@ export type KvType = (typeof KV_TYPES)[number];
 export interface Kept {
   /** In tokens: how many were made smaller together. */
   readonly length: number;
-  /** Where each head's keys stood in the text, ascending: `[layers][kvHeads]`. */
+  /** By how much the next position then was below the length: keys were moved, to stay inside the context. */
+  readonly moved: number;
+  /** Where each head's keys stand, ascending: `[layers][kvHeads]`. */
   readonly positions: readonly (readonly Int32Array[])[];
   /** Some of its keys have a bias. */
   readonly biased: boolean;
@@ -99,9 +101,14 @@ export class Cache {
     return this.rope.context;
   }
 
-  /** In tokens: the next position. */
+  /** In tokens of the text: the next position, as long as no keys were moved. */
   get length(): number {
     return this.ids.length;
+  }
+
+  /** Where the next token stands: the length, less what moved keys have made room for. */
+  get position(): number {
+    return this.length - (this.kept?.moved ?? 0);
   }
 
   /** What the allocator holds for its keys, values and biases, pages shared with forks included. */
@@ -165,11 +172,12 @@ export class Cache {
     return kept.positions[layer]!.map((own) => own.length + length - kept.length);
   }
 
-  /** Where the keys of each KV head of a layer stood in the text, ascending. */
+  /** Where the keys of each KV head of a layer stand, ascending: their places in the text where none were moved. */
   positions(layer: number): Int32Array[] {
     const { kept, length } = this;
     const before = kept?.length ?? 0;
-    const after = Int32Array.from({ length: length - before }, (_, i) => before + i);
+    const from = before - (kept?.moved ?? 0);
+    const after = Int32Array.from({ length: length - before }, (_, i) => from + i);
     const { kvHeads } = this.model.config;
     const chosen = kept?.positions[layer] ?? Array.from({ length: kvHeads }, () => new Int32Array());
     return chosen.map((own) => Int32Array.of(...own, ...after));
@@ -179,7 +187,7 @@ export class Cache {
   async append(prompt: Prompt): Promise<this> {
     const { tokenizer, config } = this.model;
     const ids = idsOf(prompt, tokenizer, config.vocabulary);
-    checkContext(this.length, ids.length, this.context);
+    checkContext(this.position, ids.length, this.context);
     await this.read(ids, false);
     return this;
   }
@@ -199,7 +207,7 @@ export class Cache {
   /** @internal Runs ids through the model and keeps the queries of those at `rows`. */
   async readKeeping(ids: number[], rows: Int32Array): Promise<Sampled> {
     const { layers, heads, headWidth } = this.model.config;
-    const at = this.length;
+    const at = this.position;
     let buffer: NativeBuffer | undefined;
     await this.read(ids, false, { rows, take: (made) => (buffer = made) });
     const shape = [layers, heads, rows.length, headWidth];
@@ -224,7 +232,7 @@ export class Cache {
       this.model.native(),
       this.native(),
       Int32Array.from(ids),
-      this.length,
+      this.position,
       fast,
       logits,
       keeping?.rows,
@@ -262,7 +270,7 @@ export class Cache {
   }
 
   #forkAt(length: number): Cache {
-    const handle = native().forkCache(this.native(), length);
+    const handle = native().forkCache(this.native(), length - (this.kept?.moved ?? 0));
     return new Cache(
       this.model,
       this.compute,

@@ -8,9 +8,11 @@ import { showProgress } from "../progress.ts";
 import { provenance } from "../provenance.ts";
 import { Tensor } from "../tensor/index.ts";
 import { checkSeed } from "../tensor/random.ts";
+import { keyBytes } from "./bytes.ts";
 import { Cache, type Kept } from "./cache.ts";
 import { choiceOf } from "./choice.ts";
 import type { HeadPlan, Method, Plan, Room } from "./method.ts";
+import { type Move, movedPlan, placeAfter } from "./move.ts";
 import { between, middleOf, type Protected, widened } from "./protect.ts";
 import { CompactionReport, measured } from "./report.ts";
 import { disposeLayer, layerOf, sourceOf } from "./source.ts";
@@ -31,6 +33,21 @@ const MEASURED = 128;
 
 export async function compact(cache: Cache, method: Method, options: CompactOptions = {}): Promise<Cache> {
   checkNames("cache.compact", options, ["keepFirst", "keepLast", "seed", "signal"]);
+  return compacted(cache, method, options, true);
+}
+
+/**
+ * @internal
+ * @param measure Whether what was lost is measured, for the report
+ * @param span In tokens: kept keys between keepFirst and keepLast move together until they span no more
+ */
+export async function compacted(
+  cache: Cache,
+  method: Method,
+  options: CompactOptions,
+  measure: boolean,
+  span?: number,
+): Promise<Cache> {
   checkMethod(method);
   const { seed = 0, signal } = options;
   checkSeed(seed, "cache.compact");
@@ -51,39 +68,44 @@ export async function compact(cache: Cache, method: Method, options: CompactOpti
     const plan = await method.plan(source, room);
     signal?.throwIfAborted();
     const seconds = () => (performance.now() - began) / 1000;
-    return await carryOut(cache, method, plan, kept, seed, seconds);
+    const move = span !== undefined ? moveOf(cache, kept, span) : undefined;
+    return await carryOut(cache, method, plan, { kept, move, seed, seconds, measure });
   } finally {
     progress.end(`${method.name} at ${method.ratio}x`);
   }
 }
 
+interface Terms {
+  readonly kept: Protected | undefined;
+  readonly move: Move | undefined;
+  readonly seed: number;
+  readonly seconds: () => number;
+  readonly measure: boolean;
+}
+
 /** Makes the smaller cache. Its report's errors are measured now: the large one may be gone when somebody looks. */
-async function carryOut(
-  cache: Cache,
-  method: Method,
-  plan: Plan,
-  kept: Protected | undefined,
-  seed: number,
-  seconds: () => number,
-): Promise<Cache> {
+async function carryOut(cache: Cache, method: Method, plan: Plan, terms: Terms): Promise<Cache> {
+  const { move, seed } = terms;
   const { layers } = cache.model.config;
   const plans: (HeadPlan[] | undefined)[] = [];
   for (let layer = 0; layer < layers; layer++)
-    plans.push(await wholePlans(cache, layer, plan.heads?.[layer], kept));
+    plans.push(await wholePlans(cache, layer, plan.heads?.[layer], terms));
   const choices = plans.flatMap((heads, layer) =>
     heads ? heads.map(choiceOf) : cache.counts(layer).map(() => undefined),
   );
-  const [handle, done] = native().chooseKeys(cache.native(), cache.length, choices);
+  const next = move ? placeAfter(move, cache.position) : cache.position;
+  const [handle, done] = native().chooseKeys(cache.native(), cache.position, choices, next);
   await Tensor.fromBuffer(done, [0], "f32", "compact").data();
-  const took = seconds();
-  const report: CompactionReport = new CompactionReport(method, cache, took, plan.notes);
+  const report = new CompactionReport(method, cache, terms.seconds(), plan.notes);
   const facts: Kept = {
     length: cache.length,
+    moved: cache.length - next,
     positions: plans.map((heads, layer) => {
       const own = cache.positions(layer);
       return own.map((positions, head) => {
         const keep = heads?.[head]?.keep;
-        return keep ? keep.map((i) => positions[i]!) : positions;
+        const stayed = keep ? keep.map((i) => positions[i]!) : positions;
+        return move ? stayed.map((position) => placeAfter(move, position)) : stayed;
       });
     }),
     biased: (cache.kept?.biased ?? false) || plans.some((heads) => heads?.some(({ bias }) => bias)),
@@ -96,37 +118,57 @@ async function carryOut(
   };
   for (const { keys, values } of plans.flatMap((heads) => heads ?? []))
     for (const rows of [keys, values]) rows?.dispose();
-  const small = new Cache(cache.model, cache.compute, cache.kv, cache.rope, handle, [...cache.ids], facts);
-  report.fill(small, facts, await measured(cache, small, MEASURED));
+  const { model, compute, kv, rope } = cache;
+  const small = new Cache(model, compute, kv, rope, handle, [...cache.ids], facts);
+  report.fill(small, facts, terms.measure ? await measured(cache, small, MEASURED) : []);
   return small;
 }
 
-/** A layer's plans over whole heads, with the biases that kept keys had already where none is given. */
+function moveOf(cache: Cache, kept: Protected | undefined, span: number): Move | undefined {
+  const { from, to } = kept ?? { from: 0, to: cache.position };
+  return to - from > span ? { from, to, span } : undefined;
+}
+
+/**
+ * A layer's plans over whole heads: with what was protected, with the biases that kept keys had already where none is given,
+ * and with keys where they are to stand.
+ */
 async function wholePlans(
   cache: Cache,
   layer: number,
   heads: readonly HeadPlan[] | undefined,
-  kept: Protected | undefined,
+  { kept, move }: Terms,
 ): Promise<HeadPlan[] | undefined> {
-  if (!heads || (!kept && !cache.kept?.biased)) return heads && [...heads];
+  const given = heads ?? (move && cache.counts(layer).map(all));
+  if (!given || (!kept && !move && !cache.kept?.biased)) return given && [...given];
   const own = layerOf(cache, layer);
   try {
     const had = (await own.bias?.data()) as Float32Array | undefined;
     const T = own.keys.shape[1]!;
-    return heads.map((plan, head) => {
-      const whole = kept ? widened(plan, own, head, kept) : plan;
+    return given.map((plan, head) => {
+      const whole = kept && heads ? widened(plan, own, head, kept) : plan;
       const before = had?.subarray(head * T, (head + 1) * T);
-      if (!before) return whole;
-      const middle = kept && between([own.positions[head]!], kept)[0]!;
-      const given = (i: number) => plan.bias && (!middle || (i >= middle.at && i < middle.at + middle.count));
-      return {
-        ...whole,
-        bias: Float32Array.from(whole.keep, (i, at) => (given(i) ? whole.bias![at]! : before[i]!)),
-      };
+      const part = kept ? between([own.positions[head]!], kept)[0]! : { at: 0, count: T };
+      const bias = before ? biasOf(whole, plan.bias !== undefined, before, part) : whole.bias;
+      const biased = { ...whole, bias };
+      return move ? movedPlan(biased, own, head, move, cache.rope) : biased;
     });
   } finally {
     disposeLayer(own);
   }
+}
+
+const all = (count: number): HeadPlan => ({ keep: Int32Array.from({ length: count }, (_, i) => i) });
+
+/** A method's own where it gives one, for the keys that it saw; else what a key had. */
+function biasOf(
+  { keep, bias }: HeadPlan,
+  given: boolean,
+  before: Float32Array,
+  { at, count }: { at: number; count: number },
+): Float32Array {
+  const seen = (i: number) => given && i >= at && i < at + count;
+  return Float32Array.from(keep, (i, place) => (seen(i) ? bias![place]! : before[i]!));
 }
 
 function checkMethod(method: Method): void {
@@ -144,10 +186,10 @@ function checkMethod(method: Method): void {
 function keptOf(cache: Cache, { keepFirst, keepLast }: CompactOptions): Protected | undefined {
   if (keepFirst === undefined && keepLast === undefined) return undefined;
   const [first, last] = [keepFirst ?? 0, keepLast ?? 0];
-  const most = cache.length;
+  const most = cache.position;
   checkNumber("cache.compact", "keepFirst", first, { least: 0, most, whole: true });
   checkNumber("cache.compact", "keepLast", last, { least: 0, most, whole: true });
-  if (first + last < most) return { from: first, to: most - last };
+  if (first + last < most) return { from: first, to: cache.position - last };
   throw new LensorError("cache.compact: what is to stay is all there is", {
     expected: `keepFirst and keepLast below ${most} tokens together`,
     got: `${first} and ${last}`,
@@ -156,8 +198,8 @@ function keptOf(cache: Cache, { keepFirst, keepLast }: CompactOptions): Protecte
 
 /** What may stay, in bytes and keys; what is protected is taken off first. */
 export function roomOf(cache: Cache, method: Method, kept: Protected | undefined): Room {
-  const { length, kv } = cache;
-  const { layers, kvHeads, headWidth } = cache.model.config;
+  const { length } = cache;
+  const { layers, kvHeads } = cache.model.config;
   if (length === 0)
     throw new LensorError("cache.compact: the cache is empty", {
       expected: "a cache of some text",
@@ -169,9 +211,7 @@ export function roomOf(cache: Cache, method: Method, kept: Protected | undefined
       expected: `a number from 1 to ${length}, the tokens of the cache`,
       got: describe(ratio),
     });
-  const size = kv === "f32" ? 4 : kv === "i8" ? 1 : 2;
-  const scale = kv === "i8" ? 4 : 0;
-  const key = headWidth * size + Math.ceil(headWidth / 16) * 16 * size + 2 * scale;
+  const key = keyBytes(cache);
   let stays = 0;
   for (let layer = 0; layer < layers && kept; layer++) {
     const counts = cache.counts(layer);

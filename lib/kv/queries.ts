@@ -78,23 +78,12 @@ async function ofText(
   seed: number,
   which: Queries,
 ): Promise<{ sampled: Sampled; own: boolean }> {
-  const { length, ids } = cache;
+  const { length } = cache;
+  const settled = cache.kept?.length ?? 0;
   if (which.of === "last") {
     const from = Math.max(0, length - which.count);
-    const rows = Int32Array.from({ length: length - from }, (_, i) => i);
-    if (from >= (cache.kept?.length ?? 0)) {
-      const before = cache.rewind(from);
-      const sampled = await before.readKeeping(ids.slice(from), rows);
-      before.dispose();
-      return { sampled, own: true };
-    }
-    return {
-      sampled: await again(
-        cache,
-        rows.map((row) => from + row),
-      ),
-      own: true,
-    };
+    const rows = Int32Array.from({ length: length - from }, (_, i) => from + i);
+    return { sampled: await (from >= settled ? since(cache, from, rows) : again(cache, rows)), own: true };
   }
   const count = Math.ceil((which as { perHead: number }).perHead / groupOf(cache));
   const kept = cache.sampled;
@@ -106,7 +95,25 @@ async function ofText(
     at.dispose();
     return { sampled: { positions: chosen.map((i) => kept.positions[i]!), queries }, own: true };
   }
+  // What was made smaller would have to be read anew, by another cache: the queries that have come since ask of this one.
+  if (settled > 0 && length > settled) {
+    const rows = evenly(length - settled, count, seed).map((row) => settled + row);
+    return { sampled: await since(cache, settled, rows), own: true };
+  }
   return { sampled: await again(cache, evenly(length, count, seed)), own: true };
+}
+
+/** Of tokens from `from` on, which are read once more after the ones before them. */
+async function since(cache: Cache, from: number, rows: Int32Array): Promise<Sampled> {
+  const before = cache.rewind(from);
+  try {
+    return await before.readKeeping(
+      cache.ids.slice(from),
+      rows.map((row) => row - from),
+    );
+  } finally {
+    before.dispose();
+  }
 }
 
 async function again(cache: Cache, rows: Int32Array): Promise<Sampled> {
@@ -169,13 +176,13 @@ async function settling(cache: Cache, segments: readonly number[][], rows: Int32
   const { layers, kvHeads } = cache.model.config;
   let streams = segments.map((segment) => embedded(cache, segment));
   const starts = segments.map((_, i) => lengthOf(segments.slice(0, i)));
-  const positions = segments.flatMap((segment) => segment.map((_, i) => cache.length + i));
+  const positions = segments.flatMap((segment) => segment.map((_, i) => cache.position + i));
   try {
     for (let layer = 0; layer < layers; layer++) {
       const seen = streams.flatMap((stream, i) => {
         const own = [...rows].filter((row) => row >= starts[i]! && row < starts[i]! + segments[i]!.length);
         if (own.length === 0) return [];
-        const { next, queries } = through(cache, layer, stream, cache.length);
+        const { next, queries } = through(cache, layer, stream, cache.position);
         next.dispose();
         const chosen = queries.indexSelect(
           1,
@@ -190,7 +197,7 @@ async function settling(cache: Cache, segments: readonly number[][], rows: Int32
       queries.dispose();
       const settled = plans ? withLayer(cache, layer, plans.map(choiceOf), kvHeads) : cache.fork();
       const next = streams.map((stream) => {
-        const { next, queries } = through(settled, layer, stream, cache.length);
+        const { next, queries } = through(settled, layer, stream, cache.position);
         queries.dispose();
         stream.dispose();
         return next;
@@ -208,7 +215,7 @@ function withLayer(cache: Cache, layer: number, choices: readonly HeadChoice[], 
   const heads = Array.from({ length: cache.model.config.layers * kvHeads }, (_, i) =>
     Math.floor(i / kvHeads) === layer ? choices[i % kvHeads] : undefined,
   );
-  const [handle, done] = native().chooseKeys(cache.native(), cache.length, heads);
+  const [handle, done] = native().chooseKeys(cache.native(), cache.position, heads, cache.position);
   native().release(done);
   return new Cache(cache.model, cache.compute, cache.kv, cache.rope, handle, [...cache.ids]);
 }
@@ -239,9 +246,9 @@ function lengthOf(segments: readonly number[][]): number {
 }
 
 /** The text after the request to repeat it, in pieces that the context has room for. */
-function pieces({ model, ids, rope }: Cache): number[][] {
+function pieces({ model, ids, rope, position }: Cache): number[][] {
   const request = model.tokenizer.encode(REPEAT).ids;
-  const size = Math.max(LEAST_PIECE, rope.context - ids.length - request.length);
+  const size = Math.max(LEAST_PIECE, rope.context - position - request.length);
   const count = Math.ceil(ids.length / size);
   return Array.from({ length: count }, (_, i) => [
     ...request,
@@ -255,7 +262,7 @@ async function study(cache: Cache, seed: number): Promise<number[][]> {
   const segments: number[][] = [];
   for (const [i, question] of STUDY.entries()) {
     const prompt = model.tokenizer.encode(`\n\n${question}\n\n`).ids;
-    const room = cache.rope.context - cache.length - prompt.length;
+    const room = cache.rope.context - cache.position - prompt.length;
     const options = { maxTokens: Math.min(STUDY_TOKENS, Math.max(1, room)), seed: seed + i, cache };
     const answer = room > 1 ? (await model.generate(prompt, options)).tokens : [];
     segments.push([...prompt, ...answer]);

@@ -11,7 +11,7 @@ export function sourceOf(cache: Cache, seed: number, progress: (part: number) =>
   const { model } = cache;
   const { layers, heads, kvHeads, headWidth } = model.config;
   return {
-    ...{ model, layers, heads, kvHeads, headWidth, length: cache.length, ids: cache.ids, seed, progress },
+    ...{ model, layers, heads, kvHeads, headWidth, length: cache.position, ids: cache.ids, seed, progress },
     ...{ compute: cache.compute, rope: cache.rope },
     layer: (layer) => layerOf(cache, layer),
     observe: (which, visit, { settle = false } = {}) => observe(cache, seed, which, visit, settle),

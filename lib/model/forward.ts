@@ -39,7 +39,7 @@ export async function forward(
   if (options.hooks !== undefined) return hookedForward(model, prompt, options);
   const ids = idsOf(prompt, model.tokenizer, model.config.vocabulary);
   if (options.cache) checkCache("model.forward", model, options.cache, options.compute);
-  checkContext(options.cache?.length ?? 0, ids.length, options.cache?.context ?? model.context);
+  checkContext(options.cache?.position ?? 0, ids.length, options.cache?.context ?? model.context);
   const compute = options.compute ?? model.compute ?? "exact";
   const cache = options.cache ?? Cache.empty(model, compute, model.rope(ids.length));
   const buffer = await cache.read(ids, true);

@@ -137,7 +137,7 @@ void Cache::read(lensor_context* context, const lensor_ops* ops, int32_t layer, 
 }
 
 void Cache::choose(lensor_context* context, const lensor_ops* ops, const Cache& other,
-                   const std::vector<HeadChoice>& choices) {
+                   const std::vector<HeadChoice>& choices, int64_t length) {
   const Owner owner{memory_owner().cell, Kind::cache};
   for (size_t i = 0; i < choices.size(); i++)
     for (const int32_t at : choices[i].keep)
@@ -177,7 +177,7 @@ void Cache::choose(lensor_context* context, const lensor_ops* ops, const Cache& 
       fill(context, ops, shape_, other.heads_[i].pages.data(), choices[i], made[i].pages.data());
   });
   heads_ = std::move(made);
-  length_ = least_ = other.length_;
+  length_ = least_ = length;
   count_bytes();
 }
 

@@ -69,8 +69,9 @@ public:
   void expect(size_t bytes) { bytes_ = bytes; }
   // The first `length` tokens of another cache of the same shape.
   void share(const Cache& other, int64_t length);
-  // Chosen keys of another cache of the same shape, [layers * kv_heads]; as long as that one in tokens.
-  void choose(lensor_context*, const lensor_ops*, const Cache& other, const std::vector<HeadChoice>& choices);
+  // Chosen keys of another cache of the same shape, [layers * kv_heads]; the next position is `length`.
+  void choose(lensor_context*, const lensor_ops*, const Cache& other, const std::vector<HeadChoice>& choices,
+              int64_t length);
 
   // Keys and values of one layer, f32 [kv_heads, room, head_width], and biases [kv_heads, room]; zeros behind
   // a head's own.

@@ -105,9 +105,9 @@ Wish read_wish(napi_env env, napi_value value, int64_t width, std::vector<Buffer
 }
 
 napi_value choose_keys(napi_env env, napi_callback_info info) {
-  Arguments a(env, info, 3);
+  Arguments a(env, info, 4);
   const auto from = unwrap<Cache>(env, a.at[0]);
-  const int64_t length = a.whole(1, 0, kLongest);
+  const int64_t length = a.whole(1, 0, kLongest), next = a.whole(3, 0, kLongest);
   std::vector<BufferRef> inputs;
   std::vector<Wish> wishes;
   for (napi_value value : a.list(2))
@@ -122,7 +122,7 @@ napi_value choose_keys(napi_env env, napi_callback_info info) {
       if (wish.values >= 0) wish.choice.values = inputs[wish.values]->memory.as<float>();
       choices.push_back(std::move(wish.choice));
     }
-    to->choose(context, engine().ops(), *from, choices);
+    to->choose(context, engine().ops(), *from, choices, next);
     return context->interrupted(context) ? LENSOR_INTERRUPTED : LENSOR_OK;
   };
   // The empty buffer tells when, and whether, it was done.

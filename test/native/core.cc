@@ -168,7 +168,7 @@ TEST("a cache of chosen keys holds them bit for bit in just the room they need, 
     for (int32_t i = 0; i < 150; i += 2) choices[0].keep.push_back(i == 6 ? 7 : i);
     choices[0].bias.assign(75, 0.5f);
     Cache b(shape, std::make_shared<Rope>());
-    b.choose(context, &ops, a, choices);
+    b.choose(context, &ops, a, choices, length);
     CHECK_EQ(b.length(), length);
     CHECK_EQ(b.count(0, 0), 75);
     CHECK_EQ(b.count(0, 1), length);

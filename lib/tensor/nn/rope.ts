@@ -68,10 +68,20 @@ export class Turns {
   }
 }
 
-/** Rows of heads `[T, heads, d]` by their positions. */
-export function rotated(x: Tensor, { cos, sin }: Turns, positions: readonly number[] | Tensor): Tensor {
+/** Rows of heads `[T, heads, d]` by their positions; `back`: the other way. */
+export function rotated(
+  x: Tensor,
+  { cos, sin }: Turns,
+  positions: readonly number[] | Tensor,
+  back = false,
+): Tensor {
   const at = Array.isArray(positions)
     ? upload(BigInt64Array.from(positions as number[], BigInt), [positions.length], "i64", "positions")
     : (positions as Tensor);
-  return enqueue("rotate", [0], { name: "rope", dtype: x.dtype, shape: x.shape }, [x, at, cos, sin]);
+  return enqueue("rotate", [back ? 1 : 0], { name: "rope", dtype: x.dtype, shape: x.shape }, [
+    x,
+    at,
+    cos,
+    sin,
+  ]);
 }

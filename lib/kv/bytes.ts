@@ -1,0 +1,26 @@
+// What keys occupy, as native/llm/cache.h has it: by the type of a cache, by key and by page.
+
+import type { Cache } from "./cache.ts";
+
+/** Keys in a page (LENSOR_PAGE). */
+export const PAGE = 64;
+
+/** Of one key of one head and its value. */
+export function keyBytes({ kv, model: { config } }: Cache): number {
+  const size = kv === "f32" ? 4 : kv === "i8" ? 1 : 2;
+  const scales = kv === "i8" ? 8 : 0;
+  return (config.headWidth + Math.ceil(config.headWidth / 16) * 16) * size + scales;
+}
+
+/** What a cache holds once it has grown by so many tokens: whole pages, and the biases of the keys that were kept. */
+export function bytesAfter(cache: Cache, tokens: number): number {
+  const { layers } = cache.model.config;
+  const page = Math.ceil((PAGE * keyBytes(cache)) / 64) * 64;
+  let bytes = 0;
+  for (let layer = 0; layer < layers; layer++)
+    for (const [head, count] of cache.counts(layer).entries()) {
+      bytes += Math.ceil((count + tokens) / PAGE) * page;
+      if (cache.kept?.biased) bytes += Math.ceil((4 * cache.kept.positions[layer]![head]!.length) / 64) * 64;
+    }
+  return bytes;
+}
