@@ -156,6 +156,7 @@ async function drawInto(
   live?.update(growing.text, true);
   const seconds = (last - first) / 1000;
   const { stop, seed, ...numbers } = settings;
+  const { rope, compute } = held.cache;
   return {
     text: growing.text,
     tokens,
@@ -172,8 +173,9 @@ async function drawInto(
       {
         ...numbers,
         ...(stop.length > 0 && { stop }),
-        ...(cache.rope.scaling && { ropeScaling: cache.rope.scaling }),
-        compute: cache.compute,
+        ...(rope.scaling && { ropeScaling: rope.scaling }),
+        ...(compact && { compact: { ...compact, method: compact.method.name } }),
+        compute,
       },
       settings.temperature > 0 ? seed : undefined,
     ),

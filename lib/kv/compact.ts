@@ -75,6 +75,22 @@ export async function compacted(
   }
 }
 
+/** @throws LensorError where a method chose what it was not shown */
+function checkPlan(cache: Cache, { name }: Method, { heads }: Plan, kept: Protected | undefined): void {
+  for (const [layer, plans] of heads?.entries() ?? []) {
+    const counts = kept
+      ? between(cache.positions(layer), kept).map(({ count }) => count)
+      : cache.counts(layer);
+    for (const [head, { keep }] of plans.entries())
+      for (let i = 0; i < keep.length; i++)
+        if (!(keep[i]! > (i > 0 ? keep[i - 1]! : -1) && keep[i]! < counts[head]!))
+          throw new LensorError(`${name} chose keys that head ${head} of layer ${layer} does not hold`, {
+            expected: `ascending places below ${counts[head]}`,
+            got: `${keep[i]}${i > 0 ? ` after ${keep[i - 1]}` : ""}`,
+          });
+  }
+}
+
 interface Terms {
   readonly kept: Protected | undefined;
   readonly move: Move | undefined;
@@ -87,6 +103,7 @@ interface Terms {
 async function carryOut(cache: Cache, method: Method, plan: Plan, terms: Terms): Promise<Cache> {
   const { move, seed } = terms;
   const { layers } = cache.model.config;
+  checkPlan(cache, method, plan, terms.kept);
   const plans: (HeadPlan[] | undefined)[] = [];
   for (let layer = 0; layer < layers; layer++)
     plans.push(await wholePlans(cache, layer, plan.heads?.[layer], terms));
@@ -143,12 +160,15 @@ async function wholePlans(
   if (!given || (!kept && !move && !cache.kept?.biased)) return given && [...given];
   const own = layerOf(cache, layer);
   try {
+    const parts = own.positions.map((one) =>
+      kept ? between([one], kept)[0]! : { at: 0, count: one.length },
+    );
     const had = (await own.bias?.data()) as Float32Array | undefined;
     const T = own.keys.shape[1]!;
     return given.map((plan, head) => {
       const whole = kept && heads ? widened(plan, own, head, kept) : plan;
       const before = had?.subarray(head * T, (head + 1) * T);
-      const part = kept ? between([own.positions[head]!], kept)[0]! : { at: 0, count: T };
+      const part = parts[head]!;
       const bias = before ? biasOf(whole, plan.bias !== undefined, before, part) : whole.bias;
       const biased = { ...whole, bias };
       return move ? movedPlan(biased, own, head, move, cache.rope) : biased;

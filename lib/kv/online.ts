@@ -53,22 +53,21 @@ export function roomIn(cache: Cache, online: Online | undefined): number {
 /** A smaller cache that goes on from the same place. The old one is freed. */
 export async function shrunk(cache: Cache, online: Online, seed: number): Promise<Cache> {
   const { method, bytes, keepFirst = 0, keepLast = LAST } = online;
-  const last = Math.min(keepLast, cache.position - keepFirst - 1);
+  const last = Math.max(0, Math.min(keepLast, cache.position - keepFirst - 1));
   const ratio = bytes === undefined ? 2 : Math.max(1, cache.bytes / (bytes / 2));
   const span = Math.max(1, Math.floor(cache.context / 2) - keepFirst - last);
-  const small = await compacted(
-    cache,
-    method.at(ratio),
-    { keepFirst, keepLast: Math.max(0, last), seed },
-    false,
-    span,
-  );
-  if (bytes !== undefined && bytesAfter(small, 1) > bytes)
-    throw new LensorError("The budget of the cache is too small", {
-      expected: `more than the ${formatBytes(bytesAfter(small, 1))} that its smallest pages and what is kept take`,
-      got: formatBytes(bytes),
-      fix: "Raise compact.bytes, or keep fewer of the first and last tokens.",
-    });
+  if (ratio > cache.position) throw tooSmall(bytesAfter(cache, 0) / cache.position, bytes!);
+  const options = { keepFirst, keepLast: last, seed };
+  const small = await compacted(cache, method.at(ratio), options, false, span);
+  if (roomIn(small, online) < 1) throw tooSmall(bytesAfter(small, 1), bytes ?? 0);
   cache.dispose();
   return small;
+}
+
+function tooSmall(least: number, bytes: number): LensorError {
+  return new LensorError("The budget of the cache is too small", {
+    expected: `more than the ${formatBytes(least)} that its smallest pages and what is kept take`,
+    got: formatBytes(bytes),
+    fix: "Raise compact.bytes, or keep fewer of the first and last tokens.",
+  });
 }

@@ -172,8 +172,10 @@ async function behind(cache: Cache, segments: readonly number[][], rows: Int32Ar
  * On-policy: each layer is settled by its queries before the next layer's are made, so that those come from a model which
  * already reads the smaller cache below.
  */
-async function settling(cache: Cache, segments: readonly number[][], rows: Int32Array, visit: Visit) {
-  const { layers, kvHeads } = cache.model.config;
+async function settling(whole: Cache, segments: readonly number[][], rows: Int32Array, visit: Visit) {
+  const { layers, kvHeads } = whole.model.config;
+  // What is read behind the text needs pages, which are not to stay with the one that is looked at.
+  const cache = whole.fork();
   let streams = segments.map((segment) => embedded(cache, segment));
   const starts = segments.map((_, i) => lengthOf(segments.slice(0, i)));
   const positions = segments.flatMap((segment) => segment.map((_, i) => cache.position + i));
@@ -207,6 +209,7 @@ async function settling(cache: Cache, segments: readonly number[][], rows: Int32
     }
   } finally {
     for (const stream of streams) stream.dispose();
+    cache.dispose();
   }
 }
 
