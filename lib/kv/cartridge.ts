@@ -23,7 +23,7 @@ export interface CartridgeOptions {
   lr?: number;
 }
 
-const DEFAULTS = { steps: 24, tokens: 192, lr: 0.01 };
+const DEFAULTS = { steps: 24, tokens: 192, lr: 0.003 };
 /** Of the text's first keys, which attention falls back on, so many are kept, and of these so many stay as they are. */
 const SINKS = 4;
 const FROZEN = 1;

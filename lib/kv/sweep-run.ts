@@ -1,8 +1,9 @@
 // Carries a sweep out: makes each smaller cache, asks it what the full one was asked, and compares. A point that cannot be made
 // is noted and the rest goes on; what is done when it is stopped stays. Leaves the cache as it was.
 
+import { createHash } from "node:crypto";
 import { LensorError } from "../errors.ts";
-import { shareInterval } from "../evaluate/intervals.ts";
+import { pairedInterval, shareInterval } from "../evaluate/intervals.ts";
 import { stopIfInterrupted } from "../host.ts";
 import { checkNames, checkNumber, describe } from "../options.ts";
 import { showProgress } from "../progress.ts";
@@ -20,7 +21,10 @@ import { Sweep, type SweepRow, scoreOf } from "./sweep.ts";
 export interface SweepOptions {
   /** Bytes before / bytes after, each for every method. */
   ratios: readonly number[];
-  /** A text is a continuation of the cache's own, to be scored. */
+  /**
+   * A text is a continuation of the cache's own, to be scored. The full cache's distributions are kept meanwhile: four bytes
+   * for each scored token and word of the vocabulary.
+   */
   probes: readonly (string | Probe)[];
   /** Of what methods draw at random. */
   seed?: number;
@@ -91,11 +95,19 @@ export async function sweep(
     progress.end(`Sweep: ${rows.length} caches measured${stopped ? ", then stopped" : ""}`);
     const names = methods.map(({ name, options }) => ({ name, ...options }));
     const about = { methods: names, ratios: options.ratios, probes: probes.map(({ name }) => name) };
+    const data = createHash("sha256")
+      .update(JSON.stringify([cache.ids, probes]))
+      .digest("hex")
+      .slice(0, 16);
     return new Sweep({
       ...{ rows, full, failed, stopped, length: cache.length },
       none: none.length > 0 ? shareInterval(none).value : undefined,
       scored: scoredBy(subjects),
-      provenance: provenance(cache.model.name, { ...about, compute: cache.compute, kv: cache.kv }, seed),
+      provenance: provenance(
+        cache.model.name,
+        { ...about, data, compute: cache.compute, kv: cache.kv },
+        seed,
+      ),
     });
   } catch (error) {
     progress.end("The sweep stopped");
@@ -197,10 +209,11 @@ function rowOf(
 ): SweepRow {
   const { kl, perplexity, right } = together(found.answers.flat(2));
   const interval = shareInterval(right);
+  const toFull = pairedInterval(right, together(subjects.flatMap(({ full }) => full.flat())).right);
   return {
     ...which,
     ...{ realRatio: before / bytes, bytes, kl, perplexity, attentionError: found.errors },
-    ...{ accuracy: interval.value, interval, seconds, report: found.report },
+    ...{ accuracy: interval.value, interval, toFull, seconds, report: found.report },
     probes: subjects.flatMap((subject, s) =>
       subject.probes.map(({ name }, i) =>
         scoreOf(name, found.answers[s]![i]!, subject.full[i]!, subject.none?.[i]),

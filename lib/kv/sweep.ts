@@ -41,6 +41,8 @@ export interface SweepRow {
   /** Of all questions of all probes. NaN where none was asked. */
   readonly accuracy: number;
   readonly interval: Interval;
+  /** The share right less that of the full cache, over the same questions. */
+  readonly toFull: Interval;
   /** To make the smaller cache. */
   readonly seconds: number;
   readonly probes: readonly ProbeScore[];
