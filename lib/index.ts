@@ -26,6 +26,7 @@ export { type Metric, perplexity } from "./evaluate/perplexity.ts";
 export { type ChosenFile, type Input, input, type ReadInput } from "./input/index.ts";
 export { Cache } from "./kv/cache.ts";
 export { type CartridgeOptions, cartridge } from "./kv/cartridge.ts";
+export { type AttentionMatchingOptions, attentionMatching } from "./kv/match/attention-matching.ts";
 export type { Method, Plan, Room, Source } from "./kv/method.ts";
 export { pipe } from "./kv/pipe.ts";
 export { type ChoiceOptions, choice } from "./kv/probes/choice.ts";

@@ -65,7 +65,7 @@ export type OpName =
   | ("gather" | "scatterAdd" | "topK" | "sort")
   | ("linear" | "adapted" | "embedding" | "norm" | "glu" | "rotate" | "attention" | "received")
   | ("rowLoss" | "linearLoss" | "linearLogprobs")
-  | ("scan" | "unfold" | "fold" | "cholesky" | "solveTriangular")
+  | ("scan" | "unfold" | "fold" | "cholesky" | "solveTriangular" | "matchLook" | "matchFit")
   | ("permute" | "reshape" | "expand" | "slice");
 
 export interface ModelSpec {

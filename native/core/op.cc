@@ -44,6 +44,8 @@ const std::vector<const Op*>& operations() {
       &ops::kFold,
       &ops::kCholesky,
       &ops::kSolveTriangular,
+      &ops::kMatchLook,
+      &ops::kMatchFit,
       &ops::kRowLoss,
       &ops::kRowLossGrad,
       &ops::kLinearLoss,

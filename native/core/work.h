@@ -252,4 +252,24 @@ inline Work optimizer_step(const lensor_optimizer_step* s) {
           n * (8 + static_cast<double>(dtype_bytes(s->gradient_dtype)) + state * (s->code1 ? 2 : 8))};
 }
 
+// ---------------------------------------------------------------- Attention Matching
+inline Work match_look(const lensor_match* m) {
+  double pairs = 0;
+  for (int32_t h = 0; h < m->heads; h++)
+    pairs += static_cast<double>(m->queries) * static_cast<double>(m->key_count[h]);
+  return {
+      "match look", 4 * pairs * m->head_width,
+      floats(2 * static_cast<double>(m->heads) * static_cast<double>(m->keys + m->queries) * m->head_width),
+      LENSOR_F32, shape({m->heads, m->queries, m->keys})};
+}
+inline Work match_fit(const lensor_match* m) {
+  double flops = 0;
+  for (int32_t h = 0; h < m->heads; h++) {
+    const double t = static_cast<double>(m->wanted[h]), n = static_cast<double>(m->queries);
+    flops += 4 * n * t * m->head_width + 2 * n * t * std::min(n, t);
+  }
+  return {"match fit", flops, floats(2 * static_cast<double>(m->heads * m->queries) * m->head_width),
+          LENSOR_F32, shape({m->heads, m->queries, m->room})};
+}
+
 } // namespace lensor::work

@@ -97,5 +97,8 @@ lensor_status optimizer_step(lensor_context*, const lensor_optimizer_step*);
 // probe.cc
 double probe_fma(lensor_context*, int32_t dtype, double seconds);
 double probe_read(lensor_context*, const void* data, size_t bytes);
+// match_look.cc, match_fit.cc
+lensor_status match_look(lensor_context*, const lensor_match*);
+lensor_status match_fit(lensor_context*, const lensor_match*);
 
 } // namespace lensor::LENSOR_ISA

@@ -54,6 +54,8 @@ const lensor_ops table = {
     .optimizer_step = optimizer_step,
     .probe_fma = probe_fma,
     .probe_read = probe_read,
+    .match_look = match_look,
+    .match_fit = match_fit,
 };
 
 } // namespace lensor::LENSOR_ISA

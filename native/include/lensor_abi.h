@@ -315,6 +315,51 @@ typedef struct lensor_flash_grad {
   float* key_bias; /* [kv_heads, keys] */
 } lensor_flash_grad;
 
+/*
+ * Attention Matching (arXiv 2602.16284) of the KV heads of one layer: n reference queries of each, pooled
+ * over the query heads that read it. With s = scale q k^T + bias, Phi = exp(s - rowmax), m = rowsum(Phi):
+ *   match_look: A = Phi / m, out = A v, and of each key how large its A are; or the keys that orthogonal
+ *     matching pursuit picks, so that Phi_S w comes near m
+ *   match_fit: of picked keys S the weights w = exp(beta), and values C that bring X C near out,
+ *     X = rows of Phi_S w, each divided by its sum:   C = v_S + (X^T X + ridge s^2 I)^-1 X^T (out - X v_S),
+ *     s the largest singular value of X
+ * All f32 and contiguous; the sums over queries that are solved with are f64.
+ */
+typedef struct lensor_match {
+  int32_t heads, head_width;
+  int64_t keys, queries;    /* of each head */
+  const float *q, *k, *v;   /* [heads, queries or keys, head_width] */
+  const int64_t* key_count; /* [heads]: only so many, the first */
+  const float* key_bias;    /* NULL or [heads, keys] */
+  float scale;
+  float *top, *mass; /* [heads, queries]: rowmax in units of log 2, and m; match_look writes them */
+  float* out;        /* [heads, queries, head_width]; likewise */
+  /* match_look */
+  int32_t score; /* MEAN, MAX, or SUM: the root of the mean square */
+  float* scores; /* [heads, keys] */
+  /* Rounds of pursuit: each takes the `at_once` keys whose Phi^T (m - Phi_S w) is largest; every `interval`
+     rounds w = clamp(least squares, 1e-12, most). At the end keys with w < drop go for good, and others come,
+     at most three times. 0: no pursuit. */
+  int32_t at_once, interval;
+  double most, drop;
+  int64_t room;          /* row length of what follows */
+  const int64_t* wanted; /* [heads]: how many keys are picked; pursuit may find fewer */
+  int32_t* picks;        /* [heads, room], in the order of picking; match_fit reads them in any order */
+  float* weights;        /* [heads, room]: w; match_fit reads them where `solve` is 0 */
+  int64_t* found;        /* [heads] */
+  /* match_fit: of wanted[h] picks */
+  int32_t solve; /* w = clamp(c + (P^T P + even s^2 I)^-1 P^T (m - c P 1), low, high), P = Phi_S and c the
+                    one weight for all that comes nearest; then `steps` of projected gradient */
+  int32_t even_queries; /* rows of P, and m, are divided by the root of m first: where much is seen a query
+                           does not count for more than its mass */
+  int32_t steps;
+  double low, high, even, ridge;
+  float* values;  /* NULL: v_S stay; or [heads, room, head_width] */
+  double* errors; /* [heads, 2]: |out - X v_S|^2 and |out - X C|^2, in parts of |out|^2 */
+  double* curve;  /* NULL; or, and then nothing else, [heads, room]: what is left of |out|^2, in parts of it,
+                     where out is fitted by the first of the picks' columns of A alone, by their number */
+} lensor_match;
+
 /* A row of logits against its target, the base of every likelihood (smoothing as torch's cross_entropy):
  *   loss = lse(x) - (1 - smoothing) x[target] - smoothing mean(x);   0 where the target is `ignore`
  * and in place of x, where wanted, its gradient times the row's factor. */
@@ -471,6 +516,10 @@ typedef struct lensor_ops {
   double (*probe_fma)(lensor_context*, int32_t dtype, double seconds);
   /* Bytes a second of one reading of `data`, in order, whole multiples of 256 bytes. */
   double (*probe_read)(lensor_context*, const void* data, size_t bytes);
+
+  /* ---- Attention Matching ---- */
+  lensor_status (*match_look)(lensor_context*, const lensor_match*);
+  lensor_status (*match_fit)(lensor_context*, const lensor_match*);
 } lensor_ops;
 
 #ifdef __cplusplus

@@ -28,5 +28,7 @@ extern const Op kAttention, kAttentionGrad, kReceived;
 extern const Op kScan, kUnfold, kFold;
 // solve.cc
 extern const Op kCholesky, kSolveTriangular;
+// match.cc
+extern const Op kMatchLook, kMatchFit;
 
 } // namespace lensor::ops

@@ -1,0 +1,50 @@
+// How much of a head's output is lost by how many keys it keeps, for every number at once and without running the model: what
+// least squares leave when keys come in the order of their scores, weighted by what the output matrix makes of the head.
+
+import type { Model } from "../../model/model.ts";
+import { unpacked } from "../../model/weights.ts";
+import type { LayerSource } from "../method.ts";
+import type { ErrorCurve } from "./budgets.ts";
+import { curve, type Look } from "./layer.ts";
+
+/** Past half as many keys as queries a fit says more of the queries than of the head. */
+const PART = 0.5;
+/** Longest curve: it costs as its square. */
+const LONGEST = 512;
+
+/** The curves of a layer's heads but for their weight, which is asked for once the model is known. */
+export async function curvesOf(
+  stored: LayerSource,
+  seen: Look,
+  scores: readonly Float32Array[],
+): Promise<(model: Model, layer: number) => Promise<ErrorCurve[]>> {
+  const n = seen.queries.shape[1]!;
+  const most = Math.max(1, Math.min(LONGEST, Math.floor(n * PART)));
+  const picks = scores.map((worth) => {
+    const order = Int32Array.from(worth, (_, j) => j).sort((a, b) => worth[b]! - worth[a]! || a - b);
+    return order.subarray(0, Math.min(most, worth.length));
+  });
+  const { left, sizes } = curve(stored, seen, picks);
+  const [all, whole] = (await Promise.all([left.data(), sizes.data()])) as [Float32Array, Float32Array];
+  const room = left.shape[1]!;
+  left.dispose();
+  sizes.dispose();
+  const curves = picks.map(({ length }, h) =>
+    all.slice(h * room, h * room + length).map((part, i) => part / (1 - (i + 1) / n) ** 2),
+  );
+  return async (model, layer) => {
+    const norms = await outputNorms(model, layer);
+    return curves.map((left, h) => ({ left, weight: (whole[h]! / n) * norms[h]! }));
+  };
+}
+
+/** |W_o|^2 of each KV head's query heads, their mean. */
+async function outputNorms(model: Model, layer: number): Promise<Float32Array> {
+  const { heads, kvHeads, headWidth } = model.config;
+  const weight = unpacked(model, `blk.${layer}.attn_output.weight`);
+  const norms = weight.reshape(-1, kvHeads, (heads / kvHeads) * headWidth).pow(2);
+  const sums = norms.sum([0, 2]);
+  const all = (await sums.data()) as Float32Array;
+  for (const one of [weight, norms, sums]) one.dispose();
+  return all.map((x) => x / (heads / kvHeads));
+}
