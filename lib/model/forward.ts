@@ -23,6 +23,8 @@ export interface PrefillOptions {
   context?: number;
   /** For this cache, in place of the model's. */
   ropeScaling?: GivenRopeScaling;
+  /** Caches whose text may begin in the same way: the longest common beginning is shared, and only the rest is read. */
+  prefix?: Cache | readonly Cache[];
   /** So many reference queries a KV head are kept on the way, for methods that fit a smaller cache to them. */
   queries?: number;
   /** Of what is drawn at random: which queries. */
@@ -72,17 +74,69 @@ function hookedForward(
 }
 
 export async function prefill(model: Model, prompt: Prompt, options: PrefillOptions = {}): Promise<Cache> {
-  checkNames("model.prefill", options, ["compute", "kv", "context", "ropeScaling", "queries", "seed"]);
+  checkNames("model.prefill", options, [
+    "compute",
+    "kv",
+    "context",
+    "ropeScaling",
+    "prefix",
+    "queries",
+    "seed",
+  ]);
   checkCompute("model.prefill", options.compute);
   if (options.kv !== undefined) checkChoice("model.prefill", "kv", options.kv, KV_TYPES);
   const ids = idsOf(prompt, model.tokenizer, model.config.vocabulary);
   const rope = reach("model.prefill", model, options, ids.length);
   checkContext(0, ids.length, rope.context);
-  const cache = Cache.empty(model, options.compute ?? model.compute ?? "fast", rope, options.kv);
-  const { queries, seed = 0 } = options;
+  const fresh = Cache.empty(model, options.compute ?? model.compute ?? "fast", rope, options.kv);
+  const { queries, seed = 0, prefix } = options;
+  if (prefix !== undefined) return afterPrefix(model, ids, fresh, prefix, queries);
+  const cache = fresh;
   if (queries === undefined) await cache.read(ids, false);
   else cache.keepSampled(await cache.readKeeping(ids, sampledRows(model, ids.length, queries, seed)));
   return cache;
+}
+
+/** What is left to read of `ids` after the longest beginning that one of the caches holds. */
+async function afterPrefix(
+  model: Model,
+  ids: number[],
+  fresh: Cache,
+  given: Cache | readonly Cache[],
+  queries: number | undefined,
+): Promise<Cache> {
+  if (queries !== undefined)
+    throw new LensorError(
+      "model.prefill: queries of a shared beginning cannot be kept: it is not read again",
+      {
+        fix: "Leave out queries, or prefix.",
+      },
+    );
+  const caches = Array.isArray(given) ? given : [given as Cache];
+  for (const one of caches) checkCache("model.prefill", model, one, undefined);
+  let [best, shared]: [Cache | undefined, number] = [undefined, 0];
+  for (const one of caches) {
+    const like = one.compute === fresh.compute && one.kv === fresh.kv && sameTurns(one.rope, fresh.rope);
+    const same = like ? sharedLength(one.ids, ids) : 0;
+    // What was made smaller stands for all of its text, and for no beginning of it.
+    if (same > shared && same >= (one.kept?.length ?? 0)) [best, shared] = [one, same];
+  }
+  const cache = best?.rewind(shared) ?? fresh;
+  if (best) fresh.dispose();
+  if (shared < ids.length) await cache.read(ids.slice(shared), false);
+  return cache;
+}
+
+function sharedLength(a: readonly number[], b: readonly number[]): number {
+  const most = Math.min(a.length, b.length);
+  for (let i = 0; i < most; i++) if (a[i] !== b[i]) return i;
+  return most;
+}
+
+function sameTurns(a: Rope, b: Rope): boolean {
+  return (
+    a.attentionFactor === b.attentionFactor && a.frequencies.every((turn, i) => turn === b.frequencies[i])
+  );
 }
 
 /** Which tokens' queries are kept: each token has one for every query head of a group. */

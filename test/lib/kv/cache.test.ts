@@ -38,6 +38,25 @@ for (const compute of ["exact", "fast"] as const)
       expect(await bits(long)).toBe(before);
     });
 
+describe("a shared beginning", () => {
+  it("is not read again, and what follows is what follows a reading of all, bit for bit", async () => {
+    const [short, long] = [await model.prefill(ids.slice(0, 70)), await model.prefill(ids.slice(0, 130))];
+    const next = [...ids.slice(0, 100), 7, 8, 9];
+    const before = native().memory().live;
+    const shared = await model.prefill(next, { prefix: [short, long] });
+    // One page of the two that hold 103 keys is the long cache's own.
+    expect(native().memory().live - before).toBeLessThan(0.6 * shared.bytes);
+    expect(await bits(shared)).toBe(await bits(await model.prefill(next)));
+    expect(await bits(await model.prefill(ids.slice(0, 50), { prefix: long }))).toBe(
+      await bits(await model.prefill(ids.slice(0, 50))),
+    );
+    const other = await model.prefill(next, { compute: "exact", prefix: long });
+    expect(await bits(other)).toBe(await bits(await model.prefill(next, { compute: "exact" })));
+    const stranger = await (await loadRandom({ seed: 3 })).prefill([1]);
+    await expect(model.prefill(next, { prefix: stranger })).rejects.toThrow(/belongs to another model/);
+  });
+});
+
 describe("a cache", () => {
   it("in 16 or 8 bits takes that much and follows the one in 32", async () => {
     const even = await loadRandom({ headWidth: 16 });
