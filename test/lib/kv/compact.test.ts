@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { type Cache, type Model, slidingWindow, streaming } from "../../../lib/index.ts";
 import type { Method, Plan, Source } from "../../../lib/kv/method.ts";
 import { layerOf } from "../../../lib/kv/source.ts";
+import { MEMORY_KINDS, native } from "../../../lib/native.ts";
 import { loadRandom } from "../model/temporary.ts";
 
 let model: Model;
@@ -258,6 +259,42 @@ describe("a text that goes on within a budget", () => {
     const two = await model.generate(ids.slice(0, 30), { ...options, compute: "exact", compact: watched });
     expect(two.tokens).toEqual(one.tokens);
   });
+
+  const many = process.env.LENSOR_FULL ? 20_000 : 3000;
+  it(`holds it over ${many} tokens`, async () => {
+    const model = await loadRandom({ headWidth: 16 });
+    const budget = 400 * 2 * 2 * 32 * 4;
+    const kind = MEMORY_KINDS.indexOf("KV cache");
+    const held = () => {
+      const rows = native().memoryHolders();
+      let bytes = 0;
+      for (let i = 0; i < rows.length; i += 5) if (rows[i + 1] === kind) bytes += rows[i + 2]!;
+      return bytes;
+    };
+    const base = held();
+    let most = 0;
+    let times = 0;
+    const inner = streaming();
+    const watched = (ratio?: number): Method => ({
+      ...{ name: "watched", ratio, options: {} },
+      at: (other) => watched(other),
+      plan(source, room) {
+        // It is asked when the cache is at its largest.
+        most = Math.max(most, held() - base);
+        times++;
+        return inner.at(ratio!).plan(source, room);
+      },
+    });
+    const compact = { method: watched(), bytes: budget, keepFirst: 4, keepLast: 64 };
+    const reply = await model.generate(ids.slice(0, 30), {
+      ...{ maxTokens: many, temperature: 1, seed: 3, compute: "exact" as const, compact },
+    });
+    expect(reply.tokens).toHaveLength(many);
+    expect(times).toBeGreaterThan(many / 400);
+    expect(most).toBeLessThanOrEqual(budget);
+    expect(most).toBeGreaterThan(0.8 * budget);
+    expect(held()).toBeLessThanOrEqual(base);
+  }, 240_000);
 
   it("moves keys by RoPE's own turns: a key that has moved is the one that its new place would have made", async () => {
     // In the first layer a key depends on its token and place alone.
