@@ -70,16 +70,24 @@ export interface Beside extends Speeds {
   agreed?: number;
 }
 
-/** One thing watched on our side alone, with the most that it may be. */
+/** One thing watched on our side alone, with the most or the least that it may be. */
 export interface Reading {
   suite: string;
   name: string;
   threads: number;
   unit: string;
   value: number;
-  most: number;
+  most?: number;
+  least?: number;
   samples: number[];
   missed: string[];
+}
+
+/** What is missed of a reading's bound, in words. */
+export function missedBound({ value, most, least }: Pick<Reading, "value" | "most" | "least">): string[] {
+  if (most !== undefined && value > most) return [`${value.toFixed(3)}, wanted ${most} at most`];
+  if (least !== undefined && value < least) return [`${value.toFixed(3)}, wanted ${least} at least`];
+  return [];
 }
 
 export function median(numbers: readonly number[]): number {

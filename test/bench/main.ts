@@ -10,16 +10,20 @@ import { attention } from "./suites/attention.ts";
 import { gemm } from "./suites/gemm.ts";
 import { decode, prefill } from "./suites/generate.ts";
 import { interrupt } from "./suites/interrupt.ts";
+import { kv } from "./suites/kv.ts";
 import { memory } from "./suites/memory.ts";
 import { train } from "./suites/train.ts";
 
-/** Ours against peers, or something of ours that is watched alone. */
-export type Suite =
-  | { rounds: number; contests(options: Options): Contest[] | Promise<Contest[]>; fresh?: boolean }
-  | { watch(options: Options): AsyncIterable<Reading> };
+/** Ours against peers, something of ours that is watched alone, or both. */
+export interface Suite {
+  rounds?: number;
+  contests?(options: Options): Contest[] | Promise<Contest[]>;
+  fresh?: boolean;
+  watch?(options: Options): AsyncIterable<Reading>;
+}
 
 const SUITES: Readonly<Record<string, Suite>> = {
-  ...{ gemm, attention, decode, prefill, train, memory, interrupt },
+  ...{ gemm, attention, decode, prefill, train, kv, memory, interrupt },
 };
 
 // A reader of figures wants the sentence, not the stack.
@@ -42,17 +46,10 @@ const missing = new Set<string>();
 for (const name of options.suites) {
   say([`\n${name}, ${options.threads} thread(s)`]);
   const suite = SUITES[name]!;
-  if ("watch" in suite) {
-    for await (const reading of suite.watch(options)) {
-      results.push(reading);
-      say(readingLines(reading));
-    }
-    continue;
-  }
   const sides = new Sides(options.threads);
   try {
-    for (const contest of (await suite.contests(options)).filter(chosen)) {
-      const figure = await measure(name, contest, sides, options.rounds ?? suite.rounds);
+    for (const contest of ((await suite.contests?.(options)) ?? []).filter(chosen)) {
+      const figure = await measure(name, contest, sides, options.rounds ?? suite.rounds!);
       results.push(figure);
       say(figureLines(figure));
       if (suite.fresh) sides.close();
@@ -60,6 +57,10 @@ for (const name of options.suites) {
   } finally {
     sides.close();
     for (const one of sides.missing) missing.add(one);
+  }
+  for await (const reading of suite.watch?.(options) ?? []) {
+    results.push(reading);
+    say(readingLines(reading));
   }
 }
 for (const one of missing) say([`\nskipped: ${one}. Install the peers with: ${INSTALL}`]);

@@ -15,6 +15,7 @@ const PEERS: Readonly<Record<string, string>> = {
   products: "PyTorch",
   llama: "llama.cpp",
   training: "PyTorch with transformers",
+  matching: "Attention Matching's reference",
 };
 
 /** The processes of one suite: ours, and each peer's that is installed. */

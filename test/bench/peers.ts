@@ -10,6 +10,12 @@ import { fileURLToPath } from "node:url";
 
 export const INSTALL = "npx lensor bench --install-peers";
 
+/** Attention Matching by its authors, who have no package of it. */
+const REFERENCE = {
+  url: "https://github.com/adamzweiger/compaction",
+  commit: "2e59cc8959f5fc9212724fa66691cc27ad7f46dc",
+};
+
 export function peersFolder(): string {
   const { LENSOR_PEERS, XDG_CACHE_HOME } = process.env;
   return LENSOR_PEERS || join(XDG_CACHE_HOME || join(homedir(), ".cache"), "lensor", "peers");
@@ -33,6 +39,11 @@ export function installPeers(): void {
   );
   mkdirSync(folder, { recursive: true });
   if (!peerPython()) must(process.env.LENSOR_PYTHON || "python3", ["-m", "venv", join(folder, "venv")]);
+  const reference = join(folder, "compaction");
+  if (!existsSync(reference)) {
+    must("git", ["clone", "--quiet", REFERENCE.url, reference]);
+    must("git", ["-C", reference, "checkout", "--quiet", REFERENCE.commit]);
+  }
   must(pythonPath(), ["-m", "pip", "install", "--disable-pip-version-check", "-r", list], {
     CMAKE_ARGS: "-DGGML_NATIVE=ON -DLLAMA_BUILD_TOOLS=OFF",
   });

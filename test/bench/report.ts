@@ -22,8 +22,9 @@ export function figureLines(figure: Figure): string[] {
 }
 
 export function readingLines(reading: Reading): string[] {
-  const { name, value, unit, most } = reading;
-  return [`${name}: ${value.toFixed(3)} ${unit}, at most ${most}`, ...missed(reading)];
+  const { name, value, unit, most, least } = reading;
+  const bound = most !== undefined ? `, at most ${most}` : least !== undefined ? `, at least ${least}` : "";
+  return [`${name}: ${value.toFixed(3)} ${unit}${bound}`, ...missed(reading)];
 }
 
 function probes({ probes }: Figure): string {

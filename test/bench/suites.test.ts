@@ -4,7 +4,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, it } from "vitest";
-import { type Figure, quantile } from "./figure.ts";
+import { type Figure, missedBound, quantile, type Reading } from "./figure.ts";
 import { root } from "./side.ts";
 
 const run = promisify(execFile);
@@ -43,6 +43,27 @@ it("gives figures as JSON alone, names the peers that are not there, and says ho
   expect(probes.read).toBeGreaterThan(1e8);
   expect(share).toBeCloseTo((ours.median * 1e9) / probes.f32!);
   expect(said).toMatch(/skipped: PyTorch .*npx lensor bench --install-peers/);
+});
+
+it("watches how what makes caches smaller grows with the text, and what looking at a layer costs", {
+  timeout: 120_000,
+}, async () => {
+  const args = ["kv", "--short", "--threads", "1", "--only", "growth", "--only", "trace", "--json", "-"];
+  const { results } = await bench(...args);
+  expect(results.map(({ name }) => name)).toEqual([
+    ...["trace with maps of one layer", "growth of streaming", "growth of snapKV", "growth of hak"],
+    "growth of ompFast",
+  ]);
+  for (const { suite, value, missed } of results as unknown as Reading[]) {
+    expect([suite, missed]).toEqual(["kv", []]);
+    expect(value).toBeGreaterThan(-1);
+  }
+});
+
+it("holds what it watches against the most and the least that it may be", () => {
+  expect(missedBound({ value: 1.5, most: 1.3 })).toEqual(["1.500, wanted 1.3 at most"]);
+  expect(missedBound({ value: 0.5, least: 0.85 })).toEqual(["0.500, wanted 0.85 at least"]);
+  expect(missedBound({ value: 0.9, least: 0.85, most: 1 })).toEqual([]);
 });
 
 it("refuses what it does not know by name", async () => {

@@ -5,15 +5,18 @@ import type { Probe } from "../figure.ts";
 import type { Job, Turn } from "../side.ts";
 import { decode, manyTokens, prefill } from "./generate.ts";
 import { interrupt } from "./interrupt.ts";
+import { kvDecode, kvGrowth, kvPrefill, kvWhole, matching } from "./kv.ts";
 import { attention, attentionMemory, gemm } from "./products.ts";
+import { look } from "./trace.ts";
 import { smallSteps, train } from "./train.ts";
 
 /** Does some of a job. */
 export type Run = () => Promise<Omit<Turn, "peakBytes">>;
 
 const JOBS = {
-  ...{ gemm, attention, decode, prefill, train },
+  ...{ gemm, attention, decode, prefill, look, train },
   ...{ attentionMemory, smallSteps, manyTokens, interrupt },
+  ...{ kvPrefill, kvWhole, kvDecode, kvGrowth, matching },
 } as Record<string, (args: never) => Promise<Run>>;
 
 let run: Run | undefined;
