@@ -39,7 +39,7 @@ type Method = (q: Tensor, k: Tensor, v: Tensor) => Tensor;
 export async function attentionCost(options: AttentionCostOptions = {}): Promise<AttentionCost> {
   checkNames("attentionCost", options, ["lengths", "heads", "headWidth", "window", "repeats"]);
   const { lengths = [256, 512, 1024, 2048, 4096, 8192], heads = 9, headWidth = 64 } = options;
-  const { window = 256, repeats = 3 } = options;
+  const { window = 256, repeats = 2 } = options;
   if (!Array.isArray(lengths) || lengths.length < 2)
     throw new LensorError("attentionCost: lengths is wrong", {
       expected: "at least two numbers of tokens",
@@ -130,8 +130,12 @@ async function mostHeld(run: () => Tensor): Promise<number> {
   return most;
 }
 
-/** Waits for a result without copying it. */
-const done = (result: Tensor) => result.at(0, 0, [0, 1]).data();
+/** Waits for a result without copying it. The view that is read would else hold the memory until the collector finds it. */
+async function done(result: Tensor): Promise<void> {
+  const first = result.at(0, 0, 0);
+  await first.item();
+  first.dispose();
+}
 
 /** Time and memory at each length. */
 export class AttentionCost {

@@ -196,7 +196,7 @@ function slider(layers: readonly LineLayer[], active: number): object {
     ticklen: 3,
     font: { size: 10 },
     steps: layers.map(({ layer }) => ({
-      label: layers.length > 12 && layer % 5 ? "" : String(layer),
+      label: String(layer),
       value: String(layer),
       method: "animate",
       args: [

@@ -85,7 +85,7 @@ export function attentionMap(input: AttentionMapInput): PlotlySpec {
           rows,
           below,
         ),
-        barName(range),
+        barName(range, 6, input.bar),
       ],
       coloraxis: colourAxis(range),
       xaxis: {

@@ -63,11 +63,6 @@ export function keyMass(input: KeyMassInput): PlotlySpec {
         x,
         y: mean.map(three),
         customdata: names,
-        text: x.map((c) => (printed.has(c) ? formatValue(mean[c]!) : "")),
-        textposition: "outside",
-        textangle: 0,
-        constraintext: "none",
-        cliponaxis: false,
         marker: { color: categories[0] },
         yaxis: "y2",
         hovertemplate: `%{customdata}<br>share %{y}, mean of ${heads} heads<extra></extra>`,
@@ -89,6 +84,12 @@ export function keyMass(input: KeyMassInput): PlotlySpec {
         margin: { l: 60, r: 90, t: 90, b: room + 40 },
       }),
       bargap: 0.15,
+      // At the left edge a number stands beside its bar, clear of the axis.
+      annotations: [...printed].map((c) => ({
+        ...{ x: c, y: mean[c]!, xref: "x", yref: "y2", yanchor: "bottom", showarrow: false },
+        ...(c < columns / 24 && columns > 24 ? { xanchor: "left", xshift: 6, yanchor: "top" } : {}),
+        text: formatValue(mean[c]!),
+      })),
       coloraxis: {
         cmin: 0,
         cmax: max,

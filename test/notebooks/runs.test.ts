@@ -14,6 +14,7 @@ test.each([
   ["00-tour", 60],
   ["02-tensors", 120],
   ["03-fast", 240],
+  ["04-attention", 240],
 ])(
   "%s runs from top to bottom and every cell has something to see",
   { timeout: 300_000 },

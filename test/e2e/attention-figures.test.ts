@@ -1,0 +1,179 @@
+// The pictures of attention as a screen shows them, in both themes: no label under 10 pixels, none over another, none outside, and
+// colour bars and hover values that are the data's. Drawn by the Plotly that our extension carries, at a cell's width.
+
+import { mkdirSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import {
+  compareAttention,
+  effect,
+  type Figure,
+  hub,
+  type Model,
+  type PlotlySpec,
+  type Trace,
+} from "../../lib/index.ts";
+import { attentionCostFigure } from "../../lib/plot/attention-cost.ts";
+import { browserPath, output } from "./lab.ts";
+
+const plotly = createRequire(import.meta.url).resolve("plotly.js-dist");
+const WIDTH = 860;
+const TEXT = "The animal didn't cross the street because it was too tired.";
+
+/** What is wrong with the labels of a figure drawn under a theme. Runs in the page. */
+async function draw([spec, theme, width]: [PlotlySpec, "light" | "dark", number]): Promise<string[]> {
+  type Plain = Record<string, unknown>;
+  const isPlain = (x: unknown): x is Plain => typeof x === "object" && x !== null && !Array.isArray(x);
+  const merge = (a: Plain, b: Plain): Plain => {
+    const out = { ...a };
+    for (const [key, value] of Object.entries(b))
+      out[key] = isPlain(value) && isPlain(out[key]) ? merge(out[key], value) : value;
+    return out;
+  };
+  const { lensor } = spec.layout.meta as {
+    lensor: Record<string, { layout: Plain; data?: (Plain | null)[] }>;
+  };
+  const variant = lensor[theme]!;
+  document.body.innerHTML = `<div id="figure" style="width:${width}px"></div>`;
+  document.body.style.margin = "0";
+  document.body.style.background = theme === "light" ? "#ffffff" : "#111111";
+  const { Plotly } = globalThis as unknown as { Plotly: { newPlot(...args: unknown[]): Promise<void> } };
+  const data = spec.data.map((one, i) => (variant.data?.[i] ? merge(one, variant.data[i]!) : one));
+  await Plotly.newPlot("figure", { data, layout: merge(spec.layout, variant.layout), frames: spec.frames });
+  const labels = [...document.querySelectorAll("#figure svg text")]
+    .map((node) => ({
+      text: node.textContent ?? "",
+      size: Number.parseFloat(getComputedStyle(node).fontSize),
+      box: node.getBoundingClientRect(),
+    }))
+    .filter(({ text, box }) => text.trim() && box.width > 0);
+  const wrong = labels.flatMap(({ text, size, box }) => [
+    ...(size < 10 ? [`${text}: ${size} px`] : []),
+    ...(box.left < -1 || box.right > width + 1 ? [`${text}: outside`] : []),
+  ]);
+  labels.forEach((a, i) => {
+    for (const b of labels.slice(i + 1)) {
+      const across = Math.min(a.box.right, b.box.right) - Math.max(a.box.left, b.box.left);
+      const down = Math.min(a.box.bottom, b.box.bottom) - Math.max(a.box.top, b.box.top);
+      if (across > 1.5 && down > 3) wrong.push(`${a.text} over ${b.text}`);
+    }
+  });
+  return wrong;
+}
+
+describe.skipIf(!browserPath)("pictures of attention (needs Chromium)", () => {
+  let browser: Browser;
+  let page: Page;
+  let model: Model;
+  let trace: Trace;
+  let long: Trace;
+
+  beforeAll(async () => {
+    mkdirSync(output, { recursive: true });
+    browser = await chromium.launch({
+      executablePath: browserPath!,
+      args: ["--no-sandbox", "--disable-gpu"],
+    });
+    page = await browser.newPage({ viewport: { width: WIDTH, height: 1000 } });
+    await page.setContent("<body></body>");
+    await page.addScriptTag({ path: plotly });
+    model = await hub.load("smollm2-135m-instruct");
+    trace = await model.trace(TEXT);
+    long = await model.trace(
+      "She went back the whole way with a lamp, looking under every bench. ".repeat(20),
+    );
+  }, 120_000);
+
+  afterAll(() => browser?.close());
+
+  const other = () => model.trace(TEXT.replace("tired", "wide"));
+  const prompts = { clean: "The capital of Italy is", corrupted: "The capital of France is" };
+  const judged = { effect: effect.logitDifference(" Rome", " Paris") };
+  const measured = ["naive", "flash", "window", "linear"].flatMap((method, i) =>
+    [256, 512, 1024, 2048, 4096, 8192].map((length) => ({
+      ...{
+        method,
+        length,
+        seconds: (length ** (i < 2 ? 2 : 1) * 1e-8) / (i + 1),
+        bytes: length ** (i ? 1 : 2) * 36,
+      },
+    })),
+  );
+  const cost = { heads: 9, headWidth: 64, window: 256, threads: 2, isa: "avx2" };
+  const figures: Record<string, () => Promise<Figure | PlotlySpec> | Figure | PlotlySpec> = {
+    "one head": () => trace.attention({ layer: 13, head: 8 }).plot(),
+    "one head of a long text": () => long.attention({ layer: 13, head: 8 }).plot(),
+    "a part of a long text": () =>
+      long.attention({ layer: 13, head: 8 }).plot({ queries: [200, 250], keys: [190, 230] }),
+    "all heads of a layer": () => trace.attention({ layer: 13 }).plot(),
+    "thirty layers by nine heads": () => trace.attention().plot(),
+    "lines of a layer": () => trace.attention({ layer: 13 }).lines(),
+    "lines of all layers": () => long.attention().lines({ from: 40, least: 0.3 }),
+    "a token over layers": () => trace.token(-5).plot(),
+    "a late token of a long text": () => long.token(-1).plot({ head: "mean" }),
+    rollout: () => trace.rollout().plot(),
+    "rollout without the sink": () => trace.rollout({ sink: false }).plot(),
+    "entropy of all heads": () => long.entropy().plot(),
+    "entropy of a layer": () => long.entropy({ layer: 12 }).plot(),
+    "key mass": () => trace.keyMass({ layer: 12 }).plot(),
+    "key mass of a long text": () => long.keyMass({ layer: 12 }).plot(),
+    "logit lens": () => trace.logitLens().plot(),
+    "two texts, all heads": async () => compareAttention(trace, await other()).plot(),
+    "two texts, one head": async () => compareAttention(trace, await other(), { layer: 13, head: 8 }).plot(),
+    "head scores": async () => (await model.headScores({ length: 20, texts: 1 })).plot(),
+    "patched stream": async () => (await model.patch(prompts, judged)).plot(),
+    "patched heads": async () => (await model.patch(prompts, { ...judged, place: "head" })).plot(),
+    ablation: async () => (await model.ablate("The capital of Italy is Rome", {})).plot(),
+    cost: () => attentionCostFigure({ rows: measured, ...cost }),
+  };
+
+  test.each(Object.keys(figures))("%s", { timeout: 120_000 }, async (name) => {
+    const made = await figures[name]!();
+    const spec = "spec" in made ? await (made as Figure).spec() : (made as PlotlySpec);
+    for (const theme of ["light", "dark"] as const) {
+      const wrong = await page.evaluate(draw, [JSON.parse(JSON.stringify(spec)), theme, WIDTH] as [
+        PlotlySpec,
+        "light" | "dark",
+        number,
+      ]);
+      const path = join(output, `attention-${name.replace(/\W+/g, "-")}-${theme}.png`);
+      await page.screenshot({ path, fullPage: true });
+      expect(wrong, theme).toEqual([]);
+    }
+  });
+
+  test("hover tells the pair, the weight and where it is; the bar ends where the colours do", {
+    timeout: 60_000,
+  }, async () => {
+    const head = trace.attention({ layer: 13, head: 8 });
+    const weights = (await head.weights.data()) as Float32Array;
+    const spec = await head.plot().spec();
+    await page.evaluate(draw, [JSON.parse(JSON.stringify(spec)), "light", WIDTH] as [
+      PlotlySpec,
+      "light",
+      number,
+    ]);
+    const T = trace.tokens.length;
+    const [q, k] = [8, 1];
+    const shown = await page.evaluate(
+      ([q, k]) => {
+        const { _fullLayout: of } = document.getElementById("figure") as unknown as {
+          _fullLayout: Record<"xaxis" | "yaxis", { _offset: number; c2p(at: number): number }>;
+        };
+        return [of.xaxis._offset + of.xaxis.c2p(k!), of.yaxis._offset + of.yaxis.c2p(q!)];
+      },
+      [q, k],
+    );
+    await page.mouse.move(shown[0]!, shown[1]!);
+    const hover = page.locator("#figure .hoverlayer text");
+    await expect.poll(() => hover.first().textContent(), { timeout: 5000 }).toContain("·it 8 → ·animal 1");
+    const said = (await hover.first().textContent())!;
+    expect(said).toContain(`weight ${Number(weights[q * T + k]!.toPrecision(3))}`);
+    expect(said).toContain("layer 13, head 8");
+    const ticks = await page.locator("#figure .cbaxis text").allTextContents();
+    const { cmax } = spec.layout.coloraxis as { cmax: number };
+    expect(ticks.map((text) => Number(text.replace("≥ ", "")))).toContain(Number(cmax.toPrecision(3)));
+  });
+});
