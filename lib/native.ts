@@ -111,7 +111,19 @@ export interface HeadChoice {
   bias?: Float32Array | undefined;
   keys?: NativeBuffer | undefined;
   values?: NativeBuffer | undefined;
+  /** How keys [codedFrom, codedTo), pages of 64, are stored in place of the cache's own type. */
+  keyCode?: SideCode | undefined;
+  valueCode?: SideCode | undefined;
+  codedFrom?: number;
+  codedTo?: number;
 }
+
+/** Meanings: lensor_kv_code. */
+export type SideCode =
+  | { kind: "bits"; bits: number; per: "channel" | "token"; rotated: 0 | 1 }
+  /** f32 [rank, headWidth] */
+  | { kind: "rank"; rank: number; basis: NativeBuffer }
+  | { kind: "channels"; channels: Int32Array };
 
 export interface TraceBuffers {
   /** [layers + 1, T, width] */

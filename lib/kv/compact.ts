@@ -105,11 +105,21 @@ async function carryOut(cache: Cache, method: Method, plan: Plan, terms: Terms):
   const { layers } = cache.model.config;
   checkPlan(cache, method, plan, terms.kept);
   const plans: (HeadPlan[] | undefined)[] = [];
-  for (let layer = 0; layer < layers; layer++)
-    plans.push(await wholePlans(cache, layer, plan.heads?.[layer], terms));
-  const choices = plans.flatMap((heads, layer) =>
-    heads ? heads.map(choiceOf) : cache.counts(layer).map(() => undefined),
-  );
+  for (let layer = 0; layer < layers; layer++) {
+    // What is only stored in another way is kept, all of it.
+    const given = plan.heads?.[layer] ?? (plan.encodings?.[layer] && everyKey(cache, layer, terms.kept));
+    plans.push(await wholePlans(cache, layer, given, terms));
+  }
+  const choices = plans.flatMap((heads, layer) => {
+    const own = cache.positions(layer);
+    if (!heads) return own.map(() => undefined);
+    const parts = between(own, terms.kept ?? { from: 0, to: Number.POSITIVE_INFINITY });
+    return heads.map((head, h) => {
+      const { at, count } = parts[h]!;
+      const last = own[h]!.length - at - count + (plan.recent ?? 0);
+      return choiceOf(head, plan.encodings?.[layer]?.[h], { first: at, last });
+    });
+  });
   const next = move ? placeAfter(move, cache.position) : cache.position;
   const [handle, done] = native().chooseKeys(cache.native(), cache.position, choices, next);
   await Tensor.fromBuffer(done, [0], "f32", "compact").data();
@@ -135,10 +145,18 @@ async function carryOut(cache: Cache, method: Method, plan: Plan, terms: Terms):
   };
   for (const { keys, values } of plans.flatMap((heads) => heads ?? []))
     for (const rows of [keys, values]) rows?.dispose();
+  for (const { keys, values } of plan.encodings?.flat() ?? [])
+    for (const one of [keys, values]) if (one?.kind === "rank") one.basis.dispose();
   const { model, compute, kv, rope } = cache;
   const small = new Cache(model, compute, kv, rope, handle, [...cache.ids], facts);
   report.fill(small, facts, terms.measure ? await measured(cache, small, MEASURED) : []);
   return small;
+}
+
+function everyKey(cache: Cache, layer: number, kept: Protected | undefined): HeadPlan[] {
+  const own = cache.positions(layer);
+  const counts = kept ? between(own, kept).map(({ count }) => count) : own.map(({ length }) => length);
+  return counts.map((count) => ({ keep: Int32Array.from({ length: count }, (_, i) => i) }));
 }
 
 function moveOf(cache: Cache, kept: Protected | undefined, span: number): Move | undefined {

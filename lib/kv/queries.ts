@@ -197,7 +197,14 @@ async function settling(whole: Cache, segments: readonly number[][], rows: Int32
       for (const one of seen) one.dispose();
       const plans = await visit({ layer, queries, positions: rows.map((row) => positions[row]!) });
       queries.dispose();
-      const settled = plans ? withLayer(cache, layer, plans.map(choiceOf), kvHeads) : cache.fork();
+      const settled = plans
+        ? withLayer(
+            cache,
+            layer,
+            plans.map((plan) => choiceOf(plan)),
+            kvHeads,
+          )
+        : cache.fork();
       const next = streams.map((stream) => {
         const { next, queries } = through(settled, layer, stream, cache.position);
         queries.dispose();

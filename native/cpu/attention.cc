@@ -60,6 +60,8 @@ LENSOR_INLINE Page page_of(const lensor_attention* a, int64_t g, int64_t page) {
   return p;
 }
 
+LENSOR_INLINE bool is_coded(const lensor_kv_page& page) { return page.key_code || page.value_code; }
+
 // Row r of KV head g's: query first + r / group of head g group + r % group.
 struct RowsOf {
   const lensor_attention* a;
@@ -93,7 +95,11 @@ void walk_pages(const AttentionPlan& plan, const RowsOf& rows, int64_t count, fl
   const int64_t last = visible(a, rows.g, rows.query(count - 1));
   for (int64_t at = 0; at < last; at += LENSOR_PAGE) {
     Page page = page_of(a, rows.g, at / LENSOR_PAGE);
-    if (count >= kWiden && page.dtype != LENSOR_F32) widen(&page, width, wide);
+    const lensor_kv_page& from = a->kv[rows.g].pages[at / LENSOR_PAGE];
+    if (is_coded(from))
+      decode_page(&page, from, width, wide);
+    else if (count >= kWiden && page.dtype != LENSOR_F32)
+      widen(&page, width, wide);
     // Rows come in the order of their queries: the first ones may not see this page yet.
     int64_t r = 0;
     while (visible(a, rows.g, rows.query(r)) <= at) r++;
@@ -118,12 +124,14 @@ LENSOR_INLINE Gathered part_at(const AttentionPlan& plan, int64_t g, int64_t r, 
   return {plan.parts + ((g * rows + r) * plan.pages + page) * part_floats(plan.a->head_width)};
 }
 
-void one_page(const AttentionPlan& plan, int64_t g, int64_t page) {
+void one_page(const AttentionPlan& plan, int64_t g, int64_t page, float* scratch) {
   const lensor_attention* a = plan.a;
   const RowsOf rows = {a, plan.group, g, 0};
   const int64_t count = plan.group * a->tokens, at = page * LENSOR_PAGE;
   if (at >= a->kv[g].count) return;
-  const Page from = page_of(a, g, page);
+  Page from = page_of(a, g, page);
+  if (const lensor_kv_page& own = a->kv[g].pages[page]; is_coded(own))
+    decode_page(&from, own, a->head_width, scratch);
   for (int64_t r = 0; r < count;) {
     const float* q[kRows];
     Gathered parts[kRows];
@@ -175,7 +183,7 @@ int64_t attention_parts(const AttentionPlan& plan) {
 
 int64_t attention_scratch(const AttentionPlan& plan) {
   const int32_t width = plan.a->head_width;
-  if (plan.split) return part_floats(width);
+  if (plan.split) return part_floats(width) + widened_floats(width);
   return (kBlock * plan.group + kRows) * part_floats(width) + widened_floats(width);
 }
 
@@ -184,7 +192,7 @@ int64_t attention_items(const AttentionPlan& plan) {
 }
 
 void attention_item(const AttentionPlan& plan, int64_t item, float* scratch) {
-  if (plan.split) return one_page(plan, item / plan.pages, item % plan.pages);
+  if (plan.split) return one_page(plan, item / plan.pages, item % plan.pages, scratch);
   // The last queries see the most keys: first, so that threads end together.
   const int64_t block = plan.blocks - 1 - item / plan.a->kv_heads, first = block * kBlock;
   const int64_t left = plan.a->tokens - first;
@@ -235,13 +243,27 @@ lensor_status kv_read(lensor_context*, int32_t kv_dtype, const lensor_kv_page* p
                     : kv_dtype == LENSOR_BF16 ? read_keys<LENSOR_BF16>
                     : kv_dtype == LENSOR_I8   ? read_keys<LENSOR_I8>
                                               : read_keys<LENSOR_F32>;
+  float* wide = nullptr;
   for (int64_t row = 0; row < rows;) {
-    const int64_t slot = (at + row) % LENSOR_PAGE, in_page = LENSOR_PAGE - slot;
-    const int64_t some = rows - row < 16 ? rows - row : 16, n = some < in_page ? some : in_page;
-    read(pages[(at + row) / LENSOR_PAGE], head_width, (int)slot, (int)n, k + row * stride, v + row * stride,
-         stride);
+    const lensor_kv_page& from = pages[(at + row) / LENSOR_PAGE];
+    const bool coded = is_coded(from);
+    const int64_t slot = (at + row) % LENSOR_PAGE, in_page = LENSOR_PAGE - slot, most = coded ? in_page : 16;
+    const int64_t some = rows - row < most ? rows - row : most, n = some < in_page ? some : in_page;
+    float *to_k = k + row * stride, *to_v = v + row * stride;
     row += n;
+    if (!coded) {
+      read(from, head_width, (int)slot, (int)n, to_k, to_v, stride);
+      continue;
+    }
+    if (!wide) wide = (float*)aligned_alloc(64, (size_t)widened_floats(head_width) * 4);
+    if (!wide) return LENSOR_OUT_OF_MEMORY;
+    Page page = {kv_dtype, from.room, from.keys, from.values, nullptr, nullptr, nullptr, 0, nullptr, nullptr};
+    if (kv_dtype == LENSOR_I8)
+      page.key_scale = key_scales(from, head_width), page.value_scale = value_scales(from, head_width);
+    decode_page(&page, from, head_width, wide);
+    read_decoded(page, wide, head_width, (int)slot, (int)n, to_k, to_v, stride);
   }
+  free(wide);
   return LENSOR_OK;
 }
 

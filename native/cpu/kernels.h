@@ -44,6 +44,12 @@ lensor_status kv_write(lensor_context*, int32_t kv_dtype, const float* k, const 
 lensor_status kv_read(lensor_context*, int32_t kv_dtype, const lensor_kv_page* pages, int64_t at,
                       int64_t rows, int32_t head_width, float* k, float* v, int64_t stride);
 lensor_status attention(lensor_context*, const lensor_attention*);
+// kv_code.cc
+size_t kv_code_bytes(const lensor_kv_code*, int32_t width, int32_t room, int32_t values);
+lensor_status kv_encode(lensor_context*, const lensor_kv_code*, const float* rows, int64_t stride,
+                        int64_t count, int32_t width, int32_t room, int32_t values, void* out);
+void kv_decode(const lensor_kv_code*, const void* from, int32_t width, int32_t room, int32_t values,
+               float* out);
 // layers.cc
 lensor_status layers(lensor_context*, const lensor_pass*);
 // attention_map.cc

@@ -3,6 +3,7 @@
 // does not see are replaced, and their values are not read. For attention.cc and layers.cc.
 #pragma once
 #include "../include/lensor_abi.h"
+#include "kv_code.h"
 #include "vec.h"
 
 namespace lensor::LENSOR_ISA {
@@ -178,6 +179,41 @@ static inline void widen(Page* page, int32_t width, float* to) {
   all(page->k, page->room * (int64_t)width, to);
   all(page->v, page->room * padded(width), values);
   page->dtype = LENSOR_F32, page->k = page->next_k = to, page->v = page->next_v = values;
+}
+
+// A page of which a side, or both, is in a code, as f32 at `to`.
+static inline void decode_page(Page* page, const lensor_kv_page& from, int32_t width, float* to) {
+  float* values = to + LENSOR_PAGE * (int64_t)width;
+  Page plain = *page;
+  if (page->dtype != LENSOR_F32 && (!from.key_code || !from.value_code)) {
+    const auto all = page->dtype == LENSOR_F16    ? widen_all<LENSOR_F16>
+                     : page->dtype == LENSOR_BF16 ? widen_all<LENSOR_BF16>
+                                                  : widen_all<LENSOR_I8>;
+    if (!from.key_code) all(from.keys, from.room * (int64_t)width, to), plain.k = to;
+    if (!from.value_code) all(from.values, from.room * padded(width), values), plain.v = values;
+  }
+  if (from.key_code) {
+    decode_side(*from.key_code, width, from.room, false, from.keys, to);
+    plain.k = to, plain.key_scale = nullptr;
+  }
+  if (from.value_code) {
+    decode_side(*from.value_code, width, from.room, true, from.values, values);
+    plain.v = values, plain.value_scale = nullptr;
+  }
+  plain.dtype = LENSOR_F32, plain.next_k = plain.k, plain.next_v = plain.v;
+  *page = plain;
+}
+
+// Slots [slot, slot + n) of what decode_page has made of a page, as rows of f32. Scales are as they were
+// before.
+static inline void read_decoded(const Page& page, const float* wide, int32_t width, int slot, int n, float* k,
+                                float* v, int64_t stride) {
+  const float* values = wide + LENSOR_PAGE * (int64_t)width;
+  for (int j = slot; j < slot + n; j++, k += stride, v += stride)
+    for (int i = 0; i < width; i++) {
+      k[i] = wide[(int64_t)i * page.room + j] * (page.key_scale ? page.key_scale[j] : 1);
+      v[i] = values[j * padded(width) + i] * (page.value_scale ? page.value_scale[j] : 1);
+    }
 }
 
 // The largest magnitude of n values, for a scale.

@@ -167,6 +167,24 @@ typedef struct lensor_linear {
   int32_t accumulate;
 } lensor_linear;
 
+typedef enum lensor_kv_kind {
+  LENSOR_KV_BITS,     /* whole numbers, a scale and an offset in f16 for each group */
+  LENSOR_KV_RANK,     /* coordinates in an orthonormal basis */
+  LENSOR_KV_CHANNELS, /* some channels; the others are 0 */
+} lensor_kv_kind;
+
+/* How one side of a head's pages, keys or values, is stored in place of numbers of the cache's dtype. */
+typedef struct lensor_kv_code {
+  int32_t kind;
+  int32_t bits;            /* BITS: 2, 3, 4 or 8 */
+  int32_t per_token;       /* BITS: a group is one key or value; else one channel of a page */
+  int32_t rotated;         /* BITS: after a Hadamard rotation of the width, a power of two */
+  int32_t rank;            /* RANK, CHANNELS: how many numbers of a key or value are stored */
+  int32_t dtype;           /* of those: LENSOR_F32, F16 or BF16 */
+  const float* basis;      /* RANK: [rank][width, rounded up to 16] */
+  const int32_t* channels; /* CHANNELS: [rank], ascending */
+} lensor_kv_code;
+
 /* Up to LENSOR_PAGE keys of a KV head and their values, of the cache's dtype: keys [head_width][room], values
  * [room][head_width, rounded up to 16]; I8: behind either, `room` scales in f32, of each key and of each
  * value row. Reading may go 256 bytes past either. */
@@ -174,6 +192,9 @@ typedef struct lensor_kv_page {
   void* keys;
   void* values;
   int32_t room; /* LENSOR_PAGE; fewer in the last page of a head that was made smaller */
+  /* NULL, or how a side is stored in place of that; the room is then a multiple of 16. Nothing is written
+     there any more. */
+  const lensor_kv_code *key_code, *value_code;
 } lensor_kv_page;
 
 /* What a KV head holds, pages full from the first. */
@@ -443,6 +464,14 @@ typedef struct lensor_ops {
   lensor_status (*kv_read)(lensor_context*, int32_t kv_dtype, const lensor_kv_page* pages, int64_t at,
                            int64_t rows, int32_t head_width, float* k, float* v, int64_t stride);
   lensor_status (*attention)(lensor_context*, const lensor_attention*);
+  /* What one side of a page of `room` keys (a multiple of 16) takes in a code; `values`: the values' side. */
+  size_t (*kv_code_bytes)(const lensor_kv_code*, int32_t width, int32_t room, int32_t values);
+  /* `count` rows of f32, 1 to `room`, into a code, and out of it: f32 [width][room], or of values
+     [room][width, rounded up to 16]. Reading may go 64 bytes past the code. */
+  lensor_status (*kv_encode)(lensor_context*, const lensor_kv_code*, const float* rows, int64_t stride,
+                             int64_t count, int32_t width, int32_t room, int32_t values, void* out);
+  void (*kv_decode)(const lensor_kv_code*, const void* from, int32_t width, int32_t room, int32_t values,
+                    float* out);
   /* INTERRUPTED: what was written is no result. */
   lensor_status (*layers)(lensor_context*, const lensor_pass*);
   lensor_status (*attention_map)(lensor_context*, const lensor_attention_map*);

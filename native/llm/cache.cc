@@ -31,7 +31,8 @@ void Cache::put(Head& head, size_t page, std::shared_ptr<Block> block) {
     head.blocks.emplace_back();
   }
   char* data = block->as<char>();
-  head.pages[page] = {data, data + CacheShape::aligned(shape_.key_bytes(LENSOR_PAGE)), LENSOR_PAGE};
+  head.pages[page] = {data, data + CacheShape::aligned(shape_.key_bytes(LENSOR_PAGE)), LENSOR_PAGE, nullptr,
+                      nullptr};
   head.blocks[page] = std::move(block);
 }
 
@@ -42,6 +43,7 @@ void Cache::count_bytes() {
     for (const auto& block : head.blocks)
       if (seen.insert(block.get()).second) bytes += block->bytes();
     if (head.bias) bytes += head.bias->bytes();
+    bytes += head.code.bytes();
   }
   bytes_ = bytes;
 }
@@ -59,12 +61,13 @@ void Cache::reserve(int64_t to) {
       if (to > length_ && have % LENSOR_PAGE != 0) {
         const size_t last = pages_of(have) - 1;
         const lensor_kv_page from = head.pages[last];
-        if (head.blocks[last].use_count() > 1 || from.room < LENSOR_PAGE) {
+        if (head.blocks[last].use_count() > 1 || from.room < LENSOR_PAGE || from.key_code ||
+            from.value_code) {
           const auto held = head.blocks[last];
           auto copy = std::make_shared<Block>(size, owner);
           std::memset(copy->data(), 0, size);
           put(head, last, std::move(copy));
-          copy_keys(shape_, from, 0, head.pages[last], 0, have % LENSOR_PAGE);
+          copy_keys(ops_, shape_, from, 0, head.pages[last], 0, have % LENSOR_PAGE);
           replaced = true;
         }
       }
@@ -102,6 +105,7 @@ void Cache::set_length(int64_t length) {
 void Cache::share(const Cache& other, int64_t length) {
   heads_ = other.heads_;
   least_ = other.least_;
+  ops_ = other.ops_;
   set_length(length);
   count_bytes();
 }
@@ -144,7 +148,7 @@ void Cache::choose(lensor_context* context, const lensor_ops* ops, const Cache& 
       if (at < 0 || at >= other.count(other.heads_[i]))
         throw std::runtime_error("a key was chosen that the cache does not hold");
   // Whole pages together, and last pages together: those of a head are let go of when it grows.
-  Planned whole(shape_, owner), last(shape_, owner);
+  Planned whole(ops, shape_, owner), last(ops, shape_, owner);
   std::vector<Head> made(heads_.size());
   for (size_t i = 0; i < made.size(); i++) {
     const HeadChoice& choice = choices[i];
@@ -157,8 +161,9 @@ void Cache::choose(lensor_context* context, const lensor_ops* ops, const Cache& 
     head.kept = static_cast<int64_t>(choice.keep.size());
     for (int64_t at = 0; at < head.kept; at += LENSOR_PAGE) {
       const auto room = static_cast<int32_t>(std::min<int64_t>(LENSOR_PAGE, head.kept - at));
-      (room == LENSOR_PAGE ? whole : last).plan(room);
+      (room == LENSOR_PAGE ? whole : last).plan(room, choice.code.covers(at) ? &choice.code : nullptr);
     }
+    if (choice.code.covers(choice.code.from)) head.code = choice.code;
     if (choice.bias.empty()) continue;
     head.bias = std::make_shared<Block>(choice.bias.size() * sizeof(float), owner);
     std::memcpy(head.bias->data(), choice.bias.data(), choice.bias.size() * sizeof(float));
@@ -178,6 +183,7 @@ void Cache::choose(lensor_context* context, const lensor_ops* ops, const Cache& 
   });
   heads_ = std::move(made);
   length_ = least_ = length;
+  ops_ = ops;
   count_bytes();
 }
 

@@ -1,11 +1,12 @@
 // Keys and values of the tokens a model has read: for each layer and KV head a list of pages
 // (lensor_kv_page). Forks share pages; a page that others hold too, or that has no room to spare, is copied
 // before it is written. A cache can be made of chosen keys of another: its heads then hold different numbers
-// of them, with a bias on each, in pages that are exactly as large as they must be. Used on the executor's
-// thread alone; `bytes` from any.
+// of them, with a bias on each, in pages that are exactly as large as they must be, some of them in a code.
+// Used on the executor's thread alone; `bytes` from any.
 #pragma once
 #include "../core/memory.h"
 #include "../include/lensor_abi.h"
+#include "cache_code.h"
 #include "rope.h"
 #include <atomic>
 #include <memory>
@@ -35,6 +36,7 @@ struct HeadChoice {
   std::vector<int32_t> keep;
   std::vector<float> bias;                        // empty, or of each kept key
   const float *keys = nullptr, *values = nullptr; // [keep][head_width] in place of the kept ones
+  HeadCode code;
 };
 
 class Cache {
@@ -87,6 +89,7 @@ private:
     std::vector<std::shared_ptr<Block>> blocks; // of each page
     int64_t kept = 0;                           // keys of the first `least_` tokens
     std::shared_ptr<Block> bias;                // of those, or null
+    HeadCode code;
   };
   size_t index(int32_t layer, int32_t head) const { return size_t(layer) * shape_.kv_heads + head; }
   int64_t count(const Head& head) const { return head.kept + length_ - least_; }
@@ -98,6 +101,7 @@ private:
   int64_t length_ = 0, least_ = 0;
   std::atomic<size_t> bytes_{0};
   std::vector<Head> heads_;
+  const lensor_ops* ops_ = nullptr; // that read codes, where there are any
 };
 
 } // namespace lensor

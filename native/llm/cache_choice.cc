@@ -28,10 +28,51 @@ template <class T> void copy_as(const CacheShape& shape, const lensor_kv_page& f
               count * sizeof(float));
 }
 
+// Keys [first, first + count) of a choice into a page that is in a code.
+void encode(lensor_context* context, const lensor_ops* ops, const CacheShape& shape,
+            const lensor_kv_page* from, const HeadChoice& choice, int64_t first, int64_t count,
+            const lensor_kv_page& page) {
+  const int32_t width = shape.head_width;
+  std::vector<float> k(count * width), v(count * width);
+  for (int64_t j = 0; j < count;) {
+    const int32_t* keep = choice.keep.data() + first + j;
+    int64_t run = 1;
+    while (j + run < count && keep[run] == keep[0] + run) run++;
+    if (!choice.keys || !choice.values)
+      if (ops->kv_read(context, shape.dtype, from, keep[0], run, width, k.data() + j * width,
+                       v.data() + j * width, width))
+        throw std::bad_alloc();
+    j += run;
+  }
+  if (choice.keys) std::memcpy(k.data(), choice.keys + first * width, k.size() * sizeof(float));
+  if (choice.values) std::memcpy(v.data(), choice.values + first * width, v.size() * sizeof(float));
+  // The side that is in no code is written with the other one beside it, which goes nowhere.
+  std::vector<char> spare(std::max(shape.key_bytes(page.room), shape.value_bytes(page.room)));
+  lensor_kv_page plain{page.key_code ? spare.data() : page.keys, page.value_code ? spare.data() : page.values,
+                       page.room, nullptr, nullptr};
+  lensor_status status = LENSOR_OK;
+  if (!page.key_code || !page.value_code)
+    ops->kv_write(context, shape.dtype, k.data(), v.data(), width, count, width, 0, &plain);
+  if (page.key_code)
+    status = ops->kv_encode(context, page.key_code, k.data(), width, count, width, page.room, 0, page.keys);
+  if (page.value_code && !status)
+    status =
+        ops->kv_encode(context, page.value_code, v.data(), width, count, width, page.room, 1, page.values);
+  if (status) throw std::bad_alloc();
+}
+
 } // namespace
 
-void copy_keys(const CacheShape& shape, const lensor_kv_page& from, int64_t at, const lensor_kv_page& page,
-               int64_t to, int64_t count) {
+void copy_keys(const lensor_ops* ops, const CacheShape& shape, const lensor_kv_page& from, int64_t at,
+               const lensor_kv_page& page, int64_t to, int64_t count) {
+  if (from.key_code || from.value_code) {
+    const int32_t width = shape.head_width;
+    std::vector<float> k(count * width), v(count * width);
+    if (ops->kv_read(nullptr, shape.dtype, &from, at, count, width, k.data(), v.data(), width))
+      throw std::bad_alloc();
+    ops->kv_write(nullptr, shape.dtype, k.data(), v.data(), width, count, width, to, &page);
+    return;
+  }
   const size_t size = shape.size();
   (size == 4   ? copy_as<uint32_t>
    : size == 2 ? copy_as<uint16_t>
@@ -45,13 +86,19 @@ void fill(lensor_context* context, const lensor_ops* ops, const CacheShape& shap
   for (int64_t j = 0; j < n;) {
     const int64_t slot = choice.keep[j] % LENSOR_PAGE, to = j % LENSOR_PAGE;
     const lensor_kv_page* page = from + choice.keep[j] / LENSOR_PAGE;
+    if (const lensor_kv_page& own = pages[j / LENSOR_PAGE]; own.key_code || own.value_code) {
+      const int64_t some = std::min<int64_t>(LENSOR_PAGE, n - j);
+      encode(context, ops, shape, from, choice, j, some, own);
+      j += some;
+      continue;
+    }
     if (!choice.keys && !choice.values) {
       // Neighbours that stay neighbours go together.
       int64_t run = 1;
       while (j + run < n && choice.keep[j + run] == choice.keep[j] + run && slot + run < LENSOR_PAGE &&
              to + run < LENSOR_PAGE)
         run++;
-      copy_keys(shape, *page, slot, pages[j / LENSOR_PAGE], to, run);
+      copy_keys(ops, shape, *page, slot, pages[j / LENSOR_PAGE], to, run);
       j += run;
       continue;
     }
@@ -64,22 +111,40 @@ void fill(lensor_context* context, const lensor_ops* ops, const CacheShape& shap
   }
 }
 
-void Planned::plan(int32_t room) {
-  rooms_.push_back(room);
-  bytes_ += CacheShape::aligned(shape_.key_bytes(room)) + CacheShape::aligned(shape_.value_bytes(room));
+size_t Planned::key_bytes(const lensor_kv_page& page) const {
+  return CacheShape::aligned(page.key_code
+                                 ? ops_->kv_code_bytes(page.key_code, shape_.head_width, page.room, 0)
+                                 : shape_.key_bytes(page.room));
+}
+
+size_t Planned::value_bytes(const lensor_kv_page& page) const {
+  return CacheShape::aligned(page.value_code
+                                 ? ops_->kv_code_bytes(page.value_code, shape_.head_width, page.room, 1)
+                                 : shape_.value_bytes(page.room));
+}
+
+void Planned::plan(int32_t room, const HeadCode* code) {
+  lensor_kv_page page{nullptr, nullptr, room, nullptr, nullptr};
+  if (code) {
+    page.room = (room + 15) / 16 * 16;
+    page.key_code = code->keys ? &code->keys->code : nullptr;
+    page.value_code = code->values ? &code->values->code : nullptr;
+  }
+  bytes_ += key_bytes(page) + value_bytes(page);
+  pages_.push_back(page);
 }
 
 void Planned::take() {
-  if (rooms_.empty()) return;
+  if (pages_.empty()) return;
   block_ = std::make_shared<Block>(bytes_ + kPast, owner_);
   at_ = block_->as<char>();
   std::memset(at_, 0, bytes_ + kPast);
 }
 
 lensor_kv_page Planned::next() {
-  const int32_t room = rooms_[next_++];
-  lensor_kv_page page{at_, at_ + CacheShape::aligned(shape_.key_bytes(room)), room};
-  at_ += CacheShape::aligned(shape_.key_bytes(room)) + CacheShape::aligned(shape_.value_bytes(room));
+  lensor_kv_page page = pages_[next_++];
+  page.keys = at_, page.values = at_ + key_bytes(page);
+  at_ += key_bytes(page) + value_bytes(page);
   return page;
 }
 

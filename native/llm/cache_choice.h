@@ -4,12 +4,12 @@
 
 namespace lensor {
 
-// Keys and values in slots [at, at + count) of one page into those from `to` of another.
-void copy_keys(const CacheShape&, const lensor_kv_page& from, int64_t at, const lensor_kv_page& page,
-               int64_t to, int64_t count);
+// Keys and values in slots [at, at + count) of one page into those from `to` of another, which is in no code.
+void copy_keys(const lensor_ops*, const CacheShape&, const lensor_kv_page& from, int64_t at,
+               const lensor_kv_page& page, int64_t to, int64_t count);
 
 // Writes a choice's keys and values into pages that have just its room. Kept ones are copied as they are;
-// where either is replaced both go through f32.
+// where either is replaced, or in a code, both go through f32.
 void fill(lensor_context*, const lensor_ops*, const CacheShape&, const lensor_kv_page* from,
           const HeadChoice&, lensor_kv_page* pages);
 
@@ -17,16 +17,22 @@ void fill(lensor_context*, const lensor_ops*, const CacheShape&, const lensor_kv
 // of planning.
 class Planned {
 public:
-  Planned(const CacheShape& shape, Owner owner) : shape_(shape), owner_(owner) {}
-  void plan(int32_t room);
+  Planned(const lensor_ops* ops, const CacheShape& shape, Owner owner)
+      : ops_(ops), shape_(shape), owner_(owner) {}
+  // `code`: null, or what it is stored in.
+  void plan(int32_t room, const HeadCode* code = nullptr);
   void take();
   lensor_kv_page next();
   const std::shared_ptr<Block>& block() const { return block_; }
 
 private:
+  size_t key_bytes(const lensor_kv_page&) const;
+  size_t value_bytes(const lensor_kv_page&) const;
+
+  const lensor_ops* ops_;
   const CacheShape& shape_;
   const Owner owner_;
-  std::vector<int32_t> rooms_;
+  std::vector<lensor_kv_page> pages_; // without their memory
   std::shared_ptr<Block> block_;
   size_t bytes_ = 0, next_ = 0;
   char* at_ = nullptr;

@@ -78,10 +78,50 @@ napi_value fork_cache(napi_env env, napi_callback_info info) {
 struct Wish {
   HeadChoice choice;
   int32_t keys = -1, values = -1;
+  std::shared_ptr<SideCode> key_code, value_code;
+  int32_t key_basis = -1, value_basis = -1;
 };
 
-Wish read_wish(napi_env env, napi_value value, int64_t width, std::vector<BufferRef>& inputs) {
+// How a side of a head is to be stored. A basis is copied once it is there.
+std::shared_ptr<SideCode> read_code(napi_env env, napi_value value, const CacheShape& shape,
+                                    std::vector<BufferRef>& inputs, int32_t& basis) {
+  if (is_nothing(env, value)) return nullptr;
+  auto side = std::make_shared<SideCode>();
+  lensor_kv_code& code = side->code;
+  const int32_t width = shape.head_width;
+  const std::string kind = text_of(env, property(env, value, "kind"));
+  code.dtype = shape.dtype == LENSOR_I8 ? LENSOR_F16 : shape.dtype;
+  if (kind == "bits") {
+    code.kind = LENSOR_KV_BITS;
+    code.bits = static_cast<int32_t>(whole_of(env, property(env, value, "bits"), 2, 8));
+    code.per_token = text_of(env, property(env, value, "per")) == "token";
+    code.rotated = whole_of(env, property(env, value, "rotated"), 0, 1) != 0;
+    if ((code.bits > 4 && code.bits != 8) || (code.rotated && (width & (width - 1))))
+      throw Invalid("an impossible code of bits");
+  } else if (kind == "channels") {
+    code.kind = LENSOR_KV_CHANNELS;
+    const std::vector<int32_t> channels = integers_of(env, property(env, value, "channels"));
+    for (size_t i = 0; i < channels.size(); i++)
+      if (channels[i] < 0 || channels[i] >= width || (i > 0 && channels[i] <= channels[i - 1]))
+        throw Invalid("channels of a head were expected, ascending");
+    if (channels.empty()) throw Invalid("at least one channel was expected");
+    side->set_channels(channels, {memory_owner().cell, Kind::cache});
+  } else {
+    code.kind = LENSOR_KV_RANK;
+    const BufferRef buffer = unwrap<Buffer>(env, property(env, value, "basis"));
+    const int64_t rank = whole_of(env, property(env, value, "rank"), 1, width);
+    if (buffer->bytes != static_cast<size_t>(rank * width) * sizeof(float))
+      throw Invalid("a basis of rows of f32 was expected");
+    code.rank = static_cast<int32_t>(rank);
+    inputs.push_back(buffer);
+    basis = static_cast<int32_t>(inputs.size() - 1);
+  }
+  return side;
+}
+
+Wish read_wish(napi_env env, napi_value value, const CacheShape& shape, std::vector<BufferRef>& inputs) {
   Wish wish;
+  const int64_t width = shape.head_width;
   if (is_nothing(env, value)) return wish;
   wish.choice.all = false;
   wish.choice.keep = integers_of(env, property(env, value, "keep"));
@@ -101,6 +141,16 @@ Wish read_wish(napi_env env, napi_value value, int64_t width, std::vector<Buffer
   };
   wish.keys = replaced("keys");
   wish.values = replaced("values");
+  wish.key_code = read_code(env, property(env, value, "keyCode"), shape, inputs, wish.key_basis);
+  wish.value_code = read_code(env, property(env, value, "valueCode"), shape, inputs, wish.value_basis);
+  const auto count = static_cast<int64_t>(keys);
+  if (wish.key_code || wish.value_code) {
+    HeadCode& code = wish.choice.code;
+    code.to = whole_of(env, property(env, value, "codedTo"), 0, count);
+    code.from = whole_of(env, property(env, value, "codedFrom"), 0, code.to);
+    if (code.from % LENSOR_PAGE || (code.to % LENSOR_PAGE && code.to != count))
+      throw Invalid("whole pages were expected to be in a code");
+  }
   return wish;
 }
 
@@ -110,8 +160,7 @@ napi_value choose_keys(napi_env env, napi_callback_info info) {
   const int64_t length = a.whole(1, 0, kLongest), next = a.whole(3, 0, kLongest);
   std::vector<BufferRef> inputs;
   std::vector<Wish> wishes;
-  for (napi_value value : a.list(2))
-    wishes.push_back(read_wish(env, value, from->shape().head_width, inputs));
+  for (napi_value value : a.list(2)) wishes.push_back(read_wish(env, value, from->shape(), inputs));
   if (wishes.size() != from->shape().heads()) throw Invalid("a choice for each head was expected");
   auto to = from->sibling();
   const auto run = [=](lensor_context* context) mutable {
@@ -120,6 +169,15 @@ napi_value choose_keys(napi_env env, napi_callback_info info) {
     for (Wish& wish : wishes) {
       if (wish.keys >= 0) wish.choice.keys = inputs[wish.keys]->memory.as<float>();
       if (wish.values >= 0) wish.choice.values = inputs[wish.values]->memory.as<float>();
+      const Owner owner{memory_owner().cell, Kind::cache};
+      const auto finished = [&](const std::shared_ptr<SideCode>& side, int32_t basis) {
+        if (basis >= 0)
+          side->set_basis(inputs[basis]->memory.as<float>(), side->code.rank, from->shape().head_width,
+                          owner);
+        return side;
+      };
+      wish.choice.code.keys = finished(wish.key_code, wish.key_basis);
+      wish.choice.code.values = finished(wish.value_code, wish.value_basis);
       choices.push_back(std::move(wish.choice));
     }
     to->choose(context, engine().ops(), *from, choices, next);
