@@ -21,9 +21,25 @@ export interface Progress {
   end(message: string): void;
 }
 
+let silent = 0;
+
+/** Work within work: what `body` does shows neither progress nor growing replies of its own. */
+export async function quietly<T>(body: () => Promise<T>): Promise<T> {
+  silent++;
+  try {
+    return await body();
+  } finally {
+    silent--;
+  }
+}
+
+/** Whether it is to be silent just now. */
+export const isSilent = (): boolean => silent > 0;
+
 /** Starts showing `label`, out of `total`. */
 export function showProgress(label: string, total: number, options: ProgressOptions): Progress {
   const { amount, afterMs = 0 } = options;
+  if (silent) return { update() {}, end() {} };
   const host = currentHost();
   const terminal = !host && process.stderr.isTTY;
   const began = performance.now();

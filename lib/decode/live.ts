@@ -3,6 +3,7 @@
 
 import { currentHost, type Host } from "../host.ts";
 import type { MimeBundle } from "../plot/figure.ts";
+import { isSilent } from "../progress.ts";
 
 const REDRAW_MS = 100;
 
@@ -20,7 +21,7 @@ export class LiveReply {
   }
 
   static start(bundle: (text: string) => MimeBundle): LiveReply | undefined {
-    const host = currentHost();
+    const host = isSilent() ? undefined : currentHost();
     return host && new LiveReply(host, bundle);
   }
 

@@ -6,7 +6,7 @@ import { LensorError } from "../errors.ts";
 import { pairedInterval, shareInterval } from "../evaluate/intervals.ts";
 import { stopIfInterrupted } from "../host.ts";
 import { checkNames, checkNumber, describe } from "../options.ts";
-import { showProgress } from "../progress.ts";
+import { quietly, showProgress } from "../progress.ts";
 import { provenance } from "../provenance.ts";
 import { checkSeed } from "../tensor/random.ts";
 import { type Answer, ask, Reference, together } from "./ask.ts";
@@ -71,7 +71,7 @@ export async function sweep(
   const rows: SweepRow[] = [];
   const failed: { method: string; ratio: number; problem: string }[] = [];
   try {
-    await prepare(cache, probes, subjects, step);
+    await quietly(() => prepare(cache, probes, subjects, step));
     const full = rowOf({ method: "full", ratio: 1 }, cache.bytes, cache.bytes, 0, subjects, {
       answers: subjects.map((subject) => subject.full),
       errors: 0,
@@ -80,7 +80,7 @@ export async function sweep(
     for (const [i, point] of points.entries()) {
       if (signal?.aborted) break;
       try {
-        rows.push(await measured(point, subjects, seed, signal, step));
+        rows.push(await quietly(() => measured(point, subjects, seed, signal, step)));
       } catch (error) {
         stopIfInterrupted();
         if (signal?.aborted) break;

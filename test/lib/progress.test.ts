@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { MimeBundle } from "../../lib/plot/figure.ts";
-import { showProgress } from "../../lib/progress.ts";
+import { quietly, showProgress } from "../../lib/progress.ts";
 
 const host = Symbol.for("lensor.host");
 let shown: string[];
@@ -44,4 +44,18 @@ test("long work shows how far it is and how long it still takes, and ends with w
   progress.end("Read");
   progress.update(100);
   expect(shown).toEqual(["Reading: 25 of 100 (25 %, about 9.0 s left)", "Read"]);
+});
+
+test("work within work shows nothing of its own, and after it progress is shown again", async () => {
+  const run = () => {
+    const progress = showProgress("Reading", 100, { amount });
+    vi.advanceTimersByTime(3000);
+    progress.update(25);
+    progress.end("Read");
+  };
+  await quietly(async () => run());
+  await expect(quietly(async () => Promise.reject(new Error("no")))).rejects.toThrow("no");
+  expect(shown).toEqual([]);
+  run();
+  expect(shown.at(-1)).toBe("Read");
 });
