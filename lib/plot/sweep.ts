@@ -32,6 +32,8 @@ export interface SweepInput {
 
 const PANEL = 250;
 const GAP = 46;
+/** Pixels across, without the margins. */
+const USUAL = 740;
 /** Pixels between names. */
 const LINE = 14;
 /** Of the width between largest and smallest. */
@@ -49,8 +51,12 @@ export function sweepFigure(input: SweepInput): PlotlySpec {
     Math.max(full.bytes, ...points.map((p) => p.bytes)),
   ];
   const span = Math.log10(most / least) || 1;
-  // Names stand left of the smallest caches.
-  const x = { from: Math.log10(least) - 0.3 * span, to: Math.log10(most) + 0.04 * span };
+  // Names stand left of the smallest caches, in a cell of usual width.
+  const part = Math.min(0.5, (40 + 6.6 * Math.max(...methods.map(({ length }) => length))) / USUAL);
+  const x = {
+    from: Math.log10(least) - (1.04 * span * part) / (1 - part),
+    to: Math.log10(most) + 0.04 * span,
+  };
   const panels = qualities.map((quality, i) => panel(input, quality, methods, { i, inside, span }));
   const ratios = [...new Set(points.map(({ ratio }) => ratio))].sort((a, b) => a - b);
   const ticks = [1, ...ratios.filter((ratio) => ratio > 1)].filter(

@@ -16,52 +16,12 @@ import {
   type Trace,
 } from "../../lib/index.ts";
 import { attentionCostFigure } from "../../lib/plot/attention-cost.ts";
+import { draw } from "./drawn-labels.ts";
 import { browserPath, output } from "./lab.ts";
 
 const plotly = createRequire(import.meta.url).resolve("plotly.js-dist");
 const WIDTH = 860;
 const TEXT = "The animal didn't cross the street because it was too tired.";
-
-/** What is wrong with the labels of a figure drawn under a theme. Runs in the page. */
-async function draw([spec, theme, width]: [PlotlySpec, "light" | "dark", number]): Promise<string[]> {
-  type Plain = Record<string, unknown>;
-  const isPlain = (x: unknown): x is Plain => typeof x === "object" && x !== null && !Array.isArray(x);
-  const merge = (a: Plain, b: Plain): Plain => {
-    const out = { ...a };
-    for (const [key, value] of Object.entries(b))
-      out[key] = isPlain(value) && isPlain(out[key]) ? merge(out[key], value) : value;
-    return out;
-  };
-  const { lensor } = spec.layout.meta as {
-    lensor: Record<string, { layout: Plain; data?: (Plain | null)[] }>;
-  };
-  const variant = lensor[theme]!;
-  document.body.innerHTML = `<div id="figure" style="width:${width}px"></div>`;
-  document.body.style.margin = "0";
-  document.body.style.background = theme === "light" ? "#ffffff" : "#111111";
-  const { Plotly } = globalThis as unknown as { Plotly: { newPlot(...args: unknown[]): Promise<void> } };
-  const data = spec.data.map((one, i) => (variant.data?.[i] ? merge(one, variant.data[i]!) : one));
-  await Plotly.newPlot("figure", { data, layout: merge(spec.layout, variant.layout), frames: spec.frames });
-  const labels = [...document.querySelectorAll("#figure svg text")]
-    .map((node) => ({
-      text: node.textContent ?? "",
-      size: Number.parseFloat(getComputedStyle(node).fontSize),
-      box: node.getBoundingClientRect(),
-    }))
-    .filter(({ text, box }) => text.trim() && box.width > 0);
-  const wrong = labels.flatMap(({ text, size, box }) => [
-    ...(size < 10 ? [`${text}: ${size} px`] : []),
-    ...(box.left < -1 || box.right > width + 1 ? [`${text}: outside`] : []),
-  ]);
-  labels.forEach((a, i) => {
-    for (const b of labels.slice(i + 1)) {
-      const across = Math.min(a.box.right, b.box.right) - Math.max(a.box.left, b.box.left);
-      const down = Math.min(a.box.bottom, b.box.bottom) - Math.max(a.box.top, b.box.top);
-      if (across > 1.5 && down > 3) wrong.push(`${a.text} over ${b.text}`);
-    }
-  });
-  return wrong;
-}
 
 describe.skipIf(!browserPath)("pictures of attention (needs Chromium)", () => {
   let browser: Browser;

@@ -1,0 +1,45 @@
+// Draws a figure in a page under one of its themes and says what is wrong with its labels. The function goes to the page as it
+// is: it relies on nothing but what stands in it, and on Plotly, which the page has loaded.
+
+import type { PlotlySpec } from "../../lib/index.ts";
+
+/** Labels under 10 pixels, outside of the figure or over each other. Runs in the page. */
+export async function draw([spec, theme, width]: [PlotlySpec, "light" | "dark", number]): Promise<string[]> {
+  type Plain = Record<string, unknown>;
+  const isPlain = (x: unknown): x is Plain => typeof x === "object" && x !== null && !Array.isArray(x);
+  const merge = (a: Plain, b: Plain): Plain => {
+    const out = { ...a };
+    for (const [key, value] of Object.entries(b))
+      out[key] = isPlain(value) && isPlain(out[key]) ? merge(out[key], value) : value;
+    return out;
+  };
+  const { lensor } = spec.layout.meta as {
+    lensor: Record<string, { layout: Plain; data?: (Plain | null)[] }>;
+  };
+  const variant = lensor[theme]!;
+  document.body.innerHTML = `<div id="figure" style="width:${width}px"></div>`;
+  document.body.style.margin = "0";
+  document.body.style.background = theme === "light" ? "#ffffff" : "#111111";
+  const { Plotly } = globalThis as unknown as { Plotly: { newPlot(...args: unknown[]): Promise<void> } };
+  const data = spec.data.map((one, i) => (variant.data?.[i] ? merge(one, variant.data[i]!) : one));
+  await Plotly.newPlot("figure", { data, layout: merge(spec.layout, variant.layout), frames: spec.frames });
+  const labels = [...document.querySelectorAll("#figure svg text")]
+    .map((node) => ({
+      text: node.textContent ?? "",
+      size: Number.parseFloat(getComputedStyle(node).fontSize),
+      box: node.getBoundingClientRect(),
+    }))
+    .filter(({ text, box }) => text.trim() && box.width > 0);
+  const wrong = labels.flatMap(({ text, size, box }) => [
+    ...(size < 10 ? [`${text}: ${size} px`] : []),
+    ...(box.left < -1 || box.right > width + 1 ? [`${text}: outside`] : []),
+  ]);
+  labels.forEach((a, i) => {
+    for (const b of labels.slice(i + 1)) {
+      const across = Math.min(a.box.right, b.box.right) - Math.max(a.box.left, b.box.left);
+      const down = Math.min(a.box.bottom, b.box.bottom) - Math.max(a.box.top, b.box.top);
+      if (across > 1.5 && down > 3) wrong.push(`${a.text} over ${b.text}`);
+    }
+  });
+  return wrong;
+}
