@@ -86,6 +86,8 @@ export function attentionLayers(input: AttentionLayersInput): PlotlySpec {
     y: Array.from({ length: heads }, (_, h) => centre(h)),
     text: Array.from({ length: heads }, (_, h) => all.map(({ habits }, l) => summary(habits[h]!, l, h))),
     opacity: 0,
+    // A click on a thumbnail opens it.
+    meta: { opens: size },
     showscale: false,
     hovertemplate: "%{text}<extra></extra>",
   };
@@ -98,7 +100,7 @@ export function attentionLayers(input: AttentionLayersInput): PlotlySpec {
     layout: {
       ...layoutOf({
         title: finding(all),
-        subtitle: `${model}, ${layers} layers × ${heads} heads, ${mode} mode, ${T} tokens${step > 1 ? `, each cell the maximum of ${step} × ${step} weights` : ""}; queries down, keys across in each map`,
+        subtitle: `${model}, ${layers} layers × ${heads} heads, ${mode} mode, ${T} tokens${step > 1 ? `, each cell the maximum of ${step} × ${step} weights` : ""}; queries down, keys across in each map; a click opens one`,
         height: Math.round(Math.min(900, Math.max(120, (840 * height) / width))) + margin.t + margin.b,
         margin,
       }),

@@ -6,6 +6,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { opensOnClick } from "../../kernel/labextension/src/opens.ts";
 import {
   compareAttention,
   effect,
@@ -102,6 +103,48 @@ describe.skipIf(!browserPath)("pictures of attention (needs Chromium)", () => {
       await page.screenshot({ path, fullPage: true });
       expect(wrong, theme).toEqual([]);
     }
+  });
+
+  test("a click on a thumbnail opens it, a second one gives all back", { timeout: 60_000 }, async () => {
+    const spec = await trace.attention().plot().spec();
+    await page.evaluate(draw, [JSON.parse(JSON.stringify(spec)), "dark", WIDTH] as [
+      PlotlySpec,
+      "dark",
+      number,
+    ]);
+    await page.addScriptTag({ content: `(${opensOnClick})(document.getElementById("figure"), Plotly);` });
+    const range = () =>
+      page.evaluate(() => {
+        const { layout } = document.getElementById("figure") as unknown as {
+          layout: Record<"xaxis" | "yaxis", { range: number[] }>;
+        };
+        return [...layout.xaxis.range, ...layout.yaxis.range];
+      });
+    /** In the middle of what is drawn, which is always on some thumbnail or, with one open, on that. */
+    const click = async (x: number, y: number) => {
+      const place = await page.evaluate(
+        ([x, y]) => {
+          const { _fullLayout: of } = document.getElementById("figure") as unknown as {
+            _fullLayout: Record<"xaxis" | "yaxis", { _offset: number; c2p(at: number): number }>;
+          };
+          return [of.xaxis._offset + of.xaxis.c2p(x!), of.yaxis._offset + of.yaxis.c2p(y!)];
+        },
+        [x, y],
+      );
+      await page.mouse.move(place[0]! - 2, place[1]!);
+      await page.mouse.click(place[0]!, place[1]!);
+    };
+    const before = await range();
+    const hover = spec.data[1] as { x: number[]; y: number[]; meta: { opens: number } };
+    const [x, y] = [hover.x[13]!, hover.y[8]!];
+    await click(x, y);
+    const half = hover.meta.opens / 2;
+    await expect.poll(range, { timeout: 5000 }).toEqual([x - half, x + half, y + half, y - half]);
+    await page.screenshot({ path: join(output, "attention-opened-dark.png") });
+    // Two clicks in quick succession would be a double click, which is Plotly's own.
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    await click(x, y);
+    await expect.poll(range, { timeout: 5000 }).toEqual(before);
   });
 
   test("hover tells the pair, the weight and where it is; the bar ends where the colours do", {

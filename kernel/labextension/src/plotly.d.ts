@@ -9,6 +9,7 @@ declare module "plotly.js-dist" {
   }
   interface Plotly {
     react(node: HTMLElement, figure: PlotlyFigure): Promise<HTMLElement>;
+    relayout(node: HTMLElement, changes: Record<string, unknown>): Promise<HTMLElement>;
     purge(node: HTMLElement): void;
   }
   const plotly: Plotly;

@@ -5,6 +5,7 @@
 import type { IRenderMime } from "@jupyterlab/rendermime-interfaces";
 import { Widget } from "@lumino/widgets";
 import type { PlotlyFigure } from "plotly.js-dist";
+import { type DrawnFigure, opensOnClick } from "./opens.ts";
 import { isLight, onThemeChange, themed } from "./theme.ts";
 
 export const mimeType = "application/vnd.plotly.v1+json";
@@ -28,6 +29,7 @@ export class FigureRenderer extends Widget implements IRenderMime.IRenderer {
   /** The width of what is on the screen; zero where that is out of date. */
   #drawnWidth = 0;
   #failed = false;
+  #listens = false;
   /** Drawings follow one another; of those that wait, only the last one is of use. */
   #drawing: Promise<void> = Promise.resolve();
   #asked = 0;
@@ -77,7 +79,9 @@ export class FigureRenderer extends Widget implements IRenderMime.IRenderer {
         const plotly = await loadPlotly();
         if (mine !== this.#asked) return;
         const width = this.node.clientWidth;
-        await plotly.react(this.#figure, this.#prepared(model, isLight(), width));
+        const drawn = await plotly.react(this.#figure, this.#prepared(model, isLight(), width));
+        if (!this.#listens) opensOnClick(drawn as DrawnFigure, plotly);
+        this.#listens = true;
         this.#drawnWidth = width;
         this.#failed = false;
         this.node.replaceChildren(this.#figure);
