@@ -33,7 +33,7 @@ export interface AttentionMatchingOptions {
   beta?: boolean | "paper";
   /** Values that bring back the mix: true; else those of the kept keys. */
   fit?: boolean;
-  /** The same room for all heads (`"uniform"`, the default), or by what each would lose (`"curve"`). */
+  /** Room for heads by what each would lose (`"curve"`, the default), or the same for all. */
   budgets?: "curve" | "uniform";
   /** Each layer's queries come from a model that reads the smaller cache below: false. Not with queries of the context. */
   onPolicy?: boolean;
@@ -59,7 +59,7 @@ export function attentionMatching(given?: AttentionMatchingOptions): Method {
       beta: true,
       fit: true,
     },
-    ...{ budgets: "uniform", onPolicy: false },
+    ...{ budgets: "curve", onPolicy: false },
   });
   checkChoice(name, "select", options.select, ["hak", "omp", "ompFast"]);
   checkChoice(name, "queries", options.queries, ["context", "repeat", "selfStudy"]);

@@ -1,5 +1,6 @@
 // How much of a head's output is lost by how many keys it keeps, for every number at once and without running the model: what
-// least squares leave when keys come in the order of their scores, weighted by what the output matrix makes of the head.
+// least squares leave when keys come in the order of their scores, weighted by the head's share of what the output matrix makes
+// of its layer. Layers count the same: each adds to a stream that has grown meanwhile.
 
 import type { Model } from "../../model/model.ts";
 import { unpacked } from "../../model/weights.ts";
@@ -29,12 +30,12 @@ export async function curvesOf(
   const room = left.shape[1]!;
   left.dispose();
   sizes.dispose();
-  const curves = picks.map(({ length }, h) =>
-    all.slice(h * room, h * room + length).map((part, i) => part / (1 - (i + 1) / n) ** 2),
-  );
+  const curves = picks.map(({ length }, h) => all.slice(h * room, h * room + length));
   return async (model, layer) => {
     const norms = await outputNorms(model, layer);
-    return curves.map((left, h) => ({ left, weight: (whole[h]! / n) * norms[h]! }));
+    const weights = norms.map((norm, h) => norm * whole[h]!);
+    const layers = weights.reduce((sum, weight) => sum + weight, 0);
+    return curves.map((left, h) => ({ left, weight: layers > 0 ? weights[h]! / layers : 1 }));
   };
 }
 

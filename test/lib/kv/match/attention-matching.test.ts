@@ -114,7 +114,7 @@ it("mixes nearer to the whole with fitted values, and has nearer its mass with b
   }));
   const source = madeSource(mild, { seed: 5 });
   const lost = async (options: Parameters<typeof attentionMatching>[0]) => {
-    const method = attentionMatching({ horizon: 0, perHead: 400, ...options });
+    const method = attentionMatching({ budgets: "uniform", horizon: 0, perHead: 400, ...options });
     const plan = await method.plan(source, madeRoom(source, 10));
     const each = await Promise.all(
       [0, 1, 2].map((layer) => lostBy(source, plan, layer, mild[layer]!.repeated)),
