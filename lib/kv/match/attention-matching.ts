@@ -117,20 +117,25 @@ class AttentionMatching implements Method {
       else for (const [layer, seen] of layers.entries()) await settle(layer, seen);
       return { heads, notes: notesOf(errors) };
     } finally {
-      for (const { look } of layers) disposeLook(look);
+      for (const seen of layers) disposeSeen(seen);
     }
   }
 
   /** What is needed of a layer before it is known how many keys its heads may keep. */
   async #see(source: Source, stored: LayerSource, observed: Observed): Promise<Seen> {
-    const { budgets, score, queries: of, horizon } = this.options;
+    const { budgets, score, select, queries: of, horizon } = this.options;
     const turned = of === "context" && horizon ? turnedBehind(source, observed, horizon) : undefined;
-    const seen = look(stored, turned ?? observed.queries, score);
+    const [H, , d] = stored.keys.shape as [number, number, number];
+    const queries = (turned ?? observed.queries).reshape(H, -1, d).clone();
     turned?.dispose();
-    const scores = rowsOf((await seen.scores.data()) as Float32Array, stored.counts);
     const { counts: held, bias } = stored;
+    const biased = bias !== undefined;
+    // Pursuit looks for itself, once it is known how many keys it is to find.
+    if (select !== "hak" && budgets === "uniform") return { queries, held, biased };
+    const seen = look(stored, queries, score);
+    const scores = rowsOf((await seen.scores.data()) as Float32Array, stored.counts);
     const curves = budgets === "curve" ? await curvesOf(stored, seen, scores) : undefined;
-    return { look: seen, scores, held, curves, biased: bias !== undefined };
+    return { queries, look: seen, scores, held, curves, biased };
   }
 
   async #share(source: Source, room: Room, layers: readonly Seen[]): Promise<Counts> {
@@ -160,7 +165,7 @@ class AttentionMatching implements Method {
     try {
       return await settle(seen.layer, fresh);
     } finally {
-      disposeLook(fresh.look);
+      disposeSeen(fresh);
     }
   }
 
@@ -171,19 +176,18 @@ class AttentionMatching implements Method {
     counts: readonly number[],
   ): Promise<{ heads: readonly HeadPlan[]; errors: Errors }> {
     const { select, beta, fit: values } = this.options;
-    const chosen =
-      select === "hak"
-        ? { picks: seen.scores.map((scores, h) => bestOf(scores, counts[h]!)), weights: undefined }
-        : await pursued(stored, seen.look, PURSUITS[select], counts);
-    const weights = fittingOf(beta, chosen.weights);
-    const made = matched(stored, seen.look, chosen.picks, { weights, values });
+    const found = select === "hak" ? undefined : await pursued(stored, seen, PURSUITS[select], counts);
+    const picks = found?.picks ?? seen.scores!.map((scores, h) => bestOf(scores, counts[h]!));
+    const weights = fittingOf(beta, found?.weights);
+    const made = matched(stored, found?.look ?? seen.look!, picks, { weights, values });
+    if (found) disposeLook(found.look);
     const [w, errors, had] = (await Promise.all([
       made.weights.data(),
       made.errors.data(),
       stored.bias?.data(),
     ])) as [Float32Array, Float32Array, Float32Array | undefined];
     const [room, T] = [made.weights.shape[1]!, stored.keys.shape[1]!];
-    const heads = chosen.picks.map((keep, h): HeadPlan => {
+    const heads = picks.map((keep, h): HeadPlan => {
       const before = (i: number) => (had ? had[h * T + keep[i]!]! : 0);
       return {
         keep,
@@ -201,10 +205,12 @@ class AttentionMatching implements Method {
 
 /** What is kept of a layer that was looked at. */
 interface Seen {
-  readonly look: Look;
-  readonly scores: readonly Float32Array[];
+  /** Of each KV head, `[kvHeads, n, d]`. */
+  readonly queries: Tensor;
+  readonly look?: Look | undefined;
+  readonly scores?: readonly Float32Array[] | undefined;
   readonly held: readonly number[];
-  readonly curves: ((model: Source["model"], layer: number) => Promise<readonly ErrorCurve[]>) | undefined;
+  readonly curves?: ((model: Source["model"], layer: number) => Promise<readonly ErrorCurve[]>) | undefined;
   readonly biased: boolean;
 }
 
@@ -219,30 +225,26 @@ function fittingOf(beta: Settings["beta"], weights: readonly Float32Array[] | un
 /** Keys by orthogonal matching pursuit, in the order of their places, with its weights. */
 async function pursued(
   stored: LayerSource,
-  seen: Look,
+  seen: Seen,
   rounds: { atOnce: number; interval: number },
   wanted: readonly number[],
-): Promise<{ picks: Int32Array[]; weights: Float32Array[] }> {
+): Promise<{ look: Look; picks: Int32Array[]; weights: Float32Array[] }> {
   const made = look(stored, seen.queries, "rms", { ...rounds, wanted });
-  try {
-    const [picks, weights, found] = (await Promise.all([
-      made.picks!.data(),
-      made.weights!.data(),
-      made.found!.data(),
-    ])) as [Int32Array, Float32Array, BigInt64Array];
-    const room = made.picks!.shape[1]!;
-    const heads = wanted.map((_, h) => {
-      const count = Number(found[h]!);
-      const order = Array.from({ length: count }, (_, i) => h * room + i);
-      return order.sort((a, b) => picks[a]! - picks[b]!);
-    });
-    return {
-      picks: heads.map((order) => Int32Array.from(order, (i) => picks[i]!)),
-      weights: heads.map((order) => Float32Array.from(order, (i) => weights[i]!)),
-    };
-  } finally {
-    disposeLook(made, seen.queries);
-  }
+  const [picks, weights, found] = (await Promise.all([
+    made.picks!.data(),
+    made.weights!.data(),
+    made.found!.data(),
+  ])) as [Int32Array, Float32Array, BigInt64Array];
+  const room = made.picks!.shape[1]!;
+  const heads = wanted.map((_, h) => {
+    const order = Array.from({ length: Number(found[h]!) }, (_, i) => h * room + i);
+    return order.sort((a, b) => picks[a]! - picks[b]!);
+  });
+  return {
+    look: made,
+    picks: heads.map((order) => Int32Array.from(order, (i) => picks[i]!)),
+    weights: heads.map((order) => Float32Array.from(order, (i) => weights[i]!)),
+  };
 }
 
 function rowsOf(all: Float32Array, counts: readonly number[]): Float32Array[] {
@@ -250,8 +252,13 @@ function rowsOf(all: Float32Array, counts: readonly number[]): Float32Array[] {
   return counts.map((count, h) => all.subarray(h * T, h * T + count));
 }
 
-function disposeLook({ queries, scores, top, mass, out, picks, weights, found }: Look, but?: Tensor): void {
-  for (const one of [queries, scores, top, mass, out, picks, weights, found]) if (one !== but) one?.dispose();
+function disposeLook({ queries, scores, top, mass, out, picks, weights, found }: Look): void {
+  for (const one of [queries, scores, top, mass, out, picks, weights, found]) one?.dispose();
+}
+
+function disposeSeen({ queries, look }: Seen): void {
+  queries.dispose();
+  if (look) disposeLook(look);
 }
 
 /** Relative errors of the outputs at the reference queries, by layer and head. */
