@@ -19,7 +19,7 @@ import type { Maker } from "./summary.ts";
 import { Sweep, type SweepRow, scoreOf } from "./sweep.ts";
 
 export interface SweepOptions {
-  /** Bytes before / bytes after, each for every method. */
+  /** Bytes before / bytes after, each for every method; one that was made with a ratio is measured at that alone. */
   ratios: readonly number[];
   /**
    * A text is a continuation of the cache's own, to be scored. The full cache's distributions are kept meanwhile: four bytes
@@ -53,7 +53,9 @@ export async function sweep(
   options: SweepOptions,
 ): Promise<Sweep> {
   const { probes, seed, signal } = checked(methods, options);
-  const points = methods.flatMap((method) => options.ratios.map((ratio) => method.at(ratio)));
+  const points = methods.flatMap((method) =>
+    method.ratio === undefined ? options.ratios.map((ratio) => method.at(ratio)) : [method],
+  );
   const items = probes.reduce((sum, probe) => sum + probe.items.length, 0);
   const texts = 1 + probes.filter(({ context }) => context !== undefined).length;
   const each = items + texts * MAKING;

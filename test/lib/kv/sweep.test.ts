@@ -156,7 +156,9 @@ describe("a sweep", () => {
   });
 
   test("a summary is a cache of the model's own words, with no keys to compare", async () => {
-    const sweep = await cache.sweep([summaryOnly()], { ratios: [10], probes: [own] });
+    // Made with a ratio it is measured at that alone.
+    const sweep = await cache.sweep([summaryOnly({ ratio: 10 })], { ratios: [2, 5], probes: [own] });
+    expect(sweep.rows.map(({ ratio }) => ratio)).toEqual([10]);
     const [row] = sweep.rows;
     expect(row).toMatchObject({ method: "summaryOnly", report: undefined });
     expect(row!.attentionError).toBeNaN();
