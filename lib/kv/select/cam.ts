@@ -18,14 +18,16 @@ export interface CamOptions {
 }
 
 /**
- * Heavy hitters stay. With A_j what key j received from every query and m the next `budget` kept keys behind the evicted e,
- * v_j <- v_j + v_e / m for each of these with probability min(1, A_e / mean_m A). Drawn from the source's seed.
+ * Heavy hitters stay. With A_j what key j received on average from the queries that could see it and m the next `budget` kept
+ * keys behind the evicted e, v_j <- v_j + v_e / m for each of these with probability min(1, A_e / mean_m A). Drawn from the
+ * source's seed. (The paper adds attention up while it decodes, a key at a time; over a whole text at once, sums would favour
+ * early keys and pour nearly every late one into the last ones kept.)
  */
 export function cam(given?: CamOptions): Selection {
   const { options, ratio } = optionsOf("cam", given, { budget: 32, recent: 64 });
   checkNumber("cam", "budget", options.budget, { least: 1, whole: true });
   checkNumber("cam", "recent", options.recent, { least: 0, whole: true });
-  const scorer = heavyHitters("cam", { average: false, recent: options.recent });
+  const scorer = heavyHitters("cam", { average: true, recent: options.recent });
   return new Selection(
     { ...scorer, options },
     {

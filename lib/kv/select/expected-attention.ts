@@ -4,6 +4,7 @@
 import { checkFlag, checkNumber } from "../../options.ts";
 import { scope, type Tensor, tensor } from "../../tensor/index.ts";
 import type { LayerSource, Observed, Source } from "../method.ts";
+import { queriesOf } from "./h2o.ts";
 import { averageTurn, ropeOf, unturned } from "./positions.ts";
 import { optionsOf, Selection } from "./selection.ts";
 import { headsOf } from "./values.ts";
@@ -17,6 +18,8 @@ export interface ExpectedAttentionOptions {
   future?: number;
   /** Also what varies among the queries: true. */
   covariance?: boolean;
+  /** From how many queries a KV head the statistics are, drawn evenly over the text: all. A thousand give nearly the same. */
+  perHead?: number;
   /** Times the norm of the key's value: true. */
   valueNorm?: boolean;
 }
@@ -31,15 +34,17 @@ export function expectedAttention(given?: ExpectedAttentionOptions): Selection {
   const name = "expectedAttention";
   const { options, ratio } = optionsOf<Settings>(name, given, {
     ...{ sinks: 4, future: 512, covariance: true, valueNorm: true },
+    perHead: Number.POSITIVE_INFINITY,
   });
   checkNumber(name, "sinks", options.sinks, { least: 0, whole: true });
   checkNumber(name, "future", options.future, { least: 1, whole: true });
+  checkNumber(name, "perHead", options.perHead, { least: 1 });
   checkFlag(name, "covariance", options.covariance);
   checkFlag(name, "valueNorm", options.valueNorm);
   return new Selection(
     {
       ...{ name, options, sinks: options.sinks },
-      queries: () => ({ of: "every" }),
+      queries: () => queriesOf(options.perHead),
       score: (stored, source, seen) => headsOf(stored.counts, () => expected(stored, source, seen!, options)),
     },
     { ratio },
