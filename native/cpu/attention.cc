@@ -7,7 +7,7 @@
 // else, so it does not matter how many rows share a pass, or which thread made the page's part. The query
 // heads of a KV head read its pages together; few queries (decoding) spread their pages over the threads.
 #include "attention.h"
-#include "page.h"
+#include "attention_pages.h"
 #include <stdlib.h>
 
 namespace lensor::LENSOR_ISA {
@@ -50,7 +50,8 @@ LENSOR_INLINE int64_t visible(const lensor_attention* a, int64_t g, int64_t t) {
 LENSOR_INLINE Page page_of(const lensor_attention* a, int64_t g, int64_t page) {
   const lensor_kv_head& head = a->kv[g];
   const lensor_kv_page* at = head.pages + page;
-  const bool last = (page + 1) * LENSOR_PAGE >= head.count;
+  // Nobody knows which page is next where some are left out.
+  const bool last = head.bounds || (page + 1) * LENSOR_PAGE >= head.count;
   Page p = {a->kv_dtype, at->room, at->keys, at->values,     nullptr,
             nullptr,     nullptr,  0,        at[!last].keys, at[!last].values};
   if (page * LENSOR_PAGE < head.biased)
@@ -61,6 +62,18 @@ LENSOR_INLINE Page page_of(const lensor_attention* a, int64_t g, int64_t page) {
 }
 
 LENSOR_INLINE bool is_coded(const lensor_kv_page& page) { return page.key_code || page.value_code; }
+
+LENSOR_INLINE int64_t parts_floats(const AttentionPlan& plan) {
+  return plan.split ? plan.a->heads * plan.a->tokens * plan.pages * part_floats(plan.a->head_width) : 0;
+}
+// Marks of query t's pages of KV head g.
+LENSOR_INLINE float* marks_of(const AttentionPlan& plan, int64_t g, int64_t t) {
+  return plan.parts + parts_floats(plan) + (t * plan.a->kv_heads + g) * plan.pages;
+}
+LENSOR_INLINE bool is_read(const AttentionPlan& plan, int64_t g, int64_t t, int64_t page) {
+  const lensor_kv_head& head = plan.a->kv[g];
+  return !head.bounds || page >= head.bounded || marks_of(plan, g, t)[page] > 0;
+}
 
 // Row r of KV head g's: query first + r / group of head g group + r % group.
 struct RowsOf {
@@ -94,25 +107,30 @@ void walk_pages(const AttentionPlan& plan, const RowsOf& rows, int64_t count, fl
   for (int n = 0; n < kRows; n++) parts[n] = {scratch + (count + n) * floats};
   const int64_t last = visible(a, rows.g, rows.query(count - 1));
   for (int64_t at = 0; at < last; at += LENSOR_PAGE) {
-    Page page = page_of(a, rows.g, at / LENSOR_PAGE);
-    const lensor_kv_page& from = a->kv[rows.g].pages[at / LENSOR_PAGE];
+    const int64_t number = at / LENSOR_PAGE;
+    const auto reads = [&](int64_t r) { return is_read(plan, rows.g, rows.query(r), number); };
+    int64_t r = 0;
+    // Rows come in the order of their queries: the first ones may not see this page yet.
+    while (visible(a, rows.g, rows.query(r)) <= at) r++;
+    while (r < count && !reads(r)) r++;
+    if (r == count) continue;
+    Page page = page_of(a, rows.g, number);
+    const lensor_kv_page& from = a->kv[rows.g].pages[number];
     if (is_coded(from))
       decode_page(&page, from, width, wide);
     else if (count >= kWiden && page.dtype != LENSOR_F32)
       widen(&page, width, wide);
-    // Rows come in the order of their queries: the first ones may not see this page yet.
-    int64_t r = 0;
-    while (visible(a, rows.g, rows.query(r)) <= at) r++;
     while (r < count) {
       const float* q[kRows];
+      int64_t row[kRows];
       int seen[kRows], n = 0;
-      for (; n < kRows && r + n < count; n++) {
-        const int64_t left = visible(a, rows.g, rows.query(r + n)) - at;
-        q[n] = rows.q(r + n), seen[n] = (int)(left < LENSOR_PAGE ? left : LENSOR_PAGE);
+      for (; n < kRows && r < count; r++) {
+        if (!reads(r)) continue;
+        const int64_t left = visible(a, rows.g, rows.query(r)) - at;
+        row[n] = r, q[n] = rows.q(r), seen[n++] = (int)(left < LENSOR_PAGE ? left : LENSOR_PAGE);
       }
-      page_rows(page, q, seen, n, width, a->scale, parts);
-      for (int i = 0; i < n; i++) merge(sum(r + i), parts[i], width);
-      r += n;
+      if (n) page_rows(page, q, seen, n, width, a->scale, parts);
+      for (int i = 0; i < n; i++) merge(sum(row[i]), parts[i], width);
     }
   }
   for (int64_t r = 0; r < count; r++) finish(rows, r, sum(r));
@@ -129,6 +147,9 @@ void one_page(const AttentionPlan& plan, int64_t g, int64_t page, float* scratch
   const RowsOf rows = {a, plan.group, g, 0};
   const int64_t count = plan.group * a->tokens, at = page * LENSOR_PAGE;
   if (at >= a->kv[g].count) return;
+  bool read = false;
+  for (int64_t t = 0; t < a->tokens; t++) read |= is_read(plan, g, t, page);
+  if (!read) return;
   Page from = page_of(a, g, page);
   if (const lensor_kv_page& own = a->kv[g].pages[page]; is_coded(own))
     decode_page(&from, own, a->head_width, scratch);
@@ -136,13 +157,13 @@ void one_page(const AttentionPlan& plan, int64_t g, int64_t page, float* scratch
     const float* q[kRows];
     Gathered parts[kRows];
     int seen[kRows], n = 0;
-    for (; n < kRows && r + n < count; n++) {
-      const int64_t left = visible(a, g, rows.query(r + n)) - at;
-      q[n] = rows.q(r + n), parts[n] = part_at(plan, g, r + n, page);
-      seen[n] = (int)(left < 0 ? 0 : left < LENSOR_PAGE ? left : LENSOR_PAGE);
+    for (; n < kRows && r < count; r++) {
+      if (!is_read(plan, g, rows.query(r), page)) continue;
+      const int64_t left = visible(a, g, rows.query(r)) - at;
+      q[n] = rows.q(r), parts[n] = part_at(plan, g, r, page);
+      seen[n++] = (int)(left < 0 ? 0 : left < LENSOR_PAGE ? left : LENSOR_PAGE);
     }
-    page_rows(from, q, seen, n, a->head_width, a->scale, parts);
-    r += n;
+    if (n) page_rows(from, q, seen, n, a->head_width, a->scale, parts);
   }
 }
 
@@ -168,23 +189,36 @@ void some_items(void* arg, int64_t begin, int64_t end, int32_t) {
 } // namespace
 
 AttentionPlan attention_plan(const lensor_attention* a) {
-  AttentionPlan plan = {a, a->heads / a->kv_heads, 0, (a->tokens + kBlock - 1) / kBlock, false, nullptr};
+  AttentionPlan plan = {a,      a->heads / a->kv_heads, 0, (a->tokens + kBlock - 1) / kBlock, false, false,
+                        nullptr};
   for (int32_t g = 0; g < a->kv_heads; g++) {
     const int64_t pages = (a->kv[g].count + LENSOR_PAGE - 1) / LENSOR_PAGE;
     if (pages > plan.pages) plan.pages = pages;
+    if (a->kv[g].bounds) plan.chooses = true;
   }
   plan.split = a->tokens < kFew && plan.pages > kShort;
   return plan;
 }
 
 int64_t attention_parts(const AttentionPlan& plan) {
-  return plan.split ? plan.a->heads * plan.a->tokens * plan.pages * part_floats(plan.a->head_width) : 0;
+  return parts_floats(plan) + attention_choices(plan) * plan.pages;
 }
 
 int64_t attention_scratch(const AttentionPlan& plan) {
   const int32_t width = plan.a->head_width;
-  if (plan.split) return part_floats(width) + widened_floats(width);
-  return (kBlock * plan.group + kRows) * part_floats(width) + widened_floats(width);
+  const int64_t floats = plan.split
+                             ? part_floats(width) + widened_floats(width)
+                             : (kBlock * plan.group + kRows) * part_floats(width) + widened_floats(width);
+  return plan.chooses && plan.pages > floats ? plan.pages : floats;
+}
+
+int64_t attention_choices(const AttentionPlan& plan) {
+  return plan.chooses ? plan.a->tokens * plan.a->kv_heads : 0;
+}
+
+void attention_choose(const AttentionPlan& plan, int64_t item, float* scratch) {
+  const int64_t t = item / plan.a->kv_heads, g = item % plan.a->kv_heads;
+  if (plan.a->kv[g].bounds) choose_pages(plan.a, plan.group, g, t, scratch, marks_of(plan, g, t));
 }
 
 int64_t attention_items(const AttentionPlan& plan) {
@@ -210,17 +244,20 @@ void attention_merge(const AttentionPlan& plan, int64_t item, float* scratch) {
   const Gathered sum = {scratch};
   clear(sum, plan.a->head_width);
   const int64_t pages = (visible(plan.a, g, rows.query(r)) + LENSOR_PAGE - 1) / LENSOR_PAGE;
-  for (int64_t page = 0; page < pages; page++) merge(sum, part_at(plan, g, r, page), plan.a->head_width);
+  for (int64_t page = 0; page < pages; page++)
+    if (is_read(plan, g, rows.query(r), page)) merge(sum, part_at(plan, g, r, page), plan.a->head_width);
   finish(rows, r, sum);
 }
 
 lensor_status attention(lensor_context* context, const lensor_attention* a) {
   AttentionPlan plan = attention_plan(a);
-  if (plan.split) {
-    plan.parts = (float*)aligned_alloc(64, (size_t)attention_parts(plan) * 4);
+  if (const int64_t parts = attention_parts(plan)) {
+    plan.parts = (float*)aligned_alloc(64, (size_t)parts * 4);
     if (!plan.parts) return LENSOR_OUT_OF_MEMORY;
   }
-  Call call = {context, &plan, attention_item, 0};
+  Call call = {context, &plan, attention_choose, 0};
+  if (plan.chooses) context->parallel(context, attention_choices(plan), 1, some_items, &call);
+  call.item = attention_item;
   context->parallel(context, attention_items(plan), plan.split ? 4 : 1, some_items, &call);
   call.item = attention_merge;
   if (plan.split) context->parallel(context, attention_merges(plan), 4, some_items, &call);

@@ -10,15 +10,19 @@ struct AttentionPlan {
   int64_t group;  // query heads that read one KV head's pages together
   int64_t pages;  // most of any KV head
   int64_t blocks; // of queries
+  bool chooses;   // a head reads only some of its pages
   bool split;   // few queries of many keys: an item is one page of a KV head, and parts are merged afterwards
-  float* parts; // when split, [attention_parts] floats of the caller's
+  float* parts; // [attention_parts] floats of the caller's
 };
 
 AttentionPlan attention_plan(const lensor_attention* a);
-// In floats, for all threads together; 0 where nothing is merged.
+// In floats, for all threads together; 0 where nothing is merged and nothing chosen.
 int64_t attention_parts(const AttentionPlan& plan);
 // In floats, for each thread.
 int64_t attention_scratch(const AttentionPlan& plan);
+// Before all items: which pages are read.
+int64_t attention_choices(const AttentionPlan& plan);
+void attention_choose(const AttentionPlan& plan, int64_t item, float* scratch);
 int64_t attention_items(const AttentionPlan& plan);
 void attention_item(const AttentionPlan& plan, int64_t item, float* scratch);
 // Once all items are done.

@@ -123,6 +123,11 @@ void attend(Work* work, Own* own, const lensor_layer* layer) {
   const lensor_attention a = attention_of(work->pass, layer);
   AttentionPlan plan = attention_plan(&a);
   plan.parts = work->parts;
+  if (plan.chooses) {
+    share(team, own->thread, attention_choices(plan),
+          [&](int64_t item) { attention_choose(plan, item, own->attention); });
+    meet(team);
+  }
   share(team, own->thread, attention_items(plan),
         [&](int64_t item) { attention_item(plan, item, own->attention); });
   meet(team);

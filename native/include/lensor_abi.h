@@ -203,6 +203,11 @@ typedef struct lensor_kv_head {
   int64_t count;     /* of keys, those of the pass under way included */
   const float* bias; /* NULL, or of the first `biased` keys: added to their scaled scores */
   int64_t biased;
+  /* NULL: a query reads all pages. Or of the first `bounded` pages, bf16 [bounded][2][head_width rounded up
+   * to 16]: the least and the most of each channel of its keys. Of those a query reads only `reads`, which
+   * may hold its largest scores, and the pages behind them. */
+  const uint16_t* bounds;
+  int64_t bounded, reads;
 } lensor_kv_head;
 
 /*

@@ -12,6 +12,27 @@ namespace {
 // A cache of so many bytes is worth asking the system to take its memory back.
 constexpr size_t kWorthReturning = 4u << 20;
 
+// In bf16, away from what they bound, where it does not fit.
+uint16_t outside(float x, bool up) {
+  uint32_t bits;
+  std::memcpy(&bits, &x, 4);
+  const bool grows = (bits >> 31) != (up ? 1u : 0u); // the magnitude must not shrink
+  return static_cast<uint16_t>((bits >> 16) + (grows && (bits & 0xffff) ? 1 : 0));
+}
+
+// The least and the most of each channel of a page's keys [LENSOR_PAGE, width]: [2][padded], zeros behind.
+void bounds_of(const float* keys, int64_t width, int64_t padded, uint16_t* bounds) {
+  for (int64_t i = 0; i < padded; i++) {
+    float least = i < width ? keys[i] : 0, most = least;
+    for (int64_t j = 1; j < LENSOR_PAGE && i < width; j++) {
+      least = std::min(least, keys[j * width + i]);
+      most = std::max(most, keys[j * width + i]);
+    }
+    bounds[i] = outside(least, false);
+    bounds[padded + i] = outside(most, true);
+  }
+}
+
 size_t pages_of(int64_t keys) { return static_cast<size_t>((keys + LENSOR_PAGE - 1) / LENSOR_PAGE); }
 
 } // namespace
@@ -44,6 +65,7 @@ void Cache::count_bytes() {
       if (seen.insert(block.get()).second) bytes += block->bytes();
     if (head.bias) bytes += head.bias->bytes();
     bytes += head.code.bytes();
+    if (head.bounds) bytes += head.bounds->bytes();
   }
   bytes_ = bytes;
 }
@@ -115,7 +137,8 @@ std::vector<lensor_kv_head> Cache::heads(int32_t layer, int64_t rows) const {
   for (int32_t g = 0; g < shape_.kv_heads; g++) {
     const Head& head = heads_[index(layer, g)];
     list.push_back({head.pages.data(), count(head) + rows, head.bias ? head.bias->as<float>() : nullptr,
-                    head.bias ? head.kept : 0});
+                    head.bias ? head.kept : 0, head.bounds ? head.bounds->as<uint16_t>() : nullptr,
+                    head.bounded, head.reads});
   }
   return list;
 }
@@ -184,6 +207,35 @@ void Cache::choose(lensor_context* context, const lensor_ops* ops, const Cache& 
   heads_ = std::move(made);
   length_ = least_ = length;
   ops_ = ops;
+  count_bytes();
+}
+
+void Cache::read_only(lensor_context* context, const lensor_ops* ops, int64_t pages) {
+  const Owner owner{memory_owner().cell, Kind::cache};
+  const int64_t width = shape_.head_width, padded = (width + 15) / 16 * 16;
+  std::vector<std::shared_ptr<Block>> made;
+  for (const Head& head : heads_) {
+    const int64_t full = count(head) / LENSOR_PAGE;
+    made.push_back(full > 0 ? std::make_shared<Block>(full * 2 * padded * sizeof(uint16_t), owner) : nullptr);
+  }
+  in_parallel(context, static_cast<int64_t>(heads_.size()), [&](int64_t i) {
+    if (!made[i] || context->interrupted(context)) return;
+    std::vector<float> keys(LENSOR_PAGE * width), values(keys.size());
+    for (int64_t page = 0; page < count(heads_[i]) / LENSOR_PAGE; page++) {
+      ops->kv_read(context, shape_.dtype, heads_[i].pages.data(), page * LENSOR_PAGE, LENSOR_PAGE,
+                   shape_.head_width, keys.data(), values.data(), width);
+      bounds_of(keys.data(), width, padded, made[i]->as<uint16_t>() + 2 * page * padded);
+    }
+  });
+  if (context->interrupted(context)) return;
+  for (size_t i = 0; i < heads_.size(); i++) {
+    Head& head = heads_[i];
+    head.kept = count(head);
+    head.bounds = std::move(made[i]);
+    head.bounded = head.kept / LENSOR_PAGE;
+    head.reads = std::min(pages, head.bounded);
+  }
+  least_ = length_;
   count_bytes();
 }
 

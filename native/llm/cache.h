@@ -75,6 +75,10 @@ public:
   void choose(lensor_context*, const lensor_ops*, const Cache& other, const std::vector<HeadChoice>& choices,
               int64_t length);
 
+  // From here on a query reads, of each head's pages that are full now, only so many (lensor_kv_head): what
+  // it holds stays, and cannot be cut.
+  void read_only(lensor_context*, const lensor_ops*, int64_t pages);
+
   // Keys and values of one layer, f32 [kv_heads, room, head_width], and biases [kv_heads, room]; zeros behind
   // a head's own.
   void read(lensor_context*, const lensor_ops*, int32_t layer, int64_t room, float* keys, float* values,
@@ -90,6 +94,8 @@ private:
     int64_t kept = 0;                           // keys of the first `least_` tokens
     std::shared_ptr<Block> bias;                // of those, or null
     HeadCode code;
+    std::shared_ptr<Block> bounds; // of the first `bounded` pages, or null
+    int64_t bounded = 0, reads = 0;
   };
   size_t index(int32_t layer, int32_t head) const { return size_t(layer) * shape_.kv_heads + head; }
   int64_t count(const Head& head) const { return head.kept + length_ - least_; }

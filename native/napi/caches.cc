@@ -190,6 +190,23 @@ napi_value choose_keys(napi_env env, napi_callback_info info) {
   return result;
 }
 
+napi_value read_pages(napi_env env, napi_callback_info info) {
+  Arguments a(env, info, 3);
+  const auto from = unwrap<Cache>(env, a.at[0]);
+  const int64_t length = a.whole(1, 0, kLongest), pages = a.whole(2, 1, kLongest);
+  auto to = from->sibling();
+  const auto run = [=](lensor_context* context) {
+    check_length(*from, length);
+    to->share(*from, length);
+    to->read_only(context, engine().ops(), pages);
+    return context->interrupted(context) ? LENSOR_INTERRUPTED : LENSOR_OK;
+  };
+  BufferRef done = floats(0);
+  napi_value result = make_list(env, {wrap_cache(env, to, from->bytes()), handle(env, done)});
+  enqueue({"read pages", {}, {done}, run, nullptr});
+  return result;
+}
+
 napi_value read_cache(napi_env env, napi_callback_info info) {
   Arguments a(env, info, 3);
   const auto cache = unwrap<Cache>(env, a.at[0]);
@@ -250,6 +267,7 @@ void add_caches(napi_env env, napi_value exports) {
   add(env, exports, "newCache", entry<new_cache>);
   add(env, exports, "forkCache", entry<fork_cache>);
   add(env, exports, "chooseKeys", entry<choose_keys>);
+  add(env, exports, "readPages", entry<read_pages>);
   add(env, exports, "readCache", entry<read_cache>);
   add(env, exports, "layer", entry<layer>);
   add(env, exports, "cacheBytes", entry<cache_bytes>);

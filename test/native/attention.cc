@@ -1,5 +1,7 @@
 // Attention over pages and dense maps, against softmax in double; the same bits for one query and for many.
 #include "tolerance.h"
+#include <algorithm>
+#include <functional>
 
 using namespace lensor::test;
 
@@ -26,11 +28,16 @@ struct Pages {
         head.push_back({keys, values, static_cast<int32_t>(room)});
       }
   }
+  // Where it is set: what lensor_kv_head says of pages that are chosen, of every head.
+  std::vector<std::vector<uint16_t>> bounds;
+  int64_t bounded = 0, reads = 0;
+
   std::vector<lensor_kv_head> heads(const std::vector<int64_t>& counts,
                                     const float* const* bias = nullptr) const {
     std::vector<lensor_kv_head> list;
     for (int32_t h = 0; h < kv_heads; h++)
-      list.push_back({pages[h].data(), counts[h], bias ? bias[h] : nullptr, bias && bias[h] ? counts[h] : 0});
+      list.push_back({pages[h].data(), counts[h], bias ? bias[h] : nullptr, bias && bias[h] ? counts[h] : 0,
+                      nullptr, 0, 0});
     return list;
   }
 };
@@ -40,8 +47,8 @@ struct Problem {
   int64_t length = 150;
   std::vector<float> q, k, v; // [length, heads * width], [length, kv_heads * width]
 
-  Problem()
-      : q(noise(length * heads * width, 1)), k(noise(length * kv_heads * width, 2)),
+  explicit Problem(int64_t length = 150)
+      : length(length), q(noise(length * heads * width, 1)), k(noise(length * kv_heads * width, 2)),
         v(noise(length * kv_heads * width, 3)) {
     for (float& x : q) x *= 4;
   }
@@ -189,6 +196,79 @@ TEST("heads may hold different numbers of keys, with a bias on each") {
         CHECK_NEAR(lse[t * p.heads + h], s * 0.25 + (list[g] ? list[g][0] : 0) - std::log(w[0]), sums);
       }
   }
+}
+
+// The least and the most of each channel of a page's keys, [2][padded], as whole numbers of 1/4 in bf16.
+std::vector<uint16_t> bounds_of(const Problem& p, int32_t g, int64_t pages) {
+  const int64_t padded = (p.width + 15) / 16 * 16;
+  std::vector<uint16_t> bounds(pages * 2 * padded);
+  for (int64_t page = 0; page < pages; page++)
+    for (int i = 0; i < p.width; i++) {
+      float least = INFINITY, most = -INFINITY;
+      for (int64_t j = page * LENSOR_PAGE; j < (page + 1) * LENSOR_PAGE; j++) {
+        const float x = p.k[(j * p.kv_heads + g) * p.width + i];
+        least = std::min(least, x), most = std::max(most, x);
+      }
+      const float rounded[] = {std::floor(least * 4) / 4, std::ceil(most * 4) / 4};
+      for (int side = 0; side < 2; side++) {
+        uint32_t bits;
+        std::memcpy(&bits, &rounded[side], 4);
+        bounds[(2 * page + side) * padded + i] = static_cast<uint16_t>(bits >> 16);
+      }
+    }
+  return bounds;
+}
+
+TEST("a query reads the pages that may hold its largest scores, and those behind them") {
+  const Tolerance within = tolerance(ops, "attention");
+  const Problem p(700);
+  constexpr int64_t kBounded = 10, kReads = 3; // the eleventh page is not full
+  const int64_t padded = (p.width + 15) / 16 * 16, group = p.heads / p.kv_heads;
+  Pages pages(p.kv_heads, p.width, LENSOR_F32, p.length);
+  p.write(ops, context, pages, 0, p.length);
+  const auto whole = p.attend(ops, context, pages, 660, 40, {p.length, p.length});
+  for (int32_t g = 0; g < p.kv_heads; g++) pages.bounds.push_back(bounds_of(p, g, kBounded));
+  pages.bounded = pages.reads = kBounded;
+  CHECK_SAME(p.attend(ops, context, pages, 660, 40, {p.length, p.length}), whole);
+
+  pages.reads = kReads;
+  const auto many = p.attend(ops, context, pages, 660, 40, {p.length, p.length});
+  const auto one = p.attend(ops, context, pages, 699, 1, {p.length, p.length});
+  CHECK_SAME(std::vector<float>(many.end() - p.heads * p.width, many.end()), one);
+  for (int64_t t = 660; t < p.length; t++)
+    for (int32_t g = 0; g < p.kv_heads; g++) {
+      std::vector<double> worth(kBounded, -INFINITY);
+      for (int32_t h = g * group; h < (g + 1) * group; h++) {
+        std::vector<double> bound(kBounded);
+        for (int64_t page = 0; page < kBounded; page++)
+          for (int i = 0; i < p.width; i++) {
+            double side[2];
+            for (int n = 0; n < 2; n++) {
+              const uint32_t bits = uint32_t{pages.bounds[g][(2 * page + n) * padded + i]} << 16;
+              float x;
+              std::memcpy(&x, &bits, 4);
+              side[n] = x * p.q[(t * p.heads + h) * p.width + i];
+            }
+            bound[page] += 0.25 * std::max(side[0], side[1]);
+          }
+        const double top = *std::max_element(bound.begin(), bound.end());
+        for (int64_t page = 0; page < kBounded; page++)
+          worth[page] = std::max(worth[page], bound[page] - top);
+      }
+      auto sorted = worth;
+      std::sort(sorted.begin(), sorted.end(), std::greater<>());
+      for (int32_t h = g * group; h < (g + 1) * group; h++) {
+        auto w = p.weights(t, h, t + 1);
+        double sum = 0;
+        for (int64_t j = 0; j <= t; j++) {
+          if (j / LENSOR_PAGE < kBounded && worth[j / LENSOR_PAGE] < sorted[kReads - 1]) w[j] = 0;
+          sum += w[j];
+        }
+        for (double& x : w) x /= sum;
+        for (int i = 0; i < p.width; i++)
+          CHECK_NEAR(many[((t - 660) * p.heads + h) * p.width + i], p.mix(w, h, i), within);
+      }
+    }
 }
 
 TEST("maps: rows add up to one, nothing ahead is seen, the mass is the columns' sum") {
