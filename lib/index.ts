@@ -50,6 +50,7 @@ export { knorm } from "./kv/select/knorm.ts";
 export { type KVzipOptions, kvzip } from "./kv/select/kvzip.ts";
 export { type MergingOptions, merging } from "./kv/select/merging.ts";
 export { type PyramidKVOptions, pyramidKV } from "./kv/select/pyramid-kv.ts";
+export { type QuestOptions, quest } from "./kv/select/quest.ts";
 export { type SnapKVOptions, snapKV } from "./kv/select/snap-kv.ts";
 export { type StreamingOptions, slidingWindow, streaming } from "./kv/select/streaming.ts";
 export { tova } from "./kv/select/tova.ts";

@@ -278,6 +278,12 @@ export interface Addon {
     heads: readonly (HeadChoice | undefined)[],
     next: number,
   ): [NativeCache, NativeBuffer];
+  /**
+   * The same cache, of whose full pages a query reads only `pages` of each head, and what comes behind them. Reading the
+   * buffer, which is empty, waits until it is made.
+   * @param length The cache's next position; it must stand there
+   */
+  readPages(cache: NativeCache, length: number, pages: number): [NativeCache, NativeBuffer];
   /** Of one layer, f32: keys and values `[kvHeads, room, headWidth]`, biases `[kvHeads, room]`; zeros behind a head's own. */
   readCache(cache: NativeCache, layer: number, room: number): [NativeBuffer, NativeBuffer, NativeBuffer];
   /**

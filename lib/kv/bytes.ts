@@ -24,3 +24,24 @@ export function bytesAfter(cache: Cache, tokens: number): number {
     }
   return bytes;
 }
+
+/** The least and the most of each channel of a page's keys, in bf16. */
+export function boundBytes(headWidth: number): number {
+  return 2 * 2 * Math.ceil(headWidth / 16) * 16;
+}
+
+/** What one token's queries read of a cache: keys, values and biases, and where pages are chosen, what they are chosen by. */
+export function bytesReadOf(cache: Cache): number {
+  const { kept } = cache;
+  const { layers, headWidth } = cache.model.config;
+  let bytes = 0;
+  for (let layer = 0; layer < layers; layer++)
+    for (const [head, count] of cache.counts(layer).entries()) {
+      const chosen = kept ? kept.positions[layer]![head]!.length : 0;
+      const pages = kept?.reads === undefined ? 0 : Math.floor(chosen / PAGE);
+      const unread = Math.max(0, pages - (kept?.reads ?? 0));
+      bytes += (count - unread * PAGE) * keyBytes(cache) + pages * boundBytes(headWidth);
+      if (kept?.biased) bytes += 4 * chosen;
+    }
+  return bytes;
+}

@@ -16,6 +16,7 @@ import { formatBytes, formatCount } from "../plot/format.ts";
 import type { Provenance } from "../provenance.ts";
 import { Tensor } from "../tensor/index.ts";
 import { untrack } from "../tensor/scope.ts";
+import { bytesReadOf } from "./bytes.ts";
 import { cacheFigure } from "./cache-figure.ts";
 import { type CompactOptions, compact } from "./compact.ts";
 import type { Method } from "./method.ts";
@@ -38,6 +39,8 @@ export interface Kept {
   readonly positions: readonly (readonly Int32Array[])[];
   /** Some of its keys have a bias. */
   readonly biased: boolean;
+  /** How many of each head's pages that were full then a query reads; undefined: all. */
+  readonly reads?: number | undefined;
   readonly report: CompactionReport;
   readonly provenance: Provenance;
 }
@@ -114,6 +117,11 @@ export class Cache {
   /** What the allocator holds for its keys, values and biases, pages shared with forks included. */
   get bytes(): number {
     return native().cacheBytes(this.native());
+  }
+
+  /** What one token's queries read of it, in bytes: all of it, unless it was made by quest(). */
+  get bytesRead(): number {
+    return bytesReadOf(this);
   }
 
   /** A cache that continues from here on its own; shares all full pages with this one. */

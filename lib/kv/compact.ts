@@ -2,7 +2,7 @@
 // stays as it is, also where the work ends early.
 
 import { LensorError } from "../errors.ts";
-import { native } from "../native.ts";
+import { type NativeCache, native } from "../native.ts";
 import { checkNames, checkNumber, describe } from "../options.ts";
 import { showProgress } from "../progress.ts";
 import { provenance } from "../provenance.ts";
@@ -121,8 +121,9 @@ async function carryOut(cache: Cache, method: Method, plan: Plan, terms: Terms):
     });
   });
   const next = move ? placeAfter(move, cache.position) : cache.position;
-  const [handle, done] = native().chooseKeys(cache.native(), cache.position, choices, next);
+  const [chosen, done] = native().chooseKeys(cache.native(), cache.position, choices, next);
   await Tensor.fromBuffer(done, [0], "f32", "compact").data();
+  const handle = plan.reads === undefined ? chosen : await readingPages(chosen, next, plan.reads);
   const report = new CompactionReport(method, cache, terms.seconds(), plan.notes);
   const facts: Kept = {
     length: cache.length,
@@ -136,6 +137,7 @@ async function carryOut(cache: Cache, method: Method, plan: Plan, terms: Terms):
       });
     }),
     biased: (cache.kept?.biased ?? false) || plans.some((heads) => heads?.some(({ bias }) => bias)),
+    reads: plan.reads ?? (plan.heads || plan.encodings || move ? undefined : cache.kept?.reads),
     report,
     provenance: provenance(
       cache.model.name,
@@ -157,6 +159,14 @@ function everyKey(cache: Cache, layer: number, kept: Protected | undefined): Hea
   const own = cache.positions(layer);
   const counts = kept ? between(own, kept).map(({ count }) => count) : own.map(({ length }) => length);
   return counts.map((count) => ({ keep: Int32Array.from({ length: count }, (_, i) => i) }));
+}
+
+/** The same keys, of which a query reads only some pages. */
+async function readingPages(cache: NativeCache, next: number, pages: number): Promise<NativeCache> {
+  const [handle, done] = native().readPages(cache, next, pages);
+  native().releaseCache(cache);
+  await Tensor.fromBuffer(done, [0], "f32", "read pages").data();
+  return handle;
 }
 
 function moveOf(cache: Cache, kept: Protected | undefined, span: number): Move | undefined {

@@ -123,6 +123,8 @@ export interface Plan {
   /** `[layers][kvHeads]`, of what is kept; the last `recent` keys stay in the cache's own type. */
   readonly encodings?: readonly (readonly HeadEncoding[])[];
   readonly recent?: number;
+  /** How many of each head's full pages of 64 keys a query reads from here on; undefined: all. */
+  readonly reads?: number;
   /** What the method found on the way, by head, for the report: its expected output error, the mass that stays. */
   readonly notes?: Readonly<Record<string, readonly (readonly number[])[]>>;
 }

@@ -9,6 +9,7 @@ import type { Tensor } from "../tensor/index.ts";
 import type { Cache, Kept } from "./cache.ts";
 import type { Method } from "./method.ts";
 import { outputsOf } from "./outputs.ts";
+import { pagedOutputs } from "./paged-outputs.ts";
 import { observe } from "./queries.ts";
 import { disposeLayer, layerOf } from "./source.ts";
 
@@ -40,6 +41,7 @@ export class CompactionReport {
   /** What the method found by head `[layers][kvHeads]`, by name. */
   readonly notes: Readonly<Record<string, readonly (readonly number[])[]>>;
   #bytes = 0;
+  #bytesRead = 0;
   #heads: readonly HeadReport[] = [];
   #provenance: Provenance | undefined;
 
@@ -57,6 +59,7 @@ export class CompactionReport {
   /** @internal */
   fill(after: Cache, facts: Kept, measures: Measures): void {
     this.#bytes = after.bytes;
+    this.#bytesRead = after.bytesRead;
     this.#provenance = facts.provenance;
     this.#heads = measures.map((one) => ({
       ...one,
@@ -68,6 +71,10 @@ export class CompactionReport {
   /** What the smaller cache holds, by the allocator's count. */
   get bytes(): number {
     return this.#bytes;
+  }
+  /** What one token's queries read of it. */
+  get bytesRead(): number {
+    return this.#bytesRead;
   }
   /** Bytes before / bytes after, of those really held. */
   get realRatio(): number {
@@ -119,12 +126,15 @@ export async function measured(before: Cache, after: Cache, queries: number): Pr
     { of: "last", count },
     async ({ layer, queries }) => {
       const [whole, part] = [layerOf(before, layer), layerOf(after, layer)];
-      const [wanted, made] = [outputsOf(queries, whole), outputsOf(queries, part)];
-      const [o, p, mass] = await Promise.all([wanted.output, made.output, wanted.mass].map(numbers));
+      const wanted = outputsOf(queries, whole);
+      const reads = after.kept?.reads;
+      const made = reads === undefined ? outputsOf(queries, part) : pagedOutputs(queries, part, reads);
+      const seen = reads === undefined ? wanted.mass : made.mass;
+      const [o, p, mass] = await Promise.all([wanted.output, made.output, seen].map(numbers));
       const places = after.positions(layer).map((own) => new Set(own));
       const { heads, kvHeads } = before.model.config;
       const d = queries.shape[2]!;
-      const T = whole.keys.shape[1]!;
+      const T = (reads === undefined ? whole : part).keys.shape[1]!;
       const group = heads / kvHeads;
       for (let head = 0; head < kvHeads; head++) {
         let [off, all, stayed] = [0, 0, 0];
@@ -135,17 +145,21 @@ export async function measured(before: Cache, after: Cache, queries: number): Pr
               off += (p![at]! - o![at]!) ** 2;
               all += o![at]! ** 2;
             }
-          for (const [i, position] of whole.positions[head]!.entries())
+          for (const [i, position] of (reads === undefined ? whole : part).positions[head]!.entries())
             if (places[head]!.has(position)) stayed += mass![h * T + i]!;
         }
         measures.push({ layer, head, mass: stayed / (count * group), error: Math.sqrt(off / all) });
       }
       for (const one of [whole, part]) disposeLayer(one);
-      for (const one of [wanted, made]) {
-        one.output.dispose();
-        one.logSumExp.dispose();
-        one.mass.dispose();
-      }
+      for (const one of [
+        wanted.output,
+        wanted.logSumExp,
+        wanted.mass,
+        made.output,
+        made.logSumExp,
+        made.mass,
+      ])
+        one?.dispose();
       return undefined;
     },
     false,
