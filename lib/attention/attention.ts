@@ -10,6 +10,7 @@ import {
 } from "../plot/attention-layers.ts";
 import { attentionMap } from "../plot/attention-map.ts";
 import { Figure } from "../plot/figure.ts";
+import { showProgress } from "../progress.ts";
 import { type Tensor, tensor } from "../tensor/index.ts";
 import { checkBytes } from "../tensor/shape.ts";
 import { type LinesOptions, lines } from "./lines.ts";
@@ -152,9 +153,14 @@ export class AllAttention extends Attention {
     const T = this.trace.ids.length;
     return new Figure(async () => {
       const thumbnails: LayerThumbnails[] = [];
+      const progress = showProgress("Maps of all heads", layers, {
+        amount: (done, total) => `${done} of ${total} layers`,
+        afterMs: 1500,
+      });
       for (let layer = 0; layer < layers; layer++) {
         if (T > LARGE) {
           thumbnails.push(await this.#shrunk(layer));
+          progress.update(layer + 1);
           continue;
         }
         const weights = layerWeights(this.trace, layer);
@@ -162,6 +168,7 @@ export class AllAttention extends Attention {
         weights.dispose();
         thumbnails.push(layerThumbnails(data, layers, heads, T));
       }
+      progress.end(`${layers * heads} maps made`);
       return attentionLayers({ weights: thumbnails, layers, heads, ...this.trace.about });
     });
   }

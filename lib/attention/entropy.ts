@@ -2,8 +2,10 @@
 // no map would fit. exp(entropy) is the number of keys that an even look of the same width would have.
 
 import { type Table, tableFromArrays } from "apache-arrow";
+import { stopIfInterrupted } from "../host.ts";
 import { type EntropyGrid, entropyGrid, entropyRows } from "../plot/attention-entropy.ts";
 import { Figure } from "../plot/figure.ts";
+import { showProgress } from "../progress.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { checkView, type MapView } from "./shrink.ts";
 import { rowMeans, statistics } from "./statistics.ts";
@@ -97,12 +99,24 @@ export class AllEntropy {
   async #measure(): Promise<Float32Array> {
     const { layers, heads } = this.trace.model.config;
     const means = new Float32Array(layers * heads);
-    for (let layer = 0; layer < layers; layer++) {
-      const made = statistics(this.trace, layer);
-      means.set(await rowMeans(made.entropy), layer * heads);
-      for (const tensor of [made.entropy, made.logSumExp, made.mass]) tensor.dispose();
+    const progress = showProgress("Entropy of all heads", layers, {
+      amount: (done, total) => `${done} of ${total} layers`,
+      afterMs: 1500,
+    });
+    try {
+      for (let layer = 0; layer < layers; layer++) {
+        stopIfInterrupted();
+        const made = statistics(this.trace, layer);
+        means.set(await rowMeans(made.entropy), layer * heads);
+        for (const tensor of [made.entropy, made.logSumExp, made.mass]) tensor.dispose();
+        progress.update(layer + 1);
+      }
+      progress.end(`Entropy of ${layers * heads} heads measured`);
+      return means;
+    } catch (error) {
+      progress.end("Stopped: not all heads were measured");
+      throw error;
     }
-    return means;
   }
 
   [Symbol.for("Jupyter.display")]() {

@@ -23,7 +23,8 @@ export function escapeHtml(text: string): string {
 
 function pictureOf(spec: PlotlySpec, words: string): string {
   const trace = spec.data.find((one) => one.visible !== false);
-  if (!trace) return "";
+  // What begins with something that cannot be seen (lines between two columns) has no plain picture.
+  if (!trace || trace.opacity === 0) return "";
   const panels = spec.data.filter((one) => one.type === "heatmap" && one.meta);
   const tiles = panels.length > 1 && panels.length <= 16 ? panels : undefined;
   if (tiles && spec.layout.coloraxis)
@@ -31,7 +32,10 @@ function pictureOf(spec: PlotlySpec, words: string): string {
       .map((one) => pictureOf({ data: [{ ...one, meta: undefined }], layout: spec.layout }, words))
       .join(" ");
   if (trace.type === "heatmap") {
-    const axis = (spec.layout.coloraxis ?? {}) as Record<string, unknown>;
+    const axis = (spec.layout[(trace.coloraxis as string | undefined) ?? "coloraxis"] ?? {}) as Record<
+      string,
+      unknown
+    >;
     const own = {
       ...axis,
       ...(trace.zmin !== undefined && { cmin: trace.zmin, cmax: trace.zmax, colorscale: trace.colorscale }),

@@ -9,6 +9,7 @@ import {
   type PlotlySpec,
   type Trace,
 } from "../../../lib/index.ts";
+import { bundleOf } from "../../../lib/plot/figure.ts";
 import { loadRandom } from "../model/temporary.ts";
 
 const [FIRST, SECOND] = [
@@ -55,6 +56,12 @@ describe("lines", () => {
     expect(keys).not.toContain(0);
     const named = spec.data.filter(({ name }) => name !== undefined);
     expect(named.map(({ visible }) => visible).filter((one) => one === true)).toHaveLength(3);
+  });
+
+  it("say in words alone what they show where Plotly cannot draw", async () => {
+    const html = bundleOf(await a.attention({ layer: 1 }).lines().spec())["text/html"] as string;
+    expect(html).toContain("looks at");
+    expect(html).not.toContain("<svg");
   });
 
   it("of all layers have a frame a layer, which fills the same traces", async () => {
