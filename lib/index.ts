@@ -27,6 +27,7 @@ export { type ChosenFile, type Input, input, type ReadInput } from "./input/inde
 export { Cache } from "./kv/cache.ts";
 export { type CartridgeOptions, cartridge } from "./kv/cartridge.ts";
 export { type KvQuantOptions, kvQuant } from "./kv/encode/kv-quant.ts";
+export { type MiniCacheOptions, miniCache } from "./kv/encode/mini-cache.ts";
 export { type PaluOptions, palu } from "./kv/encode/palu.ts";
 export { type ThinKOptions, thinK } from "./kv/encode/think.ts";
 export { type AttentionMatchingOptions, attentionMatching } from "./kv/match/attention-matching.ts";

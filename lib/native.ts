@@ -123,7 +123,9 @@ export type SideCode =
   | { kind: "bits"; bits: number; per: "channel" | "token"; rotated: 0 | 1 }
   /** f32 [rank, headWidth] */
   | { kind: "rank"; rank: number; basis: NativeBuffer }
-  | { kind: "channels"; channels: Int32Array };
+  | { kind: "channels"; channels: Int32Array }
+  /** A factor for each key, and rows of f32 for all of them, or the head before it that has these. */
+  | { kind: "shared"; lengths: Float32Array; directions?: NativeBuffer | undefined; of?: number | undefined };
 
 export interface TraceBuffers {
   /** [layers + 1, T, width] */

@@ -117,7 +117,8 @@ async function carryOut(cache: Cache, method: Method, plan: Plan, terms: Terms):
     return heads.map((head, h) => {
       const { at, count } = parts[h]!;
       const last = own[h]!.length - at - count + (plan.recent ?? 0);
-      return choiceOf(head, plan.encodings?.[layer]?.[h], { first: at, last });
+      const headOf = (of: number) => of * heads.length + h;
+      return choiceOf(head, plan.encodings?.[layer]?.[h], { first: at, last, headOf });
     });
   });
   const next = move ? placeAfter(move, cache.position) : cache.position;
@@ -148,7 +149,10 @@ async function carryOut(cache: Cache, method: Method, plan: Plan, terms: Terms):
   for (const { keys, values } of plans.flatMap((heads) => heads ?? []))
     for (const rows of [keys, values]) rows?.dispose();
   for (const { keys, values } of plan.encodings?.flat() ?? [])
-    for (const one of [keys, values]) if (one?.kind === "rank") one.basis.dispose();
+    for (const one of [keys, values]) {
+      if (one?.kind === "rank") one.basis.dispose();
+      if (one?.kind === "shared") one.directions?.dispose();
+    }
   const { model, compute, kv, rope } = cache;
   const small = new Cache(model, compute, kv, rope, handle, [...cache.ids], facts);
   report.fill(small, facts, terms.measure ? await measured(cache, small, MEASURED) : []);

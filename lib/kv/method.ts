@@ -110,7 +110,17 @@ export type Encoding =
   /** Coordinates in an orthonormal basis of the head's own, `[rank, d]` f32. */
   | { readonly kind: "rank"; readonly basis: Tensor }
   /** Only these channels, ascending; the others are 0. */
-  | { readonly kind: "channels"; readonly channels: Int32Array };
+  | { readonly kind: "channels"; readonly channels: Int32Array }
+  /**
+   * Directions that heads of two layers share, and the length of each kept key. The first layer's head gives the directions,
+   * f32 `[keep, d]`; the other says which layer that is.
+   */
+  | {
+      readonly kind: "shared";
+      readonly lengths: Float32Array;
+      readonly directions?: Tensor;
+      readonly of?: number;
+    };
 
 export interface HeadEncoding {
   readonly keys?: Encoding | undefined;

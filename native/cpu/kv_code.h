@@ -196,17 +196,21 @@ void decode_rank(const lensor_kv_code& code, int32_t width, const Side& side, co
   }
 }
 
-// Kept channels between zeros. Keys: [rank][room]; values: [room][rank].
+// Kept channels between zeros, each key times its factor where there is a basis. Keys: [rank][room]; values:
+// [room][rank].
 template <int D, bool Values>
 void decode_channels(const lensor_kv_code& code, int32_t, const Side& side, const void* from, float* to) {
   for (int64_t at = 0; at < side.rows * side.cols; at += 16) store(to + at, zero());
   for (int64_t c = 0; c < code.rank && !Values; c++)
     for (int64_t at = 0; at < side.cols; at += 16)
-      store(to + code.channels[c] * side.cols + at, load_number<D>(from, c * side.cols + at));
+      store(to + code.channels[c] * side.cols + at,
+            code.basis ? mul(load_number<D>(from, c * side.cols + at), load(code.basis + at))
+                       : load_number<D>(from, c * side.cols + at));
   for (int64_t r = 0; r < side.rows && Values; r++)
     for (int64_t c = 0; c < code.rank; c += 16) {
       float some[16];
-      store(some, load_number<D>(from, r * (int64_t)code.rank + c));
+      const f32v numbers = load_number<D>(from, r * (int64_t)code.rank + c);
+      store(some, code.basis ? mul(numbers, set1(code.basis[r])) : numbers);
       for (int64_t i = c; i < code.rank && i < c + 16; i++)
         to[r * side.cols + code.channels[i]] = some[i - c];
     }

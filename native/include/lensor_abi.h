@@ -181,7 +181,7 @@ typedef struct lensor_kv_code {
   int32_t rotated;         /* BITS: after a Hadamard rotation of the width, a power of two */
   int32_t rank;            /* RANK, CHANNELS: how many numbers of a key or value are stored */
   int32_t dtype;           /* of those: LENSOR_F32, F16 or BF16 */
-  const float* basis;      /* RANK: [rank][width, rounded up to 16] */
+  const float* basis;      /* RANK: [rank][width, rounded up to 16]; CHANNELS: NULL, or each key's factor */
   const int32_t* channels; /* CHANNELS: [rank], ascending */
 } lensor_kv_code;
 

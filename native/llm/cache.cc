@@ -184,7 +184,8 @@ void Cache::choose(lensor_context* context, const lensor_ops* ops, const Cache& 
     head.kept = static_cast<int64_t>(choice.keep.size());
     for (int64_t at = 0; at < head.kept; at += LENSOR_PAGE) {
       const auto room = static_cast<int32_t>(std::min<int64_t>(LENSOR_PAGE, head.kept - at));
-      (room == LENSOR_PAGE ? whole : last).plan(room, choice.code.covers(at) ? &choice.code : nullptr);
+      (room == LENSOR_PAGE ? whole : last)
+          .plan(room, choice.code.covers(at) ? &choice.code : nullptr, static_cast<size_t>(at / LENSOR_PAGE));
     }
     if (choice.code.covers(choice.code.from)) head.code = choice.code;
     if (choice.bias.empty()) continue;
@@ -200,6 +201,14 @@ void Cache::choose(lensor_context* context, const lensor_ops* ops, const Cache& 
         made[i].pages.push_back(from.next());
         made[i].blocks.push_back(from.block());
       }
+  // All pages of a kind are in one block, so that another head's live as long as this one's.
+  for (size_t i = 0; i < made.size(); i++)
+    for (size_t page = 0; page < made[i].pages.size() && !choices[i].all; page++) {
+      const HeadCode& code = choices[i].code;
+      if (!code.covers(static_cast<int64_t>(page) * LENSOR_PAGE)) continue;
+      if (code.keys_of >= 0) made[i].pages[page].keys = made[code.keys_of].pages.at(page).keys;
+      if (code.values_of >= 0) made[i].pages[page].values = made[code.values_of].pages.at(page).values;
+    }
   in_parallel(context, static_cast<int64_t>(made.size()), [&](int64_t i) {
     if (!choices[i].all && !context->interrupted(context))
       fill(context, ops, shape_, other.heads_[i].pages.data(), choices[i], made[i].pages.data());

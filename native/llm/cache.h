@@ -37,6 +37,8 @@ struct HeadChoice {
   std::vector<float> bias;                        // empty, or of each kept key
   const float *keys = nullptr, *values = nullptr; // [keep][head_width] in place of the kept ones
   HeadCode code;
+  // [keep][head_width], what is stored of the kept ones in a code; null: they themselves.
+  const float *key_numbers = nullptr, *value_numbers = nullptr;
 };
 
 class Cache {

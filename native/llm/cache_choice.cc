@@ -46,6 +46,9 @@ void encode(lensor_context* context, const lensor_ops* ops, const CacheShape& sh
   }
   if (choice.keys) std::memcpy(k.data(), choice.keys + first * width, k.size() * sizeof(float));
   if (choice.values) std::memcpy(v.data(), choice.values + first * width, v.size() * sizeof(float));
+  if (choice.key_numbers) std::memcpy(k.data(), choice.key_numbers + first * width, k.size() * sizeof(float));
+  if (choice.value_numbers)
+    std::memcpy(v.data(), choice.value_numbers + first * width, v.size() * sizeof(float));
   // The side that is in no code is written with the other one beside it, which goes nowhere.
   std::vector<char> spare(std::max(shape.key_bytes(page.room), shape.value_bytes(page.room)));
   lensor_kv_page plain{page.key_code ? spare.data() : page.keys, page.value_code ? spare.data() : page.values,
@@ -53,9 +56,9 @@ void encode(lensor_context* context, const lensor_ops* ops, const CacheShape& sh
   lensor_status status = LENSOR_OK;
   if (!page.key_code || !page.value_code)
     ops->kv_write(context, shape.dtype, k.data(), v.data(), width, count, width, 0, &plain);
-  if (page.key_code)
+  if (page.key_code && choice.code.keys_of < 0)
     status = ops->kv_encode(context, page.key_code, k.data(), width, count, width, page.room, 0, page.keys);
-  if (page.value_code && !status)
+  if (page.value_code && choice.code.values_of < 0 && !status)
     status =
         ops->kv_encode(context, page.value_code, v.data(), width, count, width, page.room, 1, page.values);
   if (status) throw std::bad_alloc();
@@ -111,27 +114,23 @@ void fill(lensor_context* context, const lensor_ops* ops, const CacheShape& shap
   }
 }
 
-size_t Planned::key_bytes(const lensor_kv_page& page) const {
-  return CacheShape::aligned(page.key_code
-                                 ? ops_->kv_code_bytes(page.key_code, shape_.head_width, page.room, 0)
-                                 : shape_.key_bytes(page.room));
-}
-
-size_t Planned::value_bytes(const lensor_kv_page& page) const {
-  return CacheShape::aligned(page.value_code
-                                 ? ops_->kv_code_bytes(page.value_code, shape_.head_width, page.room, 1)
-                                 : shape_.value_bytes(page.room));
-}
-
-void Planned::plan(int32_t room, const HeadCode* code) {
+void Planned::plan(int32_t room, const HeadCode* code, size_t which) {
   lensor_kv_page page{nullptr, nullptr, room, nullptr, nullptr};
   if (code) {
     page.room = (room + 15) / 16 * 16;
-    page.key_code = code->keys ? &code->keys->code : nullptr;
-    page.value_code = code->values ? &code->values->code : nullptr;
+    page.key_code = code->keys ? code->keys->at(which) : nullptr;
+    page.value_code = code->values ? code->values->at(which) : nullptr;
   }
-  bytes_ += key_bytes(page) + value_bytes(page);
-  pages_.push_back(page);
+  const int32_t width = shape_.head_width;
+  size_t keys =
+      page.key_code ? ops_->kv_code_bytes(page.key_code, width, page.room, 0) : shape_.key_bytes(page.room);
+  size_t values = page.value_code ? ops_->kv_code_bytes(page.value_code, width, page.room, 1)
+                                  : shape_.value_bytes(page.room);
+  // What another head's page holds needs no memory here.
+  if (code && code->keys_of >= 0) keys = 0;
+  if (code && code->values_of >= 0) values = 0;
+  pages_.push_back({page, CacheShape::aligned(keys), CacheShape::aligned(values)});
+  bytes_ += pages_.back().keys + pages_.back().values;
 }
 
 void Planned::take() {
@@ -142,9 +141,10 @@ void Planned::take() {
 }
 
 lensor_kv_page Planned::next() {
-  lensor_kv_page page = pages_[next_++];
-  page.keys = at_, page.values = at_ + key_bytes(page);
-  at_ += key_bytes(page) + value_bytes(page);
+  Wanted& wanted = pages_[next_++];
+  lensor_kv_page page = wanted.page;
+  page.keys = at_, page.values = at_ + wanted.keys;
+  at_ += wanted.keys + wanted.values;
   return page;
 }
 

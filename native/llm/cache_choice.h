@@ -20,19 +20,20 @@ public:
   Planned(const lensor_ops* ops, const CacheShape& shape, Owner owner)
       : ops_(ops), shape_(shape), owner_(owner) {}
   // `code`: null, or what it is stored in.
-  void plan(int32_t room, const HeadCode* code = nullptr);
+  void plan(int32_t room, const HeadCode* code = nullptr, size_t page = 0);
   void take();
   lensor_kv_page next();
   const std::shared_ptr<Block>& block() const { return block_; }
 
 private:
-  size_t key_bytes(const lensor_kv_page&) const;
-  size_t value_bytes(const lensor_kv_page&) const;
-
   const lensor_ops* ops_;
   const CacheShape& shape_;
   const Owner owner_;
-  std::vector<lensor_kv_page> pages_; // without their memory
+  struct Wanted {
+    lensor_kv_page page; // without its memory
+    size_t keys, values; // bytes
+  };
+  std::vector<Wanted> pages_;
   std::shared_ptr<Block> block_;
   size_t bytes_ = 0, next_ = 0;
   char* at_ = nullptr;

@@ -79,12 +79,13 @@ struct Wish {
   HeadChoice choice;
   int32_t keys = -1, values = -1;
   std::shared_ptr<SideCode> key_code, value_code;
-  int32_t key_basis = -1, value_basis = -1;
+  int32_t key_basis = -1, value_basis = -1, key_numbers = -1, value_numbers = -1;
 };
 
 // How a side of a head is to be stored. A basis is copied once it is there.
 std::shared_ptr<SideCode> read_code(napi_env env, napi_value value, const CacheShape& shape,
-                                    std::vector<BufferRef>& inputs, int32_t& basis) {
+                                    std::vector<BufferRef>& inputs, int32_t& basis, size_t keys,
+                                    int32_t& numbers, int32_t& of) {
   if (is_nothing(env, value)) return nullptr;
   auto side = std::make_shared<SideCode>();
   lensor_kv_code& code = side->code;
@@ -106,6 +107,20 @@ std::shared_ptr<SideCode> read_code(napi_env env, napi_value value, const CacheS
         throw Invalid("channels of a head were expected, ascending");
     if (channels.empty()) throw Invalid("at least one channel was expected");
     side->set_channels(channels, {memory_owner().cell, Kind::cache});
+  } else if (kind == "shared") {
+    code.kind = LENSOR_KV_CHANNELS;
+    const std::vector<float> lengths = floats_of(env, property(env, value, "lengths"));
+    if (lengths.size() != keys) throw Invalid("a length for each kept key was expected");
+    side->set_factors(lengths, width, {memory_owner().cell, Kind::cache});
+    if (const napi_value own = property(env, value, "directions"); !is_nothing(env, own)) {
+      const BufferRef buffer = unwrap<Buffer>(env, own);
+      if (buffer->bytes != keys * width * sizeof(float))
+        throw Invalid("a row of f32 for each kept key was expected");
+      inputs.push_back(buffer);
+      numbers = static_cast<int32_t>(inputs.size() - 1);
+    } else {
+      of = static_cast<int32_t>(whole_of(env, property(env, value, "of"), 0, int64_t(shape.heads()) - 1));
+    }
   } else {
     code.kind = LENSOR_KV_RANK;
     const BufferRef buffer = unwrap<Buffer>(env, property(env, value, "basis"));
@@ -141,8 +156,10 @@ Wish read_wish(napi_env env, napi_value value, const CacheShape& shape, std::vec
   };
   wish.keys = replaced("keys");
   wish.values = replaced("values");
-  wish.key_code = read_code(env, property(env, value, "keyCode"), shape, inputs, wish.key_basis);
-  wish.value_code = read_code(env, property(env, value, "valueCode"), shape, inputs, wish.value_basis);
+  wish.key_code = read_code(env, property(env, value, "keyCode"), shape, inputs, wish.key_basis, keys,
+                            wish.key_numbers, wish.choice.code.keys_of);
+  wish.value_code = read_code(env, property(env, value, "valueCode"), shape, inputs, wish.value_basis, keys,
+                              wish.value_numbers, wish.choice.code.values_of);
   const auto count = static_cast<int64_t>(keys);
   if (wish.key_code || wish.value_code) {
     HeadCode& code = wish.choice.code;
@@ -162,6 +179,19 @@ napi_value choose_keys(napi_env env, napi_callback_info info) {
   std::vector<Wish> wishes;
   for (napi_value value : a.list(2)) wishes.push_back(read_wish(env, value, from->shape(), inputs));
   if (wishes.size() != from->shape().heads()) throw Invalid("a choice for each head was expected");
+  // What another head holds for it: the same number of keys, in the same places of the same code.
+  for (size_t i = 0; i < wishes.size(); i++) {
+    const HeadCode& code = wishes[i].choice.code;
+    for (const auto& [of, values] : {std::pair(code.keys_of, false), std::pair(code.values_of, true)}) {
+      if (of < 0) continue;
+      const Wish& other = wishes[of];
+      const HeadCode& own = other.choice.code;
+      if (of >= static_cast<int32_t>(i) || own.from != code.from || own.to != code.to ||
+          other.choice.keep.size() != wishes[i].choice.keep.size() ||
+          (values ? other.value_numbers : other.key_numbers) < 0)
+        throw Invalid("a head before it with as many keys was expected to share with");
+    }
+  }
   auto to = from->sibling();
   const auto run = [=](lensor_context* context) mutable {
     check_length(*from, length);
@@ -176,6 +206,8 @@ napi_value choose_keys(napi_env env, napi_callback_info info) {
                           owner);
         return side;
       };
+      if (wish.key_numbers >= 0) wish.choice.key_numbers = inputs[wish.key_numbers]->memory.as<float>();
+      if (wish.value_numbers >= 0) wish.choice.value_numbers = inputs[wish.value_numbers]->memory.as<float>();
       wish.choice.code.keys = finished(wish.key_code, wish.key_basis);
       wish.choice.code.values = finished(wish.value_code, wish.value_basis);
       choices.push_back(std::move(wish.choice));

@@ -4,6 +4,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { type Cache, type Model, scope, tensor } from "../../../../lib/index.ts";
 import { kvQuant } from "../../../../lib/kv/encode/kv-quant.ts";
+import { miniCache } from "../../../../lib/kv/encode/mini-cache.ts";
 import { palu } from "../../../../lib/kv/encode/palu.ts";
 import { thinK } from "../../../../lib/kv/encode/think.ts";
 import type { Encoding, Method, Plan } from "../../../../lib/kv/method.ts";
@@ -236,6 +237,75 @@ describe("low rank", () => {
       expect(small.bytes).toBeGreaterThan((0.8 * cache.bytes) / ratio);
     }
     await expect(cache.compact(palu({ ratio: 40 }))).rejects.toThrow(/no rank/);
+  });
+});
+
+describe("layers that share directions", () => {
+  it("hold one mean direction and a length each, in one memory, and are a cache like any other", async () => {
+    const cache = await model.prefill(ids(2048), { compute: "exact", kv: "f32" });
+    const small = await cache.compact(miniCache({ ratio: 1.85, from: 0 }));
+    expect(small.bytes).toBeLessThanOrEqual((1.05 * cache.bytes) / 1.85);
+    expect(small.report()!.notes.shared).toEqual([
+      [2, 2],
+      [2, 2],
+    ]);
+    const [a, b] = [await rowsOf(cache, 0), await rowsOf(cache, 1)];
+    const [c, d] = [await rowsOf(small, 0), await rowsOf(small, 1)];
+    for (const side of ["keys", "values"] as const)
+      for (let key = 0; key < 4096; key += 97) {
+        const row = (rows: Record<typeof side, Float32Array>) => [
+          ...rows[side].subarray(key * WIDTH, (key + 1) * WIDTH),
+        ];
+        const unit = (x: number[]) => x.map((one) => one / Math.hypot(...x));
+        const [x, y] = [unit(row(a)), unit(row(b))];
+        const angle = Math.acos(x.reduce((sum, one, i) => sum + one * y[i]!, 0));
+        const [p, q] = [0.4, 0.6].map((t) => Math.sin(t * angle) / Math.sin(angle));
+        const mean = x.map((one, i) => p! * one + q! * y[i]!);
+        for (const [own, made] of [
+          [row(a), row(c)],
+          [row(b), row(d)],
+        ])
+          expect(
+            largestDifference(
+              made!,
+              mean.map((one) => one * Math.hypot(...own!)),
+            ),
+          ).toBeLessThan(1e-4);
+      }
+    const before = await logits(small);
+    const fork = small.fork();
+    await fork.append(ids(100));
+    small.dispose();
+    expect((await logits(fork)).length).toBe(before.length);
+    expect(fork.length).toBe(2148);
+  });
+
+  it("lose nothing where the directions are the same", async () => {
+    const cache = await model.prefill(ids(200), { compute: "exact", kv: "f32" });
+    const keep = Int32Array.from({ length: 200 }, (_, i) => i);
+    const { keys, values } = layerOf(cache, 0);
+    const parallel = [1, 3].map((size) =>
+      [0, 1].map((head) => {
+        const [k, v] = [keys, values].map((rows) => scope(() => rows.at(head).mul(size)));
+        return { keep, keys: k!, values: v! };
+      }),
+    );
+    const planted = await cache.compact({ ...always({}), plan: async () => ({ heads: parallel }) });
+    const merged = await planted.compact(miniCache({ ratio: 1.7, from: 0 }));
+    for (const layer of [0, 1]) {
+      const [whole, part] = [await rowsOf(planted, layer), await rowsOf(merged, layer)];
+      for (const side of ["keys", "values"] as const)
+        expect(largestDifference(part[side], whole[side])).toBeLessThan(1e-4);
+    }
+    expect(largestDifference(await logits(merged), await logits(planted))).toBeLessThan(1e-3);
+  });
+
+  it("refuses more than merging can do, and parts that are to stay", async () => {
+    const cache = await model.prefill(ids(256), { kv: "f16" });
+    await expect(cache.compact(miniCache({ ratio: 3, from: 0 }))).rejects.toThrow(/at most 1\.\d.*pipe/s);
+    await expect(cache.compact(miniCache({ ratio: 1.2, from: 0 }), { keepFirst: 70 })).rejects.toThrow(
+      /Leave out keepFirst/,
+    );
   });
 });
 
