@@ -15,9 +15,10 @@ test.each([
   ["02-tensors", 120],
   ["03-fast", 240],
   ["04-attention", 240],
+  ["05-kv-cache", 400],
 ])(
   "%s runs from top to bottom and every cell has something to see",
-  { timeout: 300_000 },
+  { timeout: 500_000 },
   async (name, seconds) => {
     const path = fileURLToPath(new URL(`notebooks/${name}.ipynb`, root));
     const code = codeOf(readNotebook(path));
