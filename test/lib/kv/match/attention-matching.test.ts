@@ -16,7 +16,7 @@ let model: Model;
 let whole: Source;
 let ragged: Source;
 beforeAll(async () => {
-  model = await loadRandom({ layers: 3 });
+  model = await loadRandom({ layers: 3, context: 1024 });
   whole = madeSource(layers, { model, seed: 5 });
   ragged = madeSource(layers.map(thinned), { model, seed: 5 });
 });
@@ -184,5 +184,33 @@ describe("options", () => {
     });
     await expect(attentionMatching().plan(stopped, madeRoom(stopped, 8))).rejects.toThrow("stopped");
     expect(parts).toEqual([...parts].sort((a, b) => a - b));
+  });
+});
+
+describe("of a real cache", () => {
+  const text = "The whale swam past the ship at dawn, and the mate wrote it down in the log. ".repeat(4);
+
+  it.each([
+    { queries: "context" },
+    { queries: "repeat" },
+    { queries: "repeat", onPolicy: true },
+    { queries: "repeat", onPolicy: true, select: "ompFast", budgets: "uniform" },
+  ] as const)("%j makes a smaller one that can be read on", async (options) => {
+    const cache = await model.prefill(text, { compute: "exact" });
+    const small = await cache.compact(attentionMatching({ ratio: 4, perHead: 128, ...options }));
+    expect(small.bytes).toBeLessThanOrEqual(cache.bytes / 4);
+    expect(small.length).toBe(cache.length);
+    expect(Object.keys(small.report().notes)).toEqual(["expectedError", "errorOfKeptValues"]);
+    const { logits } = await model.forward(" and then", { cache: small });
+    expect((await logits.data()).every(Number.isFinite)).toBe(true);
+    for (const one of [cache, small]) one.dispose();
+  });
+
+  it("can be made smaller a second time, its biases taken along", async () => {
+    const cache = await model.prefill(text, { compute: "exact" });
+    const once = await cache.compact(attentionMatching({ ratio: 2, perHead: 256 }));
+    const twice = await once.compact(attentionMatching({ ratio: 2, perHead: 256 }));
+    expect(twice.bytes).toBeLessThanOrEqual(once.bytes / 2);
+    for (const one of [cache, once, twice]) one.dispose();
   });
 });
