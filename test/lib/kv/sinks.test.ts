@@ -21,7 +21,6 @@ it("dropping the sinks raises perplexity sharply", { timeout: 120_000 }, async (
   const full = await perplexity(cache);
   const withSinks = await perplexity(await cache.compact(streaming({ ratio: 4 })));
   const without = await perplexity(await cache.compact(slidingWindow({ ratio: 4 })));
-  console.log(full, withSinks, without);
   expect(withSinks).toBeLessThan(1.6 * full);
   expect(without).toBeGreaterThan(1.5 * withSinks);
 });
