@@ -23,17 +23,29 @@ export function received(stored: LayerSource, seen: Observed, how: Gathered = "s
     const first = positions[0]!;
     if (stored.positions.every((held) => held.length === 0 || held.at(-1)! <= first))
       return fused(stored, seen.queries, false, by);
-    return isWhole(stored, positions) ? fused(stored, seen.queries, true, by) : byBlocks(stored, seen, how);
+    return ofStretch(stored, seen, by) ?? byBlocks(stored, seen, how);
   });
 }
 
-/** Whether every head holds the same text without a gap and the queries are those of its last tokens. */
-function isWhole({ positions, counts, keys }: LayerSource, queries: Int32Array): boolean {
-  const T = keys.shape[1]!;
-  if (counts.some((count) => count !== T)) return false;
-  const [last, held] = [queries.at(-1)!, positions[0]![T - 1]];
+/**
+ * Where every head holds the same stretch of text without a gap, and the queries are of tokens in a row: those within it see
+ * up to their own place, those behind it everything. Undefined where it is not so.
+ */
+function ofStretch(stored: LayerSource, { queries, positions }: Observed, by: How): Tensor | undefined {
+  const { counts, keys } = stored;
+  const [T, own] = [keys.shape[1]!, stored.positions[0]!];
   const inRow = (list: Int32Array) => list.at(-1)! - list[0]! === list.length - 1;
-  return last === held && inRow(queries) && positions.every((list) => inRow(list) && list.at(-1) === last);
+  const [from, to] = [own[0]!, own[T - 1]!];
+  if (counts.some((count) => count !== T) || !inRow(positions) || positions.at(-1)! < to) return undefined;
+  if (!stored.positions.every((list) => inRow(list) && list[0] === from)) return undefined;
+  // Places of the first query that sees anything, and of the first that sees everything.
+  const first = Math.max(0, from - positions[0]!);
+  const behind = Math.max(0, to - positions[0]! + 1);
+  const parts: Tensor[] = [];
+  if (behind > first) parts.push(fused(stored, queries.at(null, [first, behind]), true, by));
+  if (positions.length > behind)
+    parts.push(fused(stored, queries.at(null, [behind, positions.length]), false, by));
+  return parts.reduce((all, part) => (by.how === "sum" ? all.add(part) : all.maximum(part)));
 }
 
 function fused({ keys, bias, counts }: LayerSource, queries: Tensor, causal: boolean, by: How): Tensor {

@@ -4,16 +4,28 @@ import { describe, expect, it } from "vitest";
 import { type Tensor, tensor } from "../../../lib/index.ts";
 import type { LayerSource } from "../../../lib/kv/method.ts";
 import { received } from "../../../lib/kv/select/received.ts";
-import { madeSource, randomLayer, thinned } from "./made-source.ts";
+import { type MadeLayer, madeSource, randomLayer, thinned } from "./made-source.ts";
 
 const shape = { heads: 4, kvHeads: 2, length: 150, headWidth: 8, repeated: 40 };
+
+const layers: Record<string, (made: MadeLayer) => MadeLayer> = {
+  whole: (made) => made,
+  ragged: (made) => thinned(made, 0),
+  // What a method is shown where the first and the last tokens stay.
+  middle: (made) => ({
+    ...made,
+    keys: made.keys.at(null, [30, 110]),
+    values: made.values.at(null, [30, 110]),
+    positions: [0, 1].map(() => Int32Array.from({ length: 80 }, (_, i) => 30 + i)),
+  }),
+};
 
 describe("what a key receives", () => {
   const every = Int32Array.from({ length: shape.length }, (_, i) => i);
   const some = Int32Array.from([0, 7, 8, 60, 149]);
   const last = every.slice(-20);
   const behind = Int32Array.from({ length: 40 }, (_, i) => shape.length + i);
-  for (const kind of ["whole", "ragged"] as const)
+  for (const kind of ["whole", "ragged", "middle"] as const)
     for (const how of ["sum", "max"] as const)
       for (const [name, positions, own] of [
         ["every token", every, false],
@@ -24,7 +36,7 @@ describe("what a key receives", () => {
       ] as const)
         it(`is the ${how} of a softmax over what each of ${name} sees: ${kind}`, async () => {
           const made = randomLayer(shape, 4);
-          const stored = madeSource([kind === "whole" ? made : thinned(made, 0)]).layer(0);
+          const stored = madeSource([layers[kind]!(made)]).layer(0);
           const queries = positions === behind ? made.repeated! : made.queries.indexSelect(1, [...positions]);
           const mine = own ? tensor.randn([2, 40, 8], { seed: 9 }) : undefined;
           const seen = { layer: 0, queries, positions, own: mine };
