@@ -4,6 +4,7 @@
 
 import type { Model } from "../../model/model.ts";
 import { unpacked } from "../../model/weights.ts";
+import { bestOf } from "../budget.ts";
 import type { LayerSource } from "../method.ts";
 import type { ErrorCurve } from "./budgets.ts";
 import { curve, type Look } from "./layer.ts";
@@ -22,8 +23,7 @@ export async function curvesOf(
   const n = seen.queries.shape[1]!;
   const most = Math.max(1, Math.min(LONGEST, Math.floor(n * PART)));
   const picks = scores.map((worth) => {
-    const order = Int32Array.from(worth, (_, j) => j).sort((a, b) => worth[b]! - worth[a]! || a - b);
-    return order.subarray(0, Math.min(most, worth.length));
+    return bestOf(worth, most).sort((a, b) => worth[b]! - worth[a]! || a - b);
   });
   const { left, sizes } = curve(stored, seen, picks);
   const [all, whole] = (await Promise.all([left.data(), sizes.data()])) as [Float32Array, Float32Array];
