@@ -5,6 +5,7 @@ import { type Tensor, tensor } from "../tensor/index.ts";
 import { scope, untrack } from "../tensor/scope.ts";
 import type { Cache } from "./cache.ts";
 import { outputsOf } from "./outputs.ts";
+import { pagedOutputs } from "./paged-outputs.ts";
 import { type Item, isContinuation } from "./probes/probe.ts";
 import { disposeLayer, layerOf } from "./source.ts";
 
@@ -73,8 +74,10 @@ export class HeldOut {
 
 function outputs(queries: Tensor, cache: Cache, layer: number): Tensor {
   const stored = layerOf(cache, layer);
-  const { output, logSumExp, mass } = outputsOf(queries, stored);
+  const reads = cache.kept?.reads;
+  const made = reads === undefined ? outputsOf(queries, stored) : pagedOutputs(queries, stored, reads);
+  const { output, logSumExp, mass } = made;
   disposeLayer(stored);
-  for (const one of [logSumExp, mass]) one.dispose();
+  for (const one of [logSumExp, mass]) one?.dispose();
   return output;
 }

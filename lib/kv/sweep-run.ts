@@ -214,7 +214,14 @@ function rowOf(
   const toFull = pairedInterval(right, together(subjects.flatMap(({ full }) => full.flat())).right);
   return {
     ...which,
-    ...{ realRatio: before / bytes, bytes, kl, perplexity, attentionError: found.errors },
+    // What reads less but frees nothing (Quest) holds a little more, the bounds of its pages.
+    ...{
+      realRatio: found.report && bytes >= before ? 1 : before / bytes,
+      bytes,
+      kl,
+      perplexity,
+      attentionError: found.errors,
+    },
     ...{ accuracy: interval.value, interval, toFull, seconds, report: found.report },
     probes: subjects.flatMap((subject, s) =>
       subject.probes.map(({ name }, i) =>

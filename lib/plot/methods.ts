@@ -6,7 +6,7 @@ import { categories, type Tokens } from "./theme.ts";
 const NAMES = [
   ...["snapKV", "h2o", "streaming", "attentionMatching", "kvzip", "expectedAttention", "buzz"],
   ...["tova", "knorm", "keyDiff", "pyramidKV", "adaKV", "duoAttention", "quest"],
-  ...["cam", "d2o", "quantizeKV", "palu", "thinK", "miniCache", "merging"],
+  ...["cam", "d2o", "kvQuant", "palu", "thinK", "miniCache", "merging"],
 ];
 const MARKS = ["circle", "square", "diamond", "triangle-up", "x"];
 /** What others are held against: neutral, told apart by their marks. */

@@ -8,6 +8,7 @@ import {
   type Method,
   type Model,
   type Probe,
+  quest,
   slidingWindow,
   snapKV,
   streaming,
@@ -153,6 +154,14 @@ describe("a sweep", () => {
     expect(sweep.rows[0]).toMatchObject({ accuracy: sweep.full.accuracy, ratio: 1 });
     expect(sweep.rows[0]!.kl).toBeLessThan(1e-6);
     expect(sweep.rows[0]!.attentionError).toBeLessThan(1e-4);
+  });
+
+  test("a method that frees nothing has a real ratio of 1, and an error where it reads less", async () => {
+    const long = await model.prefill(letters(450, 11), { compute: "exact" });
+    const { rows } = await long.sweep([quest()], { ratios: [2], probes: ["hello"] });
+    expect(rows[0]).toMatchObject({ method: "quest", ratio: 2, realRatio: 1 });
+    expect(rows[0]!.bytes).toBeGreaterThanOrEqual(long.bytes);
+    expect(rows[0]!.attentionError).toBeGreaterThan(0.01);
   });
 
   test("a summary is a cache of the model's own words, with no keys to compare", async () => {

@@ -86,7 +86,7 @@ test("a method looks the same everywhere, a baseline grey, a pipe like its first
   const light = (name: string) => methodLook(name).colour(tokens.light);
   expect(light("attentionMatching")).toBe("#D55E00");
   expect(light("slidingWindow")).toBe(tokens.light.baseline);
-  expect([light("snapKV + quantizeKV"), methodLook("snapKV + quantizeKV").mark]).toEqual([
+  expect([light("snapKV + kvQuant"), methodLook("snapKV + kvQuant").mark]).toEqual([
     light("snapKV"),
     "circle-open",
   ]);
