@@ -100,7 +100,6 @@ function specOf({ name, type, shape, offset, bytes }: GgufTensor) {
 }
 
 function specOfModel(config: ModelConfig) {
-  const { layers, width, heads, kvHeads, headWidth, feedForward, vocabulary, ropeTheta, normEpsilon } =
-    config;
-  return { layers, width, heads, kvHeads, headWidth, feedForward, vocabulary, ropeTheta, normEpsilon };
+  const { layers, width, heads, kvHeads, headWidth, feedForward, vocabulary, normEpsilon } = config;
+  return { layers, width, heads, kvHeads, headWidth, feedForward, vocabulary, normEpsilon };
 }
