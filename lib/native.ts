@@ -288,6 +288,20 @@ export interface Addon {
   readPages(cache: NativeCache, length: number, pages: number): [NativeCache, NativeBuffer];
   /** Of one layer, f32: keys and values `[kvHeads, room, headWidth]`, biases `[kvHeads, room]`; zeros behind a head's own. */
   readCache(cache: NativeCache, layer: number, room: number): [NativeBuffer, NativeBuffer, NativeBuffer];
+  /** A layer's pages, with the codes that they are in, as bytes; each with just the room of its keys, as chooseKeys leaves them. */
+  storeCache(cache: NativeCache, layer: number): Promise<ArrayBuffer>;
+  /**
+   * Makes an empty cache what was stored. Reading the buffer, which is empty, waits until it is made.
+   * @param length The next position; of the first `least` tokens each head has `kept` keys, with a bias where one is given
+   */
+  restoreCache(
+    cache: NativeCache,
+    length: number,
+    least: number,
+    kept: Int32Array,
+    bias: readonly (Float32Array | undefined)[],
+    layers: readonly NativeBuffer[],
+  ): NativeBuffer;
   /**
    * One layer alone: rows of a stream `[rows, width]` after the `at` tokens that the cache holds, whose length stays, so that
    * only this layer's keys are of use afterwards. Gives the stream that leaves it, and the queries after RoPE,
@@ -408,6 +422,7 @@ function withCallers(addon: Addon): Addon {
     upload,
     read: told(addon.read),
     decode: told(addon.decode),
+    storeCache: told(addon.storeCache),
     loadModel: told(addon.loadModel),
     probe: told(addon.probe),
   };

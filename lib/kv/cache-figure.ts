@@ -46,7 +46,7 @@ export async function cacheFigure(cache: Cache): Promise<PlotlySpec> {
   );
   return cacheMap({
     ...{ model: model.name, tokens: length, bytes, mass, edges, queries: count },
-    kept: `${kv} keys and values, ${compute} mode${kept ? `, made smaller by ${kept.report.method}` : ""}`,
+    kept: `${kv} keys and values, ${compute} mode${kept ? `, made smaller by ${kept.method}` : ""}`,
     // Of what is held, each head's share by its keys.
     heads: counts.map((layer) => layer.map((keys) => ({ keys, bytes: Math.round((bytes * keys) / total) }))),
   });

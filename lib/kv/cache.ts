@@ -19,6 +19,7 @@ import { untrack } from "../tensor/scope.ts";
 import { bytesReadOf } from "./bytes.ts";
 import { cacheFigure } from "./cache-figure.ts";
 import { type CompactOptions, compact } from "./compact.ts";
+import { saveCache } from "./file.ts";
 import type { Method } from "./method.ts";
 import type { CompactionReport } from "./report.ts";
 import type { Maker } from "./summary.ts";
@@ -37,11 +38,12 @@ export interface Kept {
   readonly moved: number;
   /** Where each head's keys stand, ascending: `[layers][kvHeads]`. */
   readonly positions: readonly (readonly Int32Array[])[];
+  /** The method's name. */
+  readonly method: string;
   /** Some of its keys have a bias. */
   readonly biased: boolean;
   /** How many of each head's pages that were full then a query reads; undefined: all. */
   readonly reads?: number | undefined;
-  readonly report: CompactionReport;
   readonly provenance: Provenance;
 }
 
@@ -65,6 +67,7 @@ export class Cache {
   readonly kept: Kept | undefined;
   readonly #native: NativeCache;
   #sampled: Sampled | undefined;
+  #report: CompactionReport | undefined;
   #disposed = false;
 
   /** @internal Use `model.prefill`. */
@@ -166,7 +169,7 @@ export class Cache {
 
   /** What compaction did to it: real bytes, nominal ratio, error by layer and head. @throws where it was not compacted */
   report(): CompactionReport {
-    if (this.kept) return this.kept.report;
+    if (this.#report) return this.#report;
     throw new LensorError("This cache was not compacted: there is nothing to report", {
       fix: "Make a smaller one with cache.compact(method), and ask that for its report.",
     });
@@ -200,6 +203,14 @@ export class Cache {
     return this;
   }
 
+  /**
+   * Writes it to a file, from which `model.loadCache(file)` makes it again, bit for bit. The file is whole or not there;
+   * kept queries are not in it.
+   */
+  save(file: string): Promise<void> {
+    return saveCache(this, file);
+  }
+
   /** Frees its keys and values now. */
   dispose(): void {
     if (!this.#disposed) native().releaseCache(this.#native);
@@ -222,6 +233,17 @@ export class Cache {
     const queries = Tensor.fromBuffer(buffer!, shape, "f32", "sampled queries");
     untrack(queries);
     return { positions: rows.map((row) => at + row), queries };
+  }
+
+  /** @internal Tells what its compaction did. */
+  reported(report: CompactionReport): this {
+    this.#report = report;
+    return this;
+  }
+
+  /** @internal The same pages as those of this text. */
+  holding(ids: number[], kept: Kept | undefined): Cache {
+    return new Cache(this.model, this.compute, this.kv, this.rope, this.#native, ids, kept);
   }
 
   /** @internal Keeps them for as long as it lives. */
@@ -279,7 +301,7 @@ export class Cache {
 
   #forkAt(length: number): Cache {
     const handle = native().forkCache(this.native(), length - (this.kept?.moved ?? 0));
-    return new Cache(
+    const made = new Cache(
       this.model,
       this.compute,
       this.kv,
@@ -288,6 +310,8 @@ export class Cache {
       this.ids.slice(0, length),
       this.kept,
     );
+    made.#report = this.#report;
+    return made;
   }
 
   /** What a list of variables says of it: its length in tokens, and what it holds. */
@@ -304,7 +328,7 @@ export class Cache {
         ["a token", formatBytes(perToken)],
         ["keys and values", this.kv],
         ["mode", this.compute],
-        ...(this.kept ? [["made smaller by", this.kept.report.method] as [string, string]] : []),
+        ...(this.kept ? [["made smaller by", this.kept.method] as [string, string]] : []),
         ...ropeFacts(this.rope.scaling),
       ],
       next: this.kept

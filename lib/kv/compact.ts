@@ -125,10 +125,11 @@ async function carryOut(cache: Cache, method: Method, plan: Plan, terms: Terms):
   const [chosen, done] = native().chooseKeys(cache.native(), cache.position, choices, next);
   await Tensor.fromBuffer(done, [0], "f32", "compact").data();
   const handle = plan.reads === undefined ? chosen : await readingPages(chosen, next, plan.reads);
-  const report = new CompactionReport(method, cache, terms.seconds(), plan.notes);
+  const seconds = terms.seconds();
   const facts: Kept = {
     length: cache.length,
     moved: cache.length - next,
+    method: method.name,
     positions: plans.map((heads, layer) => {
       const own = cache.positions(layer);
       return own.map((positions, head) => {
@@ -139,7 +140,6 @@ async function carryOut(cache: Cache, method: Method, plan: Plan, terms: Terms):
     }),
     biased: (cache.kept?.biased ?? false) || plans.some((heads) => heads?.some(({ bias }) => bias)),
     reads: plan.reads ?? (plan.heads || plan.encodings || move ? undefined : cache.kept?.reads),
-    report,
     provenance: provenance(
       cache.model.name,
       { method: method.name, ...method.options, ratio: method.ratio },
@@ -155,8 +155,18 @@ async function carryOut(cache: Cache, method: Method, plan: Plan, terms: Terms):
     }
   const { model, compute, kv, rope } = cache;
   const small = new Cache(model, compute, kv, rope, handle, [...cache.ids], facts);
-  report.fill(small, facts, terms.measure ? await measured(cache, small, MEASURED) : []);
-  return small;
+  const measures = terms.measure ? await measured(cache, small, MEASURED) : [];
+  const report = {
+    ...{ method: method.name, model: model.name, ratio: method.ratio!, tokens: cache.length, seconds },
+    ...{ bytesBefore: cache.bytes, bytes: small.bytes, bytesRead: small.bytesRead },
+    notes: plan.notes ?? {},
+    heads: measures.map((one) => ({
+      ...one,
+      kept: facts.positions[one.layer]![one.head]!.length,
+      of: cache.length,
+    })),
+  };
+  return small.reported(new CompactionReport(report, facts.provenance));
 }
 
 function everyKey(cache: Cache, layer: number, kept: Protected | undefined): HeadPlan[] {

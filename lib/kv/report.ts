@@ -6,8 +6,7 @@ import { cacheReport } from "../plot/cache-report.ts";
 import { Figure } from "../plot/figure.ts";
 import type { Provenance } from "../provenance.ts";
 import type { Tensor } from "../tensor/index.ts";
-import type { Cache, Kept } from "./cache.ts";
-import type { Method } from "./method.ts";
+import type { Cache } from "./cache.ts";
 import { outputsOf } from "./outputs.ts";
 import { pagedOutputs } from "./paged-outputs.ts";
 import { observe } from "./queries.ts";
@@ -26,89 +25,94 @@ export interface HeadReport {
   readonly error: number;
 }
 
-type Measures = readonly Pick<HeadReport, "layer" | "head" | "mass" | "error">[];
-
-export class CompactionReport {
-  /** The method's name. */
+/** A report as plain data. */
+export interface ReportFacts {
   readonly method: string;
   readonly model: string;
-  /** What was asked for: bytes before / bytes after. */
   readonly ratio: number;
   readonly tokens: number;
   readonly bytesBefore: number;
-  /** To make the smaller cache, without measuring it. */
+  readonly bytes: number;
+  readonly bytesRead: number;
   readonly seconds: number;
-  /** What the method found by head `[layers][kvHeads]`, by name. */
   readonly notes: Readonly<Record<string, readonly (readonly number[])[]>>;
-  #bytes = 0;
-  #bytesRead = 0;
-  #heads: readonly HeadReport[] = [];
-  #provenance: Provenance | undefined;
+  readonly heads: readonly HeadReport[];
+}
+
+export type Measures = readonly Pick<HeadReport, "layer" | "head" | "mass" | "error">[];
+
+export class CompactionReport {
+  readonly provenance: Provenance;
+  readonly #facts: ReportFacts;
 
   /** @internal Use `cache.report()`. */
-  constructor(method: Method, before: Cache, seconds: number, notes: CompactionReport["notes"] = {}) {
-    this.method = method.name;
-    this.model = before.model.name;
-    this.ratio = method.ratio!;
-    this.tokens = before.length;
-    this.bytesBefore = before.bytes;
-    this.seconds = seconds;
-    this.notes = notes;
+  constructor(facts: ReportFacts, provenance: Provenance) {
+    this.#facts = facts;
+    this.provenance = provenance;
   }
 
-  /** @internal */
-  fill(after: Cache, facts: Kept, measures: Measures): void {
-    this.#bytes = after.bytes;
-    this.#bytesRead = after.bytesRead;
-    this.#provenance = facts.provenance;
-    this.#heads = measures.map((one) => ({
-      ...one,
-      kept: facts.positions[one.layer]![one.head]!.length,
-      of: this.tokens,
-    }));
+  /** The method's name. */
+  get method(): string {
+    return this.#facts.method;
   }
-
+  get model(): string {
+    return this.#facts.model;
+  }
+  /** What was asked for: bytes before / bytes after. */
+  get ratio(): number {
+    return this.#facts.ratio;
+  }
+  get tokens(): number {
+    return this.#facts.tokens;
+  }
+  get bytesBefore(): number {
+    return this.#facts.bytesBefore;
+  }
   /** What the smaller cache holds, by the allocator's count. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#facts.bytes;
   }
   /** What one token's queries read of it. */
   get bytesRead(): number {
-    return this.#bytesRead;
+    return this.#facts.bytesRead;
   }
   /** Bytes before / bytes after, of those really held. */
   get realRatio(): number {
-    return this.bytesBefore / this.#bytes;
+    return this.bytesBefore / this.bytes;
+  }
+  /** To make the smaller cache, without measuring it. */
+  get seconds(): number {
+    return this.#facts.seconds;
+  }
+  /** What the method found by head `[layers][kvHeads]`, by name. */
+  get notes(): ReportFacts["notes"] {
+    return this.#facts.notes;
   }
   get heads(): readonly HeadReport[] {
-    return this.#heads;
-  }
-  get provenance(): Provenance {
-    return this.#provenance!;
+    return this.#facts.heads;
   }
 
-  private get facts() {
-    const { method, model, ratio, realRatio, tokens, bytesBefore, bytes, seconds } = this;
-    return { method, model, ratio, realRatio, tokens, bytesBefore, bytes, seconds };
+  /** As plain data. */
+  toJSON(): ReportFacts {
+    return this.#facts;
   }
 
   /** One row a layer and KV head: layer, head, kept, of, mass, error. */
   table(): Table {
-    const whole = (name: "layer" | "head" | "kept" | "of") =>
-      Int32Array.from(this.#heads, (one) => one[name]);
+    const whole = (name: "layer" | "head" | "kept" | "of") => Int32Array.from(this.heads, (one) => one[name]);
     return tableFromArrays({
       layer: whole("layer"),
       head: whole("head"),
       kept: whole("kept"),
       of: whole("of"),
-      mass: Float32Array.from(this.#heads, (one) => one.mass),
-      error: Float32Array.from(this.#heads, (one) => one.error),
+      mass: Float32Array.from(this.heads, (one) => one.mass),
+      error: Float32Array.from(this.heads, (one) => one.error),
     });
   }
 
   /** Output error, mass and kept keys of every head. */
   plot(): Figure {
-    return new Figure(() => cacheReport({ ...this.facts, heads: this.#heads }));
+    return new Figure(() => cacheReport({ ...this.#facts, realRatio: this.realRatio }));
   }
 
   [Symbol.for("Jupyter.display")]() {

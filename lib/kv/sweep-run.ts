@@ -178,7 +178,7 @@ async function measured(
     try {
       if (s === 0) {
         bytes = small.bytes;
-        report = small.kept?.report;
+        report = small.kept && small.report();
         seconds = report?.seconds ?? (performance.now() - began) / 1000;
       }
       const given: Answer[][] = [];

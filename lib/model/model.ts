@@ -9,6 +9,7 @@ import { type ChatReply, chat } from "../decode/chat.ts";
 import { type GenerateOptions, generate, type Reply } from "../decode/generate.ts";
 import { LensorError } from "../errors.ts";
 import type { Cache } from "../kv/cache.ts";
+import { loadCache } from "../kv/file.ts";
 import { type NativeModel, native } from "../native.ts";
 import { card } from "../plot/card.ts";
 import { Figure } from "../plot/figure.ts";
@@ -86,6 +87,11 @@ export class Model {
   /** Reads text into a new cache, for `generate` to continue from. */
   prefill(prompt: Prompt, options?: PrefillOptions): Promise<Cache> {
     return prefill(this, prompt, options);
+  }
+
+  /** A cache that `cache.save(file)` wrote, of this model. */
+  loadCache(file: string): Promise<Cache> {
+    return loadCache(this, file);
   }
 
   /**

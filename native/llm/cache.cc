@@ -1,8 +1,10 @@
 #include "cache.h"
+#include "../core/pages.h"
 #include "cache_choice.h"
 #include <algorithm>
 #include <cstring>
 #include <stdexcept>
+#include <unordered_map>
 #include <unordered_set>
 
 namespace lensor {
@@ -46,24 +48,13 @@ Cache::~Cache() {
   if (had >= kWorthReturning) memory_return();
 }
 
-void Cache::put(Head& head, size_t page, std::shared_ptr<Block> block) {
-  if (page == head.pages.size()) {
-    head.pages.emplace_back();
-    head.blocks.emplace_back();
-  }
-  char* data = block->as<char>();
-  head.pages[page] = {data, data + CacheShape::aligned(shape_.key_bytes(LENSOR_PAGE)), LENSOR_PAGE, nullptr,
-                      nullptr};
-  head.blocks[page] = std::move(block);
-}
-
 void Cache::count_bytes() {
   std::unordered_set<const Block*> seen;
   size_t bytes = 0;
   for (const Head& head : heads_) {
     for (const auto& block : head.blocks)
-      if (seen.insert(block.get()).second) bytes += block->bytes();
-    if (head.bias) bytes += head.bias->bytes();
+      if (seen.insert(block.get()).second) bytes += rounded(block->bytes());
+    if (head.bias) bytes += rounded(head.bias->bytes());
     bytes += head.code.bytes();
     if (head.bounds) bytes += head.bounds->bytes();
   }
@@ -71,44 +62,53 @@ void Cache::count_bytes() {
 }
 
 void Cache::reserve(int64_t to) {
-  const size_t size = shape_.page_bytes();
   const Owner owner{memory_owner().cell, Kind::cache};
-  size_t added = 0;
-  bool replaced = false;
+  // Pages that heads come to together stand in one block, which they let go of together.
+  std::vector<Head*> heads;
+  const auto take = [&](const auto& put) {
+    Planned pages(ops_, shape_, owner);
+    for (size_t i = 0; i < heads.size(); i++) pages.plan(LENSOR_PAGE);
+    pages.take();
+    for (Head* head : heads) put(*head, pages.next(), pages.block());
+    if (!heads.empty()) count_bytes();
+    heads.clear();
+  };
+  // How often this cache itself holds a block: whoever holds it more often is another one.
+  std::unordered_map<const Block*, long> held;
+  if (lent_)
+    for (const Head& head : heads_)
+      for (const auto& block : head.blocks) held[block.get()]++;
+  const auto is_lent = [&](const std::shared_ptr<Block>& block) {
+    return lent_ && block.use_count() > held[block.get()];
+  };
   try {
-    for (auto& head : heads_) {
+    // Where the next token goes: the page under way (which a fork may hold too), then fresh ones.
+    for (Head& head : heads_)
+      if (to > length_ && count(head) % LENSOR_PAGE != 0) {
+        const size_t last = pages_of(count(head)) - 1;
+        const lensor_kv_page& page = head.pages[last];
+        if (is_lent(head.blocks[last]) || page.room < LENSOR_PAGE || page.key_code || page.value_code)
+          heads.push_back(&head);
+      }
+    take([&](Head& head, const lensor_kv_page& page, const std::shared_ptr<Block>& block) {
       const int64_t have = count(head);
-      const size_t want = pages_of(have + to - length_);
-      // Where the next token goes: the page under way (which a fork may hold too), then fresh ones.
-      if (to > length_ && have % LENSOR_PAGE != 0) {
-        const size_t last = pages_of(have) - 1;
-        const lensor_kv_page from = head.pages[last];
-        if (head.blocks[last].use_count() > 1 || from.room < LENSOR_PAGE || from.key_code ||
-            from.value_code) {
-          const auto held = head.blocks[last];
-          auto copy = std::make_shared<Block>(size, owner);
-          std::memset(copy->data(), 0, size);
-          put(head, last, std::move(copy));
-          copy_keys(ops_, shape_, from, 0, head.pages[last], 0, have % LENSOR_PAGE);
-          replaced = true;
-        }
-      }
-      while (head.pages.size() < want) {
-        auto page = std::make_shared<Block>(size, owner);
-        // Attention reads whole vectors of keys: what was never written must be finite.
-        std::memset(page->data(), 0, size);
-        put(head, head.pages.size(), std::move(page));
-        added += size;
-      }
+      const size_t last = pages_of(have) - 1;
+      copy_keys(ops_, shape_, head.pages[last], 0, page, 0, have % LENSOR_PAGE);
+      head.pages[last] = page, head.blocks[last] = block;
+    });
+    for (bool more = true; more;) {
+      for (Head& head : heads_)
+        if (head.pages.size() < pages_of(count(head) + to - length_)) heads.push_back(&head);
+      more = !heads.empty();
+      take([](Head& head, const lensor_kv_page& page, const std::shared_ptr<Block>& block) {
+        head.pages.push_back(page), head.blocks.push_back(block);
+      });
     }
   } catch (...) {
     set_length(length_);
     throw;
   }
-  if (replaced)
-    count_bytes();
-  else
-    bytes_ += added;
+  if (to > length_) lent_ = false;
 }
 
 void Cache::set_length(int64_t length) {
@@ -126,6 +126,7 @@ void Cache::set_length(int64_t length) {
 
 void Cache::share(const Cache& other, int64_t length) {
   heads_ = other.heads_;
+  lent_ = other.lent_ = true;
   least_ = other.least_;
   ops_ = other.ops_;
   set_length(length);
@@ -177,6 +178,7 @@ void Cache::choose(lensor_context* context, const lensor_ops* ops, const Cache& 
     const HeadChoice& choice = choices[i];
     Head& head = made[i];
     if (choice.all) {
+      lent_ = other.lent_ = true;
       head = other.heads_[i];
       head.kept = other.count(head);
       continue;

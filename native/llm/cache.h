@@ -86,6 +86,19 @@ public:
   void read(lensor_context*, const lensor_ops*, int32_t layer, int64_t room, float* keys, float* values,
             float* bias) const;
 
+  // One layer's pages with the codes that they are in, each with just the room of its keys.
+  std::vector<char> store(int32_t layer) const;
+  // Makes an empty cache what was stored: of each head so many of the first `least` tokens' keys, biases
+  // where there are any, and `layers` of pages. Throws std::runtime_error where they are not what they must
+  // be.
+  struct Stored {
+    int64_t length = 0, least = 0;
+    std::vector<int64_t> kept;            // [layers * kv_heads]
+    std::vector<std::vector<float>> bias; // likewise, each empty or [kept]
+    std::vector<std::pair<const char*, size_t>> layers;
+  };
+  void restore(const lensor_ops*, const Stored&);
+
   // Of one layer, [kv_heads], with the `rows` keys that a pass is to write.
   std::vector<lensor_kv_head> heads(int32_t layer, int64_t rows) const;
 
@@ -101,8 +114,8 @@ private:
   };
   size_t index(int32_t layer, int32_t head) const { return size_t(layer) * shape_.kv_heads + head; }
   int64_t count(const Head& head) const { return head.kept + length_ - least_; }
-  void put(Head& head, size_t page, std::shared_ptr<Block> block);
   void count_bytes();
+  Head read_head(const lensor_ops*, const char*& from, const char* end, int64_t keys, Owner) const;
 
   CacheShape shape_;
   std::shared_ptr<const Rope> rope_;
@@ -110,6 +123,8 @@ private:
   std::atomic<size_t> bytes_{0};
   std::vector<Head> heads_;
   const lensor_ops* ops_ = nullptr; // that read codes, where there are any
+  // Since its pages were last written here, another cache may have come to share them.
+  mutable bool lent_ = false;
 };
 
 } // namespace lensor

@@ -114,6 +114,16 @@ void fill(lensor_context* context, const lensor_ops* ops, const CacheShape& shap
   }
 }
 
+size_t Planned::key_bytes(const lensor_kv_page& page) const {
+  return page.key_code ? ops_->kv_code_bytes(page.key_code, shape_.head_width, page.room, 0)
+                       : shape_.key_bytes(page.room);
+}
+
+size_t Planned::value_bytes(const lensor_kv_page& page) const {
+  return page.value_code ? ops_->kv_code_bytes(page.value_code, shape_.head_width, page.room, 1)
+                         : shape_.value_bytes(page.room);
+}
+
 void Planned::plan(int32_t room, const HeadCode* code, size_t which) {
   lensor_kv_page page{nullptr, nullptr, room, nullptr, nullptr};
   if (code) {
@@ -121,23 +131,20 @@ void Planned::plan(int32_t room, const HeadCode* code, size_t which) {
     page.key_code = code->keys ? code->keys->at(which) : nullptr;
     page.value_code = code->values ? code->values->at(which) : nullptr;
   }
-  const int32_t width = shape_.head_width;
-  size_t keys =
-      page.key_code ? ops_->kv_code_bytes(page.key_code, width, page.room, 0) : shape_.key_bytes(page.room);
-  size_t values = page.value_code ? ops_->kv_code_bytes(page.value_code, width, page.room, 1)
-                                  : shape_.value_bytes(page.room);
   // What another head's page holds needs no memory here.
-  if (code && code->keys_of >= 0) keys = 0;
-  if (code && code->values_of >= 0) values = 0;
-  pages_.push_back({page, CacheShape::aligned(keys), CacheShape::aligned(values)});
-  bytes_ += pages_.back().keys + pages_.back().values;
+  const size_t keys = code && code->keys_of >= 0 ? 0 : CacheShape::aligned(key_bytes(page));
+  const size_t values = code && code->values_of >= 0 ? 0 : CacheShape::aligned(value_bytes(page));
+  if (code || room < LENSOR_PAGE) past_ = kPast;
+  pages_.push_back({page, keys, values});
+  bytes_ += keys + values;
 }
 
 void Planned::take() {
   if (pages_.empty()) return;
-  block_ = std::make_shared<Block>(bytes_ + kPast, owner_);
+  block_ = std::make_shared<Block>(bytes_ + past_, owner_);
   at_ = block_->as<char>();
-  std::memset(at_, 0, bytes_ + kPast);
+  // Attention reads whole vectors of keys: what was never written must be finite.
+  std::memset(at_, 0, bytes_ + past_);
 }
 
 lensor_kv_page Planned::next() {

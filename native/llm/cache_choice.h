@@ -24,6 +24,9 @@ public:
   void take();
   lensor_kv_page next();
   const std::shared_ptr<Block>& block() const { return block_; }
+  // Of a page's own numbers.
+  size_t key_bytes(const lensor_kv_page&) const;
+  size_t value_bytes(const lensor_kv_page&) const;
 
 private:
   const lensor_ops* ops_;
@@ -35,7 +38,7 @@ private:
   };
   std::vector<Wanted> pages_;
   std::shared_ptr<Block> block_;
-  size_t bytes_ = 0, next_ = 0;
+  size_t bytes_ = 0, past_ = 0, next_ = 0;
   char* at_ = nullptr;
 };
 

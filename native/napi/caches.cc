@@ -256,6 +256,59 @@ napi_value read_cache(napi_env env, napi_callback_info info) {
   return make_list(env, {handle(env, keys), handle(env, values), handle(env, bias)});
 }
 
+napi_value store_cache(napi_env env, napi_callback_info info) {
+  Arguments a(env, info, 2);
+  const auto cache = unwrap<Cache>(env, a.at[0]);
+  const auto layer = static_cast<int32_t>(a.whole(1, 0, cache->shape().layers - 1));
+  napi_value promise;
+  auto settler = make_promise(env, &promise);
+  auto bytes = std::make_shared<std::vector<char>>();
+  const auto run = [=](lensor_context*) {
+    *bytes = cache->store(layer);
+    return LENSOR_OK;
+  };
+  const auto value = [bytes](napi_env env) {
+    void* data;
+    napi_value buffer = make_array_buffer(env, static_cast<double>(bytes->size()), &data);
+    if (!bytes->empty()) std::memcpy(data, bytes->data(), bytes->size());
+    return buffer;
+  };
+  enqueue({"store cache", {}, {}, run, settles(settler, value)});
+  return promise;
+}
+
+napi_value restore_cache(napi_env env, napi_callback_info info) {
+  Arguments a(env, info, 6);
+  const auto cache = unwrap<Cache>(env, a.at[0]);
+  const CacheShape& shape = cache->shape();
+  Cache::Stored stored;
+  stored.length = a.whole(1, 0, kLongest), stored.least = a.whole(2, 0, stored.length);
+  for (const int32_t kept : a.integers(3)) {
+    if (kept < 0) throw Invalid("a number of keys was expected");
+    stored.kept.push_back(kept);
+  }
+  for (napi_value value : a.list(4))
+    stored.bias.push_back(is_nothing(env, value) ? std::vector<float>() : floats_of(env, value));
+  if (stored.kept.size() != shape.heads() || stored.bias.size() != shape.heads())
+    throw Invalid("numbers for each head were expected");
+  for (size_t i = 0; i < shape.heads(); i++)
+    if (const size_t biased = stored.bias[i].size(); biased && static_cast<int64_t>(biased) != stored.kept[i])
+      throw Invalid("a bias for each kept key was expected");
+  std::vector<BufferRef> layers;
+  for (napi_value value : a.list(5)) layers.push_back(unwrap<Buffer>(env, value));
+  if (static_cast<int32_t>(layers.size()) != shape.layers) throw Invalid("all layers were expected");
+  BufferRef done = floats(0);
+  napi_value result = handle(env, done);
+  const auto run = [=](lensor_context*) mutable {
+    if (cache->length() != 0) throw std::runtime_error("an empty cache was expected");
+    for (const BufferRef& one : layers) stored.layers.emplace_back(one->memory.as<char>(), one->bytes);
+    cache->restore(engine().ops(), stored);
+    return LENSOR_OK;
+  };
+  enqueue({"restore cache", layers, {done}, run, nullptr});
+  return result;
+}
+
 napi_value layer(napi_env env, napi_callback_info info) {
   Arguments a(env, info, 7);
   const auto model = unwrap<Model>(env, a.at[0]);
@@ -301,6 +354,8 @@ void add_caches(napi_env env, napi_value exports) {
   add(env, exports, "chooseKeys", entry<choose_keys>);
   add(env, exports, "readPages", entry<read_pages>);
   add(env, exports, "readCache", entry<read_cache>);
+  add(env, exports, "storeCache", entry<store_cache>);
+  add(env, exports, "restoreCache", entry<restore_cache>);
   add(env, exports, "layer", entry<layer>);
   add(env, exports, "cacheBytes", entry<cache_bytes>);
   add(env, exports, "releaseCache", entry<release_cache>);

@@ -58,9 +58,27 @@ trace.attention({ layer: 12 }).plot();                    // every head`,
     `trace.residual(12); trace.logitLens().plot(); trace.keyMass({ layer: 12 }).plot();   // works at 8k tokens`,
   ],
   [`trace.attention({ layer: 12, head: 3 }).weights.shape`, /11, 11/],
+  [
+    `import { attentionMatching, h2o, snapKV } from "lensor";
+const longText = "The whale rose and the boat turned towards it, and the men rowed on. ".repeat(40);
+const question = " The men";
+const probes = [" The whale rose and the boat turned towards it."];`,
+  ],
+  [
+    `const cache = await model.prefill(longText);              // cache.length (tokens), cache.bytes (the allocator's own count)
+const small = await cache.compact(attentionMatching({ ratio: 50 }));   // also snapKV h2o streaming pyramidKV expectedAttention kvzip ...
+small.report().plot();                                    // real bytes, nominal ratio, error per layer and head
+await model.generate(question, { cache: small });`,
+    /\w/,
+  ],
+  [
+    `const sweep = await cache.sweep([snapKV(), h2o(), attentionMatching()], { ratios: [2, 5, 10, 20, 50], probes });
+sweep.plot();                                             // quality against memory`,
+    /snapKV|attentionMatching/,
+  ],
 ];
 
-it("the examples run as they are written", { timeout: 120_000 }, async () => {
+it("the examples run as they are written", { timeout: 240_000 }, async () => {
   const folder = mkdtempSync(join(tmpdir(), "lensor-examples-"));
   try {
     writeFileSync(join(folder, "examples.ipynb"), notebookOf(cells.map(([source]) => source)));

@@ -59,7 +59,7 @@ describe("a shared beginning", () => {
 
 describe("a cache", () => {
   it("in 16 or 8 bits takes that much and follows the one in 32", async () => {
-    const even = await loadRandom({ headWidth: 16 });
+    const even = await loadRandom({ headWidth: 16, layers: 8 });
     const logits = async (kv: KvType) => {
       const cache = await even.prefill(ids, { compute: "exact", kv });
       const read = await even.forward([3], { cache: cache.fork() });
