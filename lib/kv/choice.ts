@@ -1,8 +1,8 @@
 // A head's plan as native code takes it.
 
 import { LensorError } from "../errors.ts";
-import type { HeadChoice, SideCode } from "../native.ts";
-import { contiguous } from "../tensor/queue.ts";
+import type { HeadChoice, NativeBuffer, SideCode } from "../native.ts";
+import type { Tensor } from "../tensor/index.ts";
 import { PAGE } from "./encode/size.ts";
 import type { Encoding, HeadEncoding, HeadPlan } from "./method.ts";
 
@@ -16,7 +16,12 @@ export interface Terms {
 
 export function choiceOf(plan: HeadPlan, encoding?: HeadEncoding, terms?: Terms): HeadChoice {
   const { keep, bias, keys, values } = plan;
-  const choice: HeadChoice = { keep, bias, keys: keys?.native().buffer, values: values?.native().buffer };
+  const choice: HeadChoice = {
+    keep,
+    bias,
+    keys: keys && ownBuffer(keys),
+    values: values && ownBuffer(values),
+  };
   if (!terms || (!encoding?.keys && !encoding?.values)) return choice;
   const codedFrom = Math.ceil(terms.first / PAGE) * PAGE;
   const end = keep.length - terms.last;
@@ -24,6 +29,12 @@ export function choiceOf(plan: HeadPlan, encoding?: HeadEncoding, terms?: Terms)
   if (codedTo <= codedFrom) return choice;
   const [keyCode, valueCode] = [encoding.keys, encoding.values].map((one) => codeOf(one, keep.length, terms));
   return { ...choice, keyCode, valueCode, codedFrom, codedTo };
+}
+
+/** A buffer that holds a tensor's rows and nothing else: a view may look into the middle of a larger one. */
+function ownBuffer(x: Tensor): NativeBuffer {
+  const { buffer } = x.native();
+  return buffer.bytes === x.bytes ? buffer : x.clone().native().buffer;
 }
 
 function codeOf(encoding: Encoding | undefined, keys: number, terms: Terms): SideCode | undefined {
@@ -34,7 +45,7 @@ function codeOf(encoding: Encoding | undefined, keys: number, terms: Terms): Sid
     }
     case "rank": {
       const { kind, basis } = encoding;
-      return { kind, rank: basis.shape[0]!, basis: contiguous(basis, "basis").native().buffer };
+      return { kind, rank: basis.shape[0]!, basis: ownBuffer(basis) };
     }
     case "shared": {
       const { kind, lengths, directions, of } = encoding;
@@ -44,7 +55,7 @@ function codeOf(encoding: Encoding | undefined, keys: number, terms: Terms): Sid
           got: String(lengths.length),
           fix: "Leave out keepFirst and keepLast.",
         });
-      const own = directions && contiguous(directions, "directions").native().buffer;
+      const own = directions && ownBuffer(directions);
       return { kind, lengths, directions: own, of: of === undefined ? undefined : terms.headOf(of) };
     }
     default:

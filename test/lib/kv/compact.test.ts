@@ -2,7 +2,7 @@
 // what cannot be is refused and loses nothing. On random models in exact mode.
 
 import { beforeAll, describe, expect, it } from "vitest";
-import { type Cache, type Model, slidingWindow, streaming } from "../../../lib/index.ts";
+import { type Cache, type Model, slidingWindow, streaming, tensor } from "../../../lib/index.ts";
 import type { Method, Plan, Source } from "../../../lib/kv/method.ts";
 import { layerOf } from "../../../lib/kv/source.ts";
 import { MEMORY_KINDS, native } from "../../../lib/native.ts";
@@ -101,6 +101,17 @@ describe("a smaller cache", () => {
     );
     const [a, b] = [await logits(left), await logits(masked)];
     for (const [i, x] of a.entries()) expect(b[i]).toBeCloseTo(x, 4);
+  });
+
+  it("takes rows in place of the kept ones, also as views into a larger tensor", async () => {
+    const rows = tensor.randn([3, 50, 8], { seed: 2 });
+    const one = { keep: range(50), keys: rows.at(1), values: rows.at(2) };
+    const small = await cache.compact(
+      by((source) => ({ heads: each(source, () => one.keep).map((heads) => heads.map(() => one)) })),
+    );
+    const { keys, values } = await stored(small, 1);
+    const wanted = (await rows.array()) as number[][][];
+    expect([keys[0], values[1]]).toEqual([wanted[1], wanted[2]]);
   });
 
   it("can be made smaller again, and keeps the biases of what stays", async () => {
