@@ -153,7 +153,7 @@ export class Cache {
    * @param method What stays, and as what: `attentionMatching({ ratio: 20 })`, `snapKV({ ratio: 5 })`, ...
    * @throws LensorError for an empty cache, and a ratio below 1 or so high that no key would be left
    */
-  compact(method: Method, options?: CompactOptions): Promise<Cache> {
+  compact(method: Method | Maker, options?: CompactOptions): Promise<Cache> {
     return compact(this, method, options);
   }
 

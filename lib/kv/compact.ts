@@ -16,6 +16,7 @@ import { type Move, movedPlan, placeAfter } from "./move.ts";
 import { between, middleOf, type Protected, widened } from "./protect.ts";
 import { CompactionReport, measured } from "./report.ts";
 import { disposeLayer, layerOf, sourceOf } from "./source.ts";
+import type { Maker } from "./summary.ts";
 
 export interface CompactOptions {
   /** In tokens: so many of the first stay as they are, as a chat's instructions. They count. */
@@ -31,9 +32,26 @@ export interface CompactOptions {
 /** Queries that measure what was lost are those of the text's last tokens, which no method fits alone. */
 const MEASURED = 128;
 
-export async function compact(cache: Cache, method: Method, options: CompactOptions = {}): Promise<Cache> {
+export async function compact(
+  cache: Cache,
+  method: Method | Maker,
+  options: CompactOptions = {},
+): Promise<Cache> {
   checkNames("cache.compact", options, ["keepFirst", "keepLast", "seed", "signal"]);
+  if (typeof method === "object" && method !== null && "make" in method) return anew(cache, method, options);
   return compacted(cache, method, options, true);
+}
+
+/** A cache of another text that stands for this one: there are no keys of which some could stay. */
+async function anew(cache: Cache, maker: Maker, options: CompactOptions): Promise<Cache> {
+  const { keepFirst, keepLast, seed = 0, signal } = options;
+  if (keepFirst !== undefined || keepLast !== undefined)
+    throw new LensorError(`cache.compact: ${maker.name} makes a new text, of which nothing stays as it was`, {
+      fix: "Leave out keepFirst and keepLast.",
+    });
+  if (maker.ratio === undefined) throw withoutRatio(maker.name);
+  if (cache.length === 0) throw isEmpty();
+  return maker.make(cache, { seed, signal });
 }
 
 /**
@@ -239,10 +257,20 @@ function checkMethod(method: Method): void {
       expected: "what attentionMatching({ ratio }), snapKV({ ratio }), streaming({ ratio }) ... give",
       got: describe(method),
     });
-  if (method.ratio === undefined)
-    throw new LensorError(`cache.compact: ${method.name} was made without a ratio, as a sweep takes it`, {
-      expected: `${method.name}({ ratio: 10 }): bytes before divided by bytes after`,
-    });
+  if (method.ratio === undefined) throw withoutRatio(method.name);
+}
+
+function withoutRatio(name: string): LensorError {
+  return new LensorError(`cache.compact: ${name} was made without a ratio, as a sweep takes it`, {
+    expected: `${name}({ ratio: 10 }): bytes before divided by bytes after`,
+  });
+}
+
+function isEmpty(): LensorError {
+  return new LensorError("cache.compact: the cache is empty", {
+    expected: "a cache of some text",
+    fix: "Read one first: await model.prefill(text).",
+  });
 }
 
 function keptOf(cache: Cache, { keepFirst, keepLast }: CompactOptions): Protected | undefined {
@@ -262,11 +290,7 @@ function keptOf(cache: Cache, { keepFirst, keepLast }: CompactOptions): Protecte
 export function roomOf(cache: Cache, method: Method, kept: Protected | undefined): Room {
   const { length } = cache;
   const { layers, kvHeads } = cache.model.config;
-  if (length === 0)
-    throw new LensorError("cache.compact: the cache is empty", {
-      expected: "a cache of some text",
-      fix: "Read one first: await model.prefill(text).",
-    });
+  if (length === 0) throw isEmpty();
   const ratio = method.ratio!;
   if (!(ratio >= 1 && ratio <= length))
     throw new LensorError(`cache.compact: ratio is wrong`, {

@@ -4,6 +4,7 @@
 
 import { whileReading } from "../model/pass.ts";
 import { type HeadChoice, native } from "../native.ts";
+import { quietly } from "../progress.ts";
 import { Tensor, tensor } from "../tensor/index.ts";
 import { enqueue, upload } from "../tensor/queue.ts";
 import { uniform } from "../tensor/random.ts";
@@ -274,7 +275,7 @@ async function study(cache: Cache, seed: number): Promise<number[][]> {
     const prompt = model.tokenizer.encode(`\n\n${question}\n\n`).ids;
     const room = cache.rope.context - cache.position - prompt.length;
     const options = { maxTokens: Math.min(STUDY_TOKENS, Math.max(1, room)), seed: seed + i, cache };
-    const answer = room > 1 ? (await model.generate(prompt, options)).tokens : [];
+    const answer = room > 1 ? (await quietly(() => model.generate(prompt, options))).tokens : [];
     segments.push([...prompt, ...answer]);
   }
   return segments;

@@ -2,7 +2,15 @@
 // what cannot be is refused and loses nothing. On random models in exact mode.
 
 import { beforeAll, describe, expect, it } from "vitest";
-import { type Cache, type Model, slidingWindow, streaming, tensor } from "../../../lib/index.ts";
+import {
+  type Cache,
+  type Model,
+  pipe,
+  slidingWindow,
+  streaming,
+  summaryOnly,
+  tensor,
+} from "../../../lib/index.ts";
 import type { Method, Plan, Source } from "../../../lib/kv/method.ts";
 import { layerOf } from "../../../lib/kv/source.ts";
 import { MEMORY_KINDS, native } from "../../../lib/native.ts";
@@ -179,6 +187,20 @@ describe("a smaller cache", () => {
     long.dispose();
     await small.append([1]);
     expect(before - rss()).toBeGreaterThan(0.9 * held);
+  });
+});
+
+describe("a text that the model makes of the text", () => {
+  it("takes the cache's place, and can be made smaller in turn: ratios multiply", async () => {
+    const long = await model.prefill(ids.slice(0, 120), { compute: "exact" });
+    const summary = await long.compact(summaryOnly({ ratio: 4 }));
+    expect(summary.length).toBeLessThanOrEqual(30);
+    const both = pipe(summaryOnly({ ratio: 4 }), streaming({ ratio: 2 }));
+    expect([both.name, both.ratio, both.at(12).ratio]).toEqual(["summaryOnly + streaming", 8, 12]);
+    const small = await long.compact(both);
+    expect(small.counts(0)[0]!).toBeLessThanOrEqual(16);
+    expect(await problem(() => long.compact(summaryOnly()))).toMatch(/without a ratio/);
+    expect(await problem(() => long.compact(both, { keepLast: 3 }))).toMatch(/keepLast/);
   });
 });
 
