@@ -29,7 +29,7 @@ export interface CompactOptions {
   signal?: AbortSignal;
 }
 
-/** Queries that measure what was lost are those of the text's last tokens, which no method fits alone. */
+/** How many queries measure what was lost. */
 const MEASURED = 128;
 
 export async function compact(

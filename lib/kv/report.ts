@@ -120,21 +120,27 @@ export class CompactionReport {
   }
 }
 
-/** Both caches against the queries of the text's last tokens, which see every key of either. */
+/** The text's last queries, by which window methods choose (SnapKV's 64): they would flatter those. */
+const CHOSEN_BY = 64;
+
+/** Both caches against queries of the text, from before its last ones, which see every key of either. */
 export async function measured(before: Cache, after: Cache, queries: number): Promise<Measures> {
   const measures: Measures[number][] = [];
-  const count = Math.min(queries, before.length);
+  const looked = Math.min(queries + CHOSEN_BY, before.length);
+  const count = Math.max(1, looked - CHOSEN_BY);
   await observe(
     before,
     0,
-    { of: "last", count },
-    async ({ layer, queries }) => {
+    { of: "last", count: looked },
+    async (seen) => {
+      const { layer } = seen;
+      const queries = seen.queries.at(null, [0, count]);
       const [whole, part] = [layerOf(before, layer), layerOf(after, layer)];
       const wanted = outputsOf(queries, whole);
       const reads = after.kept?.reads;
       const made = reads === undefined ? outputsOf(queries, part) : pagedOutputs(queries, part, reads);
-      const seen = reads === undefined ? wanted.mass : made.mass;
-      const [o, p, mass] = await Promise.all([wanted.output, made.output, seen].map(numbers));
+      const got = reads === undefined ? wanted.mass : made.mass;
+      const [o, p, mass] = await Promise.all([wanted.output, made.output, got].map(numbers));
       const places = after.positions(layer).map((own) => new Set(own));
       const { heads, kvHeads } = before.model.config;
       const d = queries.shape[2]!;
@@ -156,6 +162,7 @@ export async function measured(before: Cache, after: Cache, queries: number): Pr
       }
       for (const one of [whole, part]) disposeLayer(one);
       for (const one of [
+        queries,
         wanted.output,
         wanted.logSumExp,
         wanted.mass,

@@ -93,7 +93,7 @@ export function cacheReport(input: CacheReportInput): PlotlySpec {
     layout: {
       ...layoutOf({
         title: finding(input),
-        subtitle: `${model}, ${formatCount(tokens)} tokens: ${formatBytes(bytesBefore)} became ${formatBytes(bytes)}, really ${formatValue(realRatio)}× for ${formatValue(ratio)}× asked, in ${formatDuration(seconds)}; measured with the text's last queries`,
+        subtitle: `${model}, ${formatCount(tokens)} tokens: ${formatBytes(bytesBefore)} became ${formatBytes(bytes)}, really ${formatValue(realRatio)}× for ${formatValue(ratio)}× asked, in ${formatDuration(seconds)}; measured with late queries of the text`,
         height: inside + 100 + 46,
         margin: { l: 46, r: 96, t: 100, b: 46 },
       }),

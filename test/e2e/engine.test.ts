@@ -1,4 +1,4 @@
-// The notebooks on the engine, run whole in a real JupyterLab: no error, every figure drawn, nothing asked of a network. What
+// The notebooks on the engine and on caches, run whole in a real JupyterLab: no error, every figure drawn, nothing asked of a network. What
 // they say is tested in test/notebooks; this is how it looks, and leaves pictures under test/output.
 
 import { join } from "node:path";
@@ -9,7 +9,9 @@ import { browserPath, drawnMarks, openLab, pictures, runAll } from "./lab.ts";
 const plotly = "application/vnd.plotly.v1+json";
 
 describe.skipIf(!browserPath)("in JupyterLab (needs Chromium)", () => {
-  test.each(["02-tensors", "03-fast"])(
+  // The last takes minutes; test/notebooks runs it each time.
+  const slow = process.env.LENSOR_FULL ? ["05-kv-cache"] : [];
+  test.each(["02-tensors", "03-fast", "04-attention", ...slow])(
     "%s",
     async (name) => {
       const lab = await openLab(join(root, `notebooks/${name}.ipynb`));
