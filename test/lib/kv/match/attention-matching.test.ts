@@ -190,6 +190,9 @@ describe("options", () => {
 describe("of a real cache", () => {
   const text = "The whale swam past the ship at dawn, and the mate wrote it down in the log. ".repeat(4);
 
+  /** What the allocator rounds two blocks up by, which so small a cache feels. */
+  const BLOCKS = 2 * 4096;
+
   it.each([
     { queries: "context" },
     { queries: "repeat" },
@@ -198,7 +201,7 @@ describe("of a real cache", () => {
   ] as const)("%j makes a smaller one that can be read on", async (options) => {
     const cache = await model.prefill(text, { compute: "exact" });
     const small = await cache.compact(attentionMatching({ ratio: 4, perHead: 128, ...options }));
-    expect(small.bytes).toBeLessThanOrEqual(cache.bytes / 4);
+    expect(small.bytes).toBeLessThanOrEqual(cache.bytes / 4 + BLOCKS);
     expect(small.length).toBe(cache.length);
     expect(Object.keys(small.report().notes)).toEqual(["expectedError", "errorOfKeptValues"]);
     const { logits } = await model.forward(" and then", { cache: small });
@@ -210,7 +213,7 @@ describe("of a real cache", () => {
     const cache = await model.prefill(text, { compute: "exact" });
     const once = await cache.compact(attentionMatching({ ratio: 2, perHead: 256 }));
     const twice = await once.compact(attentionMatching({ ratio: 2, perHead: 256 }));
-    expect(twice.bytes).toBeLessThanOrEqual(once.bytes / 2);
+    expect(twice.bytes).toBeLessThanOrEqual(once.bytes / 2 + BLOCKS);
     for (const one of [cache, once, twice]) one.dispose();
   });
 });
