@@ -14,9 +14,9 @@ describe.skipIf(!browserPath)("in JupyterLab (needs Chromium)", () => {
   test.each(["02-tensors", "03-fast", "04-attention", ...slow])(
     "%s",
     async (name) => {
-      const lab = await openLab(join(root, `notebooks/${name}.ipynb`));
+      const lab = await openLab(join(root, `notebooks/${name}.ipynb`), join(root, "notebooks/alice.txt"));
       try {
-        const outputs = (await runAll(lab.page, 300_000)).flat();
+        const outputs = (await runAll(lab.page, 480_000)).flat();
         const errors = outputs.filter(({ output_type }) => output_type === "error");
         expect(errors.map(({ ename, evalue }) => `${ename}: ${evalue}`)).toEqual([]);
         const figures = outputs.filter(({ data }) => data && plotly in data).length;
@@ -29,6 +29,6 @@ describe.skipIf(!browserPath)("in JupyterLab (needs Chromium)", () => {
         await lab.stop();
       }
     },
-    500_000,
+    700_000,
   );
 });
