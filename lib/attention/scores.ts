@@ -12,6 +12,7 @@ import { Figure } from "../plot/figure.ts";
 import { headGrid, headNames, type NamedHead } from "../plot/head-grid.ts";
 import { type Provenance, provenance } from "../provenance.ts";
 import type { Tensor } from "../tensor/index.ts";
+import { uniform } from "../tensor/random.ts";
 import { rowMeans, statistics, weightsBack, weightsTo } from "./statistics.ts";
 import { trace } from "./trace.ts";
 
@@ -37,10 +38,11 @@ export async function headScores(model: Model, options: HeadScoreOptions = {}): 
   const scores = Object.fromEntries(
     HABITS.map((habit) => [habit, new Float32Array(layers * heads)]),
   ) as Record<Habit, Float32Array>;
-  const random = draws(seed);
+  const random = uniform(texts * length, seed);
   const ordinary = ordinaryIds(model);
   for (let text = 0; text < texts; text++) {
-    const once = Array.from({ length }, () => ordinary[Math.floor(random() * ordinary.length)]!);
+    const drawn = random.subarray(text * length, (text + 1) * length);
+    const once = Array.from(drawn, (at) => ordinary[Math.floor(at * ordinary.length)]!);
     const read = await trace(model, [...once, ...once]);
     for (let layer = 0; layer < layers; layer++) {
       const { logSumExp, entropy, mass } = statistics(read, layer);
@@ -73,17 +75,6 @@ function ordinaryIds({ tokenizer, config }: Model): number[] {
     const text = tokenizer.token(id);
     return text.length > 1 && !/^<.*>$|^\[.*\]$|\ufffd/.test(text);
   });
-}
-
-/** Numbers from 0 to 1 by a seed (mulberry32). */
-function draws(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 const WORDS: Record<Habit, string> = {

@@ -1,9 +1,7 @@
 // What keys occupy, as native/llm/cache.h has it: by the type of a cache, by key and by page.
 
 import type { Cache } from "./cache.ts";
-
-/** Keys in a page (LENSOR_PAGE). */
-export const PAGE = 64;
+import { PAGE } from "./encode/size.ts";
 
 /** Of one key of one head and its value. */
 export function keyBytes({ kv, model: { config } }: Cache): number {

@@ -3,7 +3,7 @@
 
 import { type Tensor, tensor } from "../tensor/index.ts";
 import { scope } from "../tensor/scope.ts";
-import { PAGE } from "./bytes.ts";
+import { PAGE } from "./encode/size.ts";
 import type { LayerSource } from "./method.ts";
 
 export interface PagedOutputs {

@@ -1,10 +1,8 @@
 // The pictures of attention as a screen shows them, in both themes: no label under 10 pixels, none over another, none outside, and
 // colour bars and hover values that are the data's. Drawn by the Plotly that our extension carries, at a cell's width.
 
-import { mkdirSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { opensOnClick } from "../../kernel/labextension/src/opens.ts";
 import {
@@ -17,10 +15,9 @@ import {
   type Trace,
 } from "../../lib/index.ts";
 import { attentionCostFigure } from "../../lib/plot/attention-cost.ts";
-import { draw } from "./drawn-labels.ts";
+import { draw, plotlyPage } from "./drawn-labels.ts";
 import { browserPath, output } from "./lab.ts";
 
-const plotly = createRequire(import.meta.url).resolve("plotly.js-dist");
 const WIDTH = 860;
 const TEXT = "The animal didn't cross the street because it was too tired.";
 
@@ -32,14 +29,7 @@ describe.skipIf(!browserPath)("pictures of attention (needs Chromium)", () => {
   let long: Trace;
 
   beforeAll(async () => {
-    mkdirSync(output, { recursive: true });
-    browser = await chromium.launch({
-      executablePath: browserPath!,
-      args: ["--no-sandbox", "--disable-gpu"],
-    });
-    page = await browser.newPage({ viewport: { width: WIDTH, height: 1000 } });
-    await page.setContent("<body></body>");
-    await page.addScriptTag({ path: plotly });
+    ({ browser, page } = await plotlyPage(WIDTH));
     model = await hub.load("smollm2-135m-instruct");
     trace = await model.trace(TEXT);
     long = await model.trace(

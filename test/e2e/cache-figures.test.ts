@@ -1,17 +1,15 @@
 // The pictures of caches as a screen shows them, in both themes: no label under 10 pixels, none over another, none outside. Drawn
 // by the Plotly that our extension carries, at a cell's width.
 
-import { mkdirSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { PlotlySpec } from "../../lib/index.ts";
 import { cacheMap } from "../../lib/plot/cache-map.ts";
 import { cacheReport } from "../../lib/plot/cache-report.ts";
 import { sweepFigure } from "../../lib/plot/sweep.ts";
 import type { SweepPoint } from "../../lib/plot/sweep-parts.ts";
-import { draw } from "./drawn-labels.ts";
+import { draw, plotlyPage } from "./drawn-labels.ts";
 import { browserPath, output } from "./lab.ts";
 
 const WIDTH = 860;
@@ -86,14 +84,7 @@ describe.skipIf(!browserPath)("pictures of caches (needs Chromium)", () => {
   let page: Page;
 
   beforeAll(async () => {
-    mkdirSync(output, { recursive: true });
-    browser = await chromium.launch({
-      executablePath: browserPath!,
-      args: ["--no-sandbox", "--disable-gpu"],
-    });
-    page = await browser.newPage({ viewport: { width: WIDTH, height: 1000 } });
-    await page.setContent("<body></body>");
-    await page.addScriptTag({ path: createRequire(import.meta.url).resolve("plotly.js-dist") });
+    ({ browser, page } = await plotlyPage(WIDTH));
   }, 60_000);
 
   afterAll(() => browser?.close());

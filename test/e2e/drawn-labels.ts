@@ -1,7 +1,24 @@
 // Draws a figure in a page under one of its themes and says what is wrong with its labels. The function goes to the page as it
 // is: it relies on nothing but what stands in it, and on Plotly, which the page has loaded.
 
+import { mkdirSync } from "node:fs";
+import { createRequire } from "node:module";
+import { type Browser, chromium, type Page } from "playwright-core";
 import type { PlotlySpec } from "../../lib/index.ts";
+import { browserPath, output } from "./lab.ts";
+
+/** An empty page of a browser that has loaded Plotly. */
+export async function plotlyPage(width: number): Promise<{ browser: Browser; page: Page }> {
+  mkdirSync(output, { recursive: true });
+  const browser = await chromium.launch({
+    executablePath: browserPath!,
+    args: ["--no-sandbox", "--disable-gpu"],
+  });
+  const page = await browser.newPage({ viewport: { width, height: 1000 } });
+  await page.setContent("<body></body>");
+  await page.addScriptTag({ path: createRequire(import.meta.url).resolve("plotly.js-dist") });
+  return { browser, page };
+}
 
 /** Labels under 10 pixels, outside of the figure or over each other. Runs in the page. */
 export async function draw([spec, theme, width]: [PlotlySpec, "light" | "dark", number]): Promise<string[]> {

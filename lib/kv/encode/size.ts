@@ -3,7 +3,7 @@
 
 import type { Room } from "../method.ts";
 
-/** Keys of a full page. */
+/** Keys of a full page (LENSOR_PAGE). */
 export const PAGE = 64;
 /** Whatever stands by itself in memory begins at a multiple of this. */
 const LINE = 64;

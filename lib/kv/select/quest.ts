@@ -3,7 +3,8 @@
 
 import { LensorError } from "../../errors.ts";
 import { checkNumber } from "../../options.ts";
-import { boundBytes, PAGE } from "../bytes.ts";
+import { boundBytes } from "../bytes.ts";
+import { PAGE } from "../encode/size.ts";
 import type { Method, Room, Source } from "../method.ts";
 import { checkRatio, optionsOf } from "./selection.ts";
 
