@@ -3,7 +3,7 @@
 
 import { type Table, tableFromArrays } from "apache-arrow";
 import { cacheReport } from "../plot/cache-report.ts";
-import { Figure } from "../plot/figure.ts";
+import { Figure, type PlotlySpec } from "../plot/figure.ts";
 import type { Provenance } from "../provenance.ts";
 import type { Tensor } from "../tensor/index.ts";
 import type { Cache } from "./cache.ts";
@@ -113,6 +113,11 @@ export class CompactionReport {
   /** Output error, mass and kept keys of every head. */
   plot(): Figure {
     return new Figure(() => cacheReport({ ...this.#facts, realRatio: this.realRatio }));
+  }
+
+  /** What a sweep's figure opens. @internal */
+  detail(): PlotlySpec {
+    return cacheReport({ ...this.#facts, realRatio: this.realRatio }, { brief: true });
   }
 
   [Symbol.for("Jupyter.display")]() {

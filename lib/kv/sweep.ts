@@ -113,7 +113,7 @@ export class Sweep {
         expected: `some of ${QUALITIES.join(", ")}`,
         got: qualities.length ? describe(stranger) : "none",
       });
-    const point = (row: SweepRow) => ({ ...row, accuracy: row.interval });
+    const point = (row: SweepRow) => ({ ...row, accuracy: row.interval, detail: row.report?.detail() });
     return new Figure(() =>
       sweepFigure({
         ...{ points: this.rows.map(point), full: point(this.full), none: this.#none, qualities },

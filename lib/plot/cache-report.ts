@@ -33,7 +33,8 @@ type Head = CacheReportInput["heads"][number];
 const ROW = 20;
 const GAP = 34;
 
-export function cacheReport(input: CacheReportInput): PlotlySpec {
+/** @param brief Small enough to travel with another figure: hovering tells the number, not the head's whole story */
+export function cacheReport(input: CacheReportInput, { brief = false } = {}): PlotlySpec {
   const { heads, model, ratio, realRatio, tokens, bytesBefore, bytes, seconds } = input;
   const layers = Math.max(...heads.map((one) => one.layer)) + 1;
   const kvHeads = Math.max(...heads.map((one) => one.head)) + 1;
@@ -42,15 +43,17 @@ export function cacheReport(input: CacheReportInput): PlotlySpec {
       heads.find((one) => one.layer === layer && one.head === head),
     ),
   );
-  const hover = rows.map((row) => row.map((one) => (one ? words(one) : "")));
+  const hover = brief ? [] : rows.map((row) => row.map((one) => (one ? words(one) : "")));
   const most = (pick: (one: Head) => number) => Math.max(...heads.map(pick).filter(Number.isFinite), 0);
   const panels: {
     name: string;
     pick: (one: Head) => number;
     max: number;
     label: (value: number) => string;
+    hover: string;
   }[] = [
     {
+      hover: "output error %{z}",
       name: "<b>output error</b>, ‖o′ − o‖ / ‖o‖",
       pick: (one) => one.error,
       max: Math.max(
@@ -60,12 +63,14 @@ export function cacheReport(input: CacheReportInput): PlotlySpec {
       label: shortLabel,
     },
     {
+      hover: "%{z:.1%} of the mass kept",
       name: "<b>mass kept</b>, share of attention on the keys that stayed",
       pick: (one) => one.mass,
       max: 1,
       label: (value) => `${shortLabel(100 * value)} %`,
     },
     {
+      hover: "%{z} keys kept",
       name: "<b>keys kept</b>",
       pick: (one) => one.kept,
       max: Math.max(
@@ -82,11 +87,11 @@ export function cacheReport(input: CacheReportInput): PlotlySpec {
   const key = (name: string, i: number) => (i ? `${name}${i + 1}` : name);
   const three = (value: number) => (Number.isFinite(value) ? Number(value.toPrecision(3)) : null);
   return {
-    data: panels.map(({ pick }, i) => ({
+    data: panels.map(({ pick, hover: short }, i) => ({
       type: "heatmap",
       z: rows.map((row) => row.map((one) => (one ? three(pick(one)) : null))),
-      text: hover,
-      hovertemplate: "%{text}<extra></extra>",
+      ...(brief ? {} : { text: hover }),
+      hovertemplate: `${brief ? `layer %{x}, KV head %{y}<br>${short}` : "%{text}"}<extra></extra>`,
       coloraxis: key("coloraxis", i),
       ...{ xgap: 1, ygap: 1, xaxis: "x", yaxis: key("y", i) },
     })),

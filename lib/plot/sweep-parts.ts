@@ -1,6 +1,7 @@
 // What the figure of a sweep says in words and places: measures and their directions, the front, the finding, names that
 // stand apart. Pure.
 
+import type { PlotlySpec } from "./figure.ts";
 import { formatBytes, formatValue } from "./format.ts";
 import { markup } from "./theme.ts";
 
@@ -15,6 +16,8 @@ export interface SweepPoint {
   attentionError: number;
   /** A share of 1, and its 95 % interval. */
   accuracy: { value: number; low: number; high: number };
+  /** What a click on the point opens: what happened to each head. */
+  detail?: PlotlySpec | undefined;
 }
 
 export type Quality = "kl" | "perplexity" | "attentionError" | "accuracy";

@@ -1,5 +1,5 @@
 // Quality against memory: one line a method from the largest cache to the smallest, in one panel a measure, with the front of
-// those that nothing smaller betters. Pure.
+// those that nothing smaller betters. A click on a point opens what happened to its heads (`layout.meta.details`). Pure.
 
 import type { PlotlySpec } from "./figure.ts";
 import { formatBytes, formatCount, formatValue } from "./format.ts";
@@ -57,27 +57,32 @@ export function sweepFigure(input: SweepInput): PlotlySpec {
     from: Math.log10(least) - (1.04 * span * part) / (1 - part),
     to: Math.log10(most) + 0.04 * span,
   };
-  const panels = qualities.map((quality, i) => panel(input, quality, methods, { i, inside, span }));
+  const details = points.flatMap(({ detail }) => detail ?? []);
+  const panels = qualities.map((quality, i) =>
+    panel({ ...input, details }, quality, methods, { i, inside, span }),
+  );
   const ratios = [...new Set(points.map(({ ratio }) => ratio))].sort((a, b) => a - b);
   const ticks = [1, ...ratios.filter((ratio) => ratio > 1)].filter(
     (ratio, i, all) => i === 0 || Math.log10(ratio / all[i - 1]!) > 0.07 * span,
   );
   const traces = (of: Tokens) => panels.flatMap(({ traces }) => traces(of));
+  const look = layoutOf({
+    title: finding(points, full, qualities[0]),
+    subtitle: `${input.model}, a cache of ${formatCount(input.length)} tokens, ${input.scored}; across: what the allocator holds; grey: the best for its size${details.length ? "; a click on a point opens its heads" : ""}`,
+    height: inside + 100 + 66,
+    margin: { l: 70, r: 24, t: 100, b: 66 },
+    data: (of) =>
+      traces(of).map((trace) => ({
+        ...("line" in trace && { line: trace.line }),
+        ...("marker" in trace && { marker: trace.marker }),
+        ...("error_y" in trace && { error_y: trace.error_y }),
+      })),
+  });
   return {
     data: traces(tokens.light),
     layout: {
-      ...layoutOf({
-        title: finding(points, full, qualities[0]),
-        subtitle: `${input.model}, a cache of ${formatCount(input.length)} tokens, ${input.scored}; across: what the allocator holds; grey: the best for its size`,
-        height: inside + 100 + 66,
-        margin: { l: 70, r: 24, t: 100, b: 66 },
-        data: (of) =>
-          traces(of).map((trace) => ({
-            ...("line" in trace && { line: trace.line }),
-            ...("marker" in trace && { marker: trace.marker }),
-            ...("error_y" in trace && { error_y: trace.error_y }),
-          })),
-      }),
+      ...look,
+      meta: { ...(look.meta as object), ...(details.length && { details }) },
       hovermode: "closest",
       annotations: panels.flatMap(({ annotations }) => annotations),
       xaxis: {
@@ -100,12 +105,12 @@ export function sweepFigure(input: SweepInput): PlotlySpec {
 }
 
 function panel(
-  input: SweepInput,
+  input: SweepInput & { details: readonly PlotlySpec[] },
   quality: Quality,
   methods: readonly string[],
   { i, inside, span }: { i: number; inside: number; span: number },
 ) {
-  const { points, full, none } = input;
+  const { points, full, none, details } = input;
   const { name, unit, lower } = MEASURES[quality];
   const values = points.map((point) => valueAt(point, quality)).filter(Number.isFinite);
   const log = quality === "kl" || quality === "attentionError";
@@ -151,6 +156,7 @@ function panel(
         ),
         y: own.map((point) => y(valueAt(point, quality))),
         customdata: own.map((point) => words(point)),
+        meta: { details: own.map(({ detail }) => (detail ? details.indexOf(detail) : null)) },
         line: { color: look.colour(of), width: 1.5 },
         marker: { color: look.colour(of), symbol: look.mark, size: 8 },
         ...(quality === "accuracy" && {

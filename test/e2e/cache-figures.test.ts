@@ -4,6 +4,7 @@
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { detailOnClick } from "../../kernel/labextension/src/details.ts";
 import type { PlotlySpec } from "../../lib/index.ts";
 import { cacheMap } from "../../lib/plot/cache-map.ts";
 import { cacheReport } from "../../lib/plot/cache-report.ts";
@@ -97,5 +98,41 @@ describe.skipIf(!browserPath)("pictures of caches (needs Chromium)", () => {
       const file = join(output, `cache-${name.replaceAll(" ", "-")}-${theme}.png`);
       await page.locator("#figure").screenshot({ path: file });
     }
+  });
+
+  test("a click on a point of a sweep opens that point's heads, a second one closes them", {
+    timeout: 60_000,
+  }, async () => {
+    const detail = (method: string) =>
+      cacheReport({ method, model: about.model, ...sizes, heads }, { brief: true });
+    const known = points.map((one) => ({ ...one, detail: detail(`${one.method} at ${one.ratio}`) }));
+    const spec = sweepFigure({ ...sweep, points: known, qualities: ["kl", "accuracy"] });
+    expect(JSON.stringify(spec).length).toBeLessThan(1e6);
+    const args: [PlotlySpec, "light", number] = [JSON.parse(JSON.stringify(spec)), "light", WIDTH];
+    await page.evaluate(draw, args);
+    await page.evaluate(() => {
+      (globalThis as Record<string, unknown>).opened = [];
+    });
+    await page.addScriptTag({
+      content: `(${detailOnClick})(document.getElementById("figure"), (figure) => opened.push(figure?.layout.meta.title ?? null));`,
+    });
+    const names = () => page.evaluate(() => (globalThis as unknown as { opened: string[] }).opened);
+    const click = async () => {
+      const [x, y] = await page.evaluate(() => {
+        // The smallest cache of the method that is best there stands alone.
+        const marks = [...document.querySelectorAll("#figure .scatterlayer .trace .points path")];
+        const boxes = marks.map((mark) => mark.getBoundingClientRect());
+        const first = boxes.reduce((a, b) => (b.top < a.top ? b : a));
+        return [first.left + first.width / 2, first.top + first.height / 2];
+      });
+      await page.mouse.move(x! - 3, y!);
+      await page.mouse.click(x!, y!);
+    };
+    await click();
+    await expect.poll(names, { timeout: 5000 }).toEqual([expect.stringMatching(/ at \d+ at .*×/)]);
+    // Two clicks in quick succession would be a double click, which is Plotly's own.
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    await click();
+    await expect.poll(async () => (await names())[1], { timeout: 5000 }).toBeNull();
   });
 });

@@ -2,14 +2,21 @@
 // so they say themselves: a trace whose points stand at the centres of square maps has how many cells wide they are in
 // `meta.opens`. Relies on Plotly's events alone.
 
+import type { PlotlyFigure } from "plotly.js-dist";
+
 /** What a drawn figure's element has beside other elements' things. */
 export interface DrawnFigure extends HTMLElement {
-  layout: Record<"xaxis" | "yaxis", { range: number[] }>;
+  layout: Record<"xaxis" | "yaxis", { range: number[] }> & { meta?: { details?: PlotlyFigure[] } };
   on(event: "plotly_click", handler: (event: Click) => void): void;
 }
 
 interface Click {
-  points: { x: unknown; y: unknown; data: { meta?: { opens?: unknown } } }[];
+  points: {
+    x: unknown;
+    y: unknown;
+    pointNumber?: unknown;
+    data: { meta?: { opens?: unknown; details?: (number | null)[] } };
+  }[];
 }
 
 interface Plotly {

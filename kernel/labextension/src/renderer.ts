@@ -5,6 +5,7 @@
 import type { IRenderMime } from "@jupyterlab/rendermime-interfaces";
 import { Widget } from "@lumino/widgets";
 import type { PlotlyFigure } from "plotly.js-dist";
+import { detailOnClick } from "./details.ts";
 import { type DrawnFigure, opensOnClick } from "./opens.ts";
 import { isLight, onThemeChange, themed } from "./theme.ts";
 
@@ -20,9 +21,23 @@ const config = {
 
 const loadPlotly = async () => (await import("plotly.js-dist")).default;
 
+function prepared(given: PlotlyFigure, width: number): PlotlyFigure {
+  if (!Array.isArray(given?.data)) throw new Error("The bundle holds no figure: expected { data, layout }.");
+  const figure = themed({ ...given, layout: given.layout ?? {} }, isLight());
+  return {
+    ...figure,
+    // The same uirevision keeps a reader's zoom when the figure is redrawn.
+    layout: { height: DEFAULT_HEIGHT, uirevision: "lensor", width, ...figure.layout },
+    config: { ...config, ...figure.config },
+  };
+}
+
 export class FigureRenderer extends Widget implements IRenderMime.IRenderer {
   readonly #sanitizer: IRenderMime.ISanitizer;
   readonly #figure = document.createElement("div");
+  /** What a click on one of the figure's points opened, under it. */
+  readonly #below = document.createElement("div");
+  #detail: PlotlyFigure | undefined;
   readonly #resizes = new ResizeObserver(() => this.#resized());
   readonly #endTheme = onThemeChange(() => this.#draw());
   #model: IRenderMime.IMimeModel | undefined;
@@ -45,6 +60,7 @@ export class FigureRenderer extends Widget implements IRenderMime.IRenderer {
 
   renderModel(model: IRenderMime.IMimeModel): Promise<void> {
     this.#model = model;
+    this.#detail = undefined;
     const figure = model.data[mimeType] as unknown as PlotlyFigure | undefined;
     const height = (figure?.layout as { height?: number } | undefined)?.height;
     // Its place is kept from the start, so that the page does not move when the figure comes.
@@ -57,8 +73,8 @@ export class FigureRenderer extends Widget implements IRenderMime.IRenderer {
     this.#resizes.disconnect();
     this.#endTheme();
     this.#asked++;
-    const node = this.#figure;
-    if (node.hasChildNodes()) void this.#drawing.then(async () => (await loadPlotly()).purge(node));
+    for (const node of [this.#figure, this.#below])
+      if (node.hasChildNodes()) void this.#drawing.then(async () => (await loadPlotly()).purge(node));
     this.#model = undefined;
     super.dispose();
   }
@@ -79,12 +95,17 @@ export class FigureRenderer extends Widget implements IRenderMime.IRenderer {
         const plotly = await loadPlotly();
         if (mine !== this.#asked) return;
         const width = this.node.clientWidth;
-        const drawn = await plotly.react(this.#figure, this.#prepared(model, isLight(), width));
-        if (!this.#listens) opensOnClick(drawn as DrawnFigure, plotly);
+        const given = model.data[mimeType] as unknown as PlotlyFigure;
+        const drawn = (await plotly.react(this.#figure, prepared(given, width))) as DrawnFigure;
+        if (!this.#listens) {
+          opensOnClick(drawn, plotly);
+          detailOnClick(drawn, (detail) => this.#open(detail));
+        }
         this.#listens = true;
+        if (this.#detail) await plotly.react(this.#below, prepared(this.#detail, width));
         this.#drawnWidth = width;
         this.#failed = false;
-        this.node.replaceChildren(this.#figure);
+        this.node.replaceChildren(this.#figure, ...(this.#detail ? [this.#below] : []));
       } catch (error) {
         console.error("lensor: the figure could not be drawn.", error);
         this.#fallBack(model);
@@ -93,17 +114,9 @@ export class FigureRenderer extends Widget implements IRenderMime.IRenderer {
     return this.#drawing;
   }
 
-  #prepared(model: IRenderMime.IMimeModel, light: boolean, width: number): PlotlyFigure {
-    const given = model.data[mimeType] as unknown as PlotlyFigure;
-    if (!Array.isArray(given?.data))
-      throw new Error("The bundle holds no figure: expected { data, layout }.");
-    const figure = themed({ ...given, layout: given.layout ?? {} }, light);
-    return {
-      ...figure,
-      // The same uirevision keeps a reader's zoom when the figure is redrawn.
-      layout: { height: DEFAULT_HEIGHT, uirevision: "lensor", width, ...figure.layout },
-      config: { ...config, ...figure.config },
-    };
+  #open(detail: PlotlyFigure | undefined): void {
+    this.#detail = detail;
+    void this.#draw();
   }
 
   #resized(): void {
