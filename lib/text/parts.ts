@@ -1,0 +1,90 @@
+// What a byte-level BPE tokenizer is made of, whatever file it came from or whoever trained it, and the encoder that it
+// gives. The pieces were checked by whoever read them; nothing here touches a file.
+
+import { Tokenizer as Encoder } from "@huggingface/tokenizers";
+import { ALPHABET } from "./bytes.ts";
+
+export interface TokenizerParts {
+  /** By id, in the byte alphabet; added ones as they are written in text. */
+  readonly tokens: readonly string[];
+  /** "a b", the earliest first. */
+  readonly merges: readonly string[];
+  /** Ids of control tokens, such as `<|im_start|>`. */
+  readonly special: ReadonlySet<number>;
+  /** Ids of all tokens that are cut out of a text before anything else: the special ones too. */
+  readonly added: ReadonlySet<number>;
+  /** How text is cut before merging: steps in the words of tokenizer.json, the last of which turns text into bytes. */
+  readonly pre: readonly object[];
+  /** Of Unicode, in the words of tokenizer.json, before anything is cut. */
+  readonly normalizer?: object | undefined;
+  /** A word that is a token as a whole stays one, whatever the merges say. */
+  readonly ignoreMerges?: boolean;
+  readonly bos?: number | undefined;
+  readonly eos?: number | undefined;
+  readonly unknown?: number | undefined;
+  readonly padding?: number | undefined;
+  /** A text's ids begin with `bos`. */
+  readonly addsBos?: boolean;
+  /** In Jinja. */
+  readonly chatTemplate?: string | undefined;
+}
+
+// The Rust library's \s is Unicode White_Space, JavaScript's has U+FEFF and lacks U+0085; its digits are all of \p{N}.
+const SPACE = "\\t-\\r \\x85\\xA0\\u1680\\u2000-\\u200A\\u2028\\u2029\\u202F\\u205F\\u3000";
+/** How GPT-2 cuts text into words, as a regular expression whose matches are the words. */
+export const GPT2 =
+  `'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^${SPACE}\\p{L}\\p{N}]+` +
+  `|[${SPACE}]+(?![^${SPACE}])|[${SPACE}]+`;
+export const split = (Regex: string) => ({
+  ...{ type: "Split", pattern: { Regex }, behavior: "Isolated", invert: false },
+});
+export const BYTES = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: false };
+
+/** How text is cut before merging, by the name a GGUF file gives it: upstream's Digits + ByteLevel, and ByteLevel alone. */
+export const PRE_TOKENIZERS: Readonly<Record<string, readonly object[]>> = {
+  smollm: [split("\\p{N}"), split(GPT2), BYTES],
+  "gpt-2": [split(GPT2), BYTES],
+};
+
+/** 256 tokens, one a byte, and one that ends a text: what a model without a vocabulary of its own reads. */
+export function byteParts(): TokenizerParts {
+  const end = ALPHABET.length;
+  return {
+    ...{ tokens: [...ALPHABET, "<|endoftext|>"], merges: [], pre: PRE_TOKENIZERS["gpt-2"]!, eos: end },
+    ...{ special: new Set([end]), added: new Set([end]) },
+  };
+}
+
+export function makeEncoder(parts: TokenizerParts): Encoder {
+  const { tokens, merges, pre, added, special, normalizer = null, ignoreMerges = false } = parts;
+  // The Rust library drops bytes that have no token before it merges, the JavaScript one after; so they go here.
+  const known = new Set(tokens);
+  const missing = ALPHABET.filter((character) => !known.has(character)).map(
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+  const drop = { type: "Replace", pattern: { Regex: `[${missing.join("")}]` }, content: "" };
+  const json = {
+    added_tokens: [...added].map((id) => ({
+      id,
+      content: tokens[id]!,
+      special: special.has(id),
+      normalized: false,
+      single_word: false,
+      lstrip: false,
+      rstrip: false,
+    })),
+    normalizer,
+    pre_tokenizer: { type: "Sequence", pretokenizers: missing.length > 0 ? [...pre, drop] : pre },
+    post_processor: null,
+    decoder: { type: "ByteLevel" },
+    // fromEntries defines keys as they are, where assigning "__proto__" would not.
+    model: {
+      type: "BPE",
+      vocab: Object.fromEntries(tokens.map((t, id) => [t, id])),
+      merges,
+      unk_token: null,
+      ignore_merges: ignoreMerges,
+    },
+  };
+  return new Encoder(json, { clean_up_tokenization_spaces: false });
+}
