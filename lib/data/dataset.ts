@@ -1,0 +1,137 @@
+// A dataset that a person holds: where rows come from and the steps they will go through, one line for each verb. Lazy: nothing
+// is read before rows, a table or a report are asked for, and every reading starts anew. Every verb is a file of its own.
+
+import type { Table } from "apache-arrow";
+import { packageVersion } from "../package.ts";
+import type { Chunk, Measure, Row } from "./chunk.ts";
+import { hashOf } from "./fingerprint.ts";
+import { newRecord, type Record as Run, run, WORDS } from "./pipeline.ts";
+import { DataReport, type ReportOptions } from "./report.ts";
+import type { Source } from "./source.ts";
+import { type Filter, type Redactor, redactStep, type Step } from "./step.ts";
+import { tableOf } from "./to-arrow.ts";
+import { filter, type Keep } from "./verbs/filter.ts";
+import { type Derivations, derive, map } from "./verbs/map.ts";
+import { select, take } from "./verbs/select.ts";
+
+/** What made a dataset: enough to make it again. */
+export interface DataProvenance {
+  /** Of the source's contents and every step's options; a function counts by its text alone. */
+  readonly fingerprint: string;
+  readonly source: string;
+  readonly steps: readonly { readonly name: string; readonly options: Readonly<Record<string, unknown>> }[];
+  readonly versions: { readonly lensor: string };
+}
+
+export class Dataset<R extends Row = Row> {
+  readonly source: Source;
+  readonly steps: readonly Step[];
+  /** Names of the columns, where they are known before anything is read. */
+  readonly columns: readonly string[] | undefined;
+  #last: Run | undefined;
+
+  /** @internal Use `data.read`, `data.from` or `data.fromArrow`. */
+  constructor(source: Source, steps: readonly Step[] = []) {
+    this.source = source;
+    this.steps = steps;
+    this.columns = steps.reduce<readonly string[] | undefined>(
+      (before, step) => before && (step.columns ? step.columns(before) : before),
+      source.columns,
+    );
+  }
+
+  /** One more stage: what every verb and every method of curation does. */
+  step<S extends Row = R>(step: Step): Dataset<S> {
+    return new Dataset<S>(this.source, [...this.steps, step]);
+  }
+
+  /** The rows of which a function is true, or that a filter such as `quality.gopher()` finds no fault with. */
+  filter(keep: Keep<R> | Filter): Dataset<R> {
+    return this.step(filter(keep));
+  }
+
+  /** Parts of the text replaced: `redact(pii())`. */
+  redact(redactor: Redactor): Dataset<R> {
+    return this.step(redactStep(redactor));
+  }
+
+  /** Each row replaced by what a function makes of it. */
+  map<S extends Row>(change: (row: R) => S | Promise<S>): Dataset<S> {
+    return this.step<S>(map(change));
+  }
+
+  /** Columns added or replaced: `derive({ length: (row) => row.text.length })`. */
+  derive<D extends Derivations<R>>(
+    columns: D,
+  ): Dataset<Omit<R, keyof D> & { [K in keyof D]: Awaited<ReturnType<D[K]>> }> {
+    return this.step(derive(columns));
+  }
+
+  /** These columns alone, in this order. @throws LensorError with near names for one that is not there */
+  select<K extends keyof R & string>(...names: K[]): Dataset<Pick<R, K>> {
+    return this.step(select(names));
+  }
+
+  /** The first rows. No more is read than they need. */
+  take(count: number): Dataset<R> {
+    return this.step(take(count));
+  }
+
+  /** The rows, one after the other; memory stays flat. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<R> {
+    for await (const chunk of this.chunks()) for (const row of chunk.rows()) yield row as R;
+  }
+
+  /** The rows, some hundred at a time, as columns. */
+  async *chunks(): AsyncGenerator<Chunk> {
+    yield* this.run(this.record());
+  }
+
+  /** All rows as an apache-arrow Table. */
+  toArrow(): Promise<Table> {
+    return tableOf(this.chunks(), this.columns);
+  }
+
+  /** What each step dropped and why. Reads everything once, unless that has just been done. */
+  report(options?: ReportOptions): DataReport {
+    return new DataReport(this, options);
+  }
+
+  /** Names this data by its contents: see DataProvenance. Reads the sources once, to hash them. */
+  async fingerprint(): Promise<string> {
+    return hashOf({ source: await this.source.fingerprint(), steps: this.described() });
+  }
+
+  async provenance(): Promise<DataProvenance> {
+    return {
+      fingerprint: await this.fingerprint(),
+      source: this.source.name,
+      steps: this.described(),
+      versions: { lensor: packageVersion() },
+    };
+  }
+
+  /** A new run's memory. @internal */
+  record(measure: Measure = WORDS, column = "text"): Run {
+    return newRecord(this.source, this.steps, measure, column);
+  }
+
+  /** @internal */
+  async *run(record: Run): AsyncGenerator<Chunk> {
+    try {
+      yield* run(this.source, this.steps, record);
+    } finally {
+      if (record.complete) this.#last = record;
+    }
+  }
+
+  /** Of the last reading that came to its end, if it counted the same. @internal */
+  lastRecord(measure: Measure, column: string): Run | undefined {
+    const last = this.#last;
+    return last?.measure === measure && last.column === column ? last : undefined;
+  }
+
+  private described(): DataProvenance["steps"] {
+    return this.steps.map(({ name, options }) => ({ name, options }));
+  }
+}

@@ -1,0 +1,31 @@
+// What `data` is: the ways to a Dataset.
+
+import type { Table } from "apache-arrow";
+import { LensorError } from "../errors.ts";
+import { describe } from "../options.ts";
+import type { Row } from "./chunk.ts";
+import { Dataset } from "./dataset.ts";
+import { rowsSource, tableSource } from "./source.ts";
+
+export const data = {
+  /** Rows that are in memory: `data.from([{ text: "..." }])`; texts alone get the column `text`. */
+  from<R extends Row = Row>(rows: Iterable<R> | Iterable<string>): Dataset<R> {
+    if (
+      typeof rows === "string" ||
+      typeof (rows as Iterable<R> | undefined)?.[Symbol.iterator] !== "function"
+    )
+      throw new LensorError("data.from takes rows", {
+        expected: `a list such as [{ text: "..." }]`,
+        got: describe(rows),
+      });
+    const list = Array.from(rows as Iterable<R | string>, (row) =>
+      typeof row === "string" ? { text: row } : row,
+    );
+    return new Dataset<R>(rowsSource(list));
+  },
+
+  /** An apache-arrow Table, read where it lies. */
+  fromArrow<R extends Row = Row>(table: Table): Dataset<R> {
+    return new Dataset<R>(tableSource(table));
+  },
+};
