@@ -18,6 +18,8 @@ import { modelAnatomy } from "../plot/model-anatomy.ts";
 import type { Tensor } from "../tensor/index.ts";
 import type { Message } from "../text/chat.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
+import { type FinetuneOptions, finetune, type TokenData, type Tuned } from "../train/finetune.ts";
+import type { Run } from "../train/run.ts";
 import type { Compute } from "./compute.ts";
 import type { ModelConfig } from "./config.ts";
 import { forward, type PrefillOptions, prefill } from "./forward.ts";
@@ -153,6 +155,14 @@ export class Model {
   parameters(): Tensor[] {
     this.#parameters ??= new Parameters(this);
     return [...this.#parameters.named.values()];
+  }
+
+  /**
+   * Teaches an adapter beside it a text. Begins at once and gives a run, which can be awaited, paused and ended; the model
+   * itself stays as it is.
+   */
+  finetune(data: TokenData, options: FinetuneOptions): Run<Tuned> {
+    return finetune(this, data, options);
   }
 
   /** Where its bytes are. */

@@ -29,8 +29,8 @@ export interface Lora {
   readonly rank: number;
   readonly alpha: number;
   readonly targets: readonly string[];
-  /** New adapters for a model: A random, B zero, so that nothing changes at first. */
-  on(model: Model): Adapter;
+  /** New adapters for a model: A random, B zero, so that nothing changes at first. `seed` is taken where none was given here. */
+  on(model: Model, options?: { seed: number }): Adapter;
 }
 
 const LINEAR = ["attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"];
@@ -50,7 +50,8 @@ export function lora(options: LoraOptions = {}): Lora {
     rank,
     alpha,
     targets,
-    on: (model) => new Adapter(model, { rank, alpha, targets, seed: seed ?? drawSeed() }),
+    on: (model, fallback) =>
+      new Adapter(model, { rank, alpha, targets, seed: seed ?? fallback?.seed ?? drawSeed() }),
   };
 }
 

@@ -32,6 +32,12 @@ export interface CommonOptions {
   clip?: number;
 }
 
+interface Due {
+  parameter: Tensor;
+  place: NativePlace;
+  rule: Rule;
+}
+
 /** Steps parameters down their gradients. */
 export class Optimizer {
   readonly name: string;
@@ -42,6 +48,7 @@ export class Optimizer {
   readonly #rules: readonly Rule[];
   #steps = 0;
   #norm: Tensor | undefined;
+  #measured: { due: Due[]; norm: NativeBuffer } | undefined;
 
   /** @internal Use `optim`. */
   constructor(
@@ -74,10 +81,11 @@ export class Optimizer {
   }
 
   /**
-   * Changes every parameter that has a gradient, in place. Enqueues and returns at once.
-   * @throws LensorError where no parameter has one
+   * The length of the gradients as they are now, before clipping: a scalar. The next `step()` relies on it, so that a step may
+   * be looked at before it is taken.
+   * @throws LensorError where no parameter has a gradient
    */
-  step(): void {
+  measure(): Tensor {
     const due = this.parameters.flatMap((parameter, i) => {
       const place = parameter.place?.handle;
       return place && native().gradient(place) ? [{ parameter, place, rule: this.#rules[i]! }] : [];
@@ -87,7 +95,6 @@ export class Optimizer {
         expected: "a loss made of the parameters, and loss.backward() before step()",
         got: `${this.parameters.length} parameters without`,
       });
-    const number = ++this.#steps;
     const norm = native().gradientNorm(
       due.map(({ place }) => place),
       this.#clip ?? 0,
@@ -95,17 +102,31 @@ export class Optimizer {
     this.#norm?.dispose();
     const both = Tensor.fromBuffer(norm, [2], "f32", "gradient norm");
     this.#norm = kept(both.at(0));
+    untrack(both);
+    this.#measured = { due, norm };
+    return this.#norm.detach();
+  }
+
+  /**
+   * Changes every parameter that has a gradient, in place. Enqueues and returns at once.
+   * @throws LensorError where no parameter has one
+   */
+  step(): void {
+    if (!this.#measured) this.measure().dispose();
+    const { due, norm } = this.#measured!;
+    this.#measured = undefined;
+    const number = ++this.#steps;
     const scale = this.#clip === undefined ? undefined : norm;
     noGrad(() => {
       // Spelled out: a spread of a rest makes a hidden class each time, which only a full collection frees.
       for (const { parameter, place, rule } of due)
         rule.step({ parameter, place, number, lr: this.lr, scale });
     });
-    untrack(both);
   }
 
   /** Forgets the gradients, so that the next backward starts from nothing. */
   zeroGrad(): void {
+    this.#measured = undefined;
     for (const parameter of this.parameters) parameter.zeroGrad();
   }
 }

@@ -1,0 +1,76 @@
+// What an objective learns with: a model, its adapter if it has one, and the run's precision, bound to the loss and the
+// log-probabilities of text. Counts the tokens that go through it. Never steps anything.
+
+import type { LossOptions, Sequences } from "../model/loss.ts";
+import type { Model } from "../model/model.ts";
+import type { Precision } from "../model/network.ts";
+import { noGrad } from "../tensor/tape.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { Adapter } from "../tune/lora.ts";
+
+/** What of `model.loss` is the batch's own; the rest is the learner's. */
+export type Text = Pick<LossOptions, "mask" | "labelSmoothing">;
+
+export class Learner {
+  readonly model: Model;
+  /** Learns in the model's place; without it the model's own parameters do. */
+  readonly adapter: Adapter | undefined;
+  readonly precision: Precision;
+  /** Optimizer steps that were taken: random numbers of a step belong to it. */
+  step = 0;
+  readonly seed: number;
+  /** Tokens that went through since the run last asked. */
+  tokens = 0;
+
+  constructor(parts: { model: Model; adapter?: Adapter | undefined; precision?: Precision; seed?: number }) {
+    const { model, adapter, precision = "f32", seed = 0 } = parts;
+    this.model = model;
+    this.adapter = adapter;
+    this.precision = precision;
+    this.seed = seed;
+  }
+
+  /** What learns, in the order in which checkpoints keep it. */
+  get parameters(): readonly Tensor[] {
+    return this.adapter?.parameters() ?? this.model.parameters();
+  }
+
+  /** Mean cross entropy of the next tokens, over all that count: a scalar with a gradient. See `model.loss`. */
+  loss(ids: Sequences, { mask, labelSmoothing }: Text = {}): Tensor {
+    this.#count(ids);
+    return this.model.loss(ids, {
+      ...this.#own,
+      ...(mask && { mask }),
+      ...(labelSmoothing !== undefined && { labelSmoothing }),
+    });
+  }
+
+  /** log p of each token given those before it, f32 `[tokens]`, with a gradient. See `model.logprobs`. */
+  logprobs(ids: Sequences, { mask }: Pick<Text, "mask"> = {}): Tensor {
+    this.#count(ids);
+    return this.model.logprobs(ids, { ...this.#own, ...(mask && { mask }) });
+  }
+
+  /**
+   * The same of the model as it was before it learnt, in the same precision and without a gradient: with the adapter switched
+   * off. Where the model's own parameters learn there is no such model any more once a step was taken: then note what is
+   * needed in `prepare`, by `noGrad(() => learner.logprobs(ids))`.
+   */
+  reference(ids: Sequences, { mask }: Pick<Text, "mask"> = {}): Tensor {
+    const { precision } = this;
+    return noGrad(() => this.model.logprobs(ids, { precision, ...(mask && { mask }) }));
+  }
+
+  get #own() {
+    const { precision, adapter } = this;
+    return { precision, ...(adapter && { adapter }) };
+  }
+
+  #count(ids: Sequences): void {
+    const list = ids as ArrayLike<number | ArrayLike<number>>;
+    for (let i = 0; i < list.length; i++) {
+      const one = list[i]!;
+      this.tokens += typeof one === "number" ? 1 : one.length;
+    }
+  }
+}
