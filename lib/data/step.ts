@@ -23,6 +23,9 @@ export interface Step {
   run(input: AsyncIterable<Chunk>, log: Log): AsyncIterable<Chunk>;
 }
 
+/** A reason to drop a text, or what is kept of it, or undefined: it stays as it is. */
+export type Judgement = string | { readonly text: string } | undefined;
+
 /** Judges one text at a time: `dataset.filter(gopher())`. */
 export interface Filter {
   readonly name: string;
@@ -31,8 +34,8 @@ export interface Filter {
   readonly column?: string;
   /** Awaited before the first text: to load what it needs. */
   prepare?(): Promise<void>;
-  /** Why the text is dropped, in few words that are the same for like cases ("too few stop words"), or undefined to keep it. */
-  judge(text: string): string | undefined | Promise<string | undefined>;
+  /** A reason is few words that are the same for like cases: "too few stop words". */
+  judge(text: string): Judgement | Promise<Judgement>;
 }
 
 /** A place in a text that a redactor replaced. */
@@ -64,14 +67,28 @@ export function filterStep(filter: Filter): Step {
       for await (const chunk of input) {
         const kept: number[] = [];
         const texts = chunk.texts(column, name);
+        const parts = new Map<number, string>();
         for (let i = 0; i < texts.length; i++) {
           const text = texts[i];
           const judged = text === undefined ? `no text in "${column}"` : filter.judge(text);
-          const reason = judged instanceof Promise ? await judged : judged;
-          if (reason === undefined) kept.push(i);
-          else log.drop(reason, text ?? chunk.row(i));
+          const judgement = judged instanceof Promise ? await judged : judged;
+          if (typeof judgement === "string") {
+            log.drop(judgement, text ?? chunk.row(i));
+            continue;
+          }
+          kept.push(i);
+          if (judgement === undefined || judgement.text === text) continue;
+          parts.set(i, judgement.text);
+          log.change("parts of the text left out", judgement.text);
         }
-        yield chunk.pick(kept);
+        const changed =
+          parts.size === 0
+            ? chunk
+            : chunk.with(
+                column,
+                texts.map((text, i) => parts.get(i) ?? text),
+              );
+        yield changed.pick(kept);
       }
     },
   };
