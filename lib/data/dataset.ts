@@ -3,6 +3,7 @@
 
 import type { Table } from "apache-arrow";
 import { packageVersion } from "../package.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
 import type { Chunk, Measure, Row } from "./chunk.ts";
 import { hashOf } from "./fingerprint.ts";
 import { newRecord, type Record as Run, run, WORDS } from "./pipeline.ts";
@@ -10,6 +11,9 @@ import { DataReport, type ReportOptions } from "./report.ts";
 import type { Source } from "./source.ts";
 import { type Filter, type Redactor, redactStep, type Step } from "./step.ts";
 import { tableOf } from "./to-arrow.ts";
+import { type Batches, type BatchOptions, batches } from "./tokens/batches.ts";
+import { type PackOptions, pack } from "./tokens/pack.ts";
+import { type TokenizeOptions, tokenize } from "./tokens/tokenize.ts";
 import { filter, type Keep } from "./verbs/filter.ts";
 import { type Derivations, derive, map } from "./verbs/map.ts";
 import { select, take } from "./verbs/select.ts";
@@ -75,6 +79,21 @@ export class Dataset<R extends Row = Row> {
   /** The first rows. No more is read than they need. */
   take(count: number): Dataset<R> {
     return this.step(take(count));
+  }
+
+  /** Token ids and what is to be learnt of them, in place of text, conversations, or prompts with completions. */
+  tokenize(tokenizer: Tokenizer, options?: TokenizeOptions): Dataset {
+    return this.step(tokenize(tokenizer, options));
+  }
+
+  /** Several tokenized sequences in each row of at most `length` tokens; none sees another. */
+  pack(options: PackOptions): Dataset {
+    return this.step(pack(options));
+  }
+
+  /** Tokenized rows to learn from, in an order that belongs to the seed. */
+  batches(options?: BatchOptions): Batches {
+    return batches(this, options);
   }
 
   /** The rows, one after the other; memory stays flat. */
