@@ -112,7 +112,12 @@ function formOf(chunk: Chunk, column: string | undefined): Form {
 }
 
 /** What a row says, or why it says nothing. */
-function pieceOf(tokenizer: Tokenizer, form: Form, learn: Learn, get: (column: string) => unknown) => unknown): Piece | string {
+function pieceOf(
+  tokenizer: Tokenizer,
+  form: Form,
+  learn: Learn,
+  get: (column: string) => unknown,
+): Piece | string {
   try {
     if (form === "completion") return completed(tokenizer, learn, get("prompt"), get("completion"));
     const value = get(form.column);
