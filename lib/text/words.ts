@@ -9,6 +9,7 @@ const IS_SPACE = new RegExp(`^[${SPACE}]`, "u");
 const RUNS = new RegExp(`[^${SPACE}]+|[${SPACE}]+`, "gu");
 const MOST_REMEMBERED = 1 << 18;
 const LONGEST_REMEMBERED = 64;
+const LONGEST_SPECIAL = 16;
 
 const remembered = new Map<string, readonly string[]>();
 
@@ -24,10 +25,10 @@ export function words(text: string): string[] {
 
 /** The words of what stands between two white spaces. */
 export function wordsOf(chunk: string): readonly string[] {
+  if (chunk.length > LONGEST_REMEMBERED) return joined(split(chunk, true));
   const known = remembered.get(chunk);
   if (known) return known;
   const found = joined(split(chunk, true));
-  if (chunk.length > LONGEST_REMEMBERED) return found;
   if (remembered.size >= MOST_REMEMBERED) remembered.clear();
   remembered.set(chunk, found);
   return found;
@@ -59,24 +60,24 @@ export function countSentences(text: string): number {
 
 /** Without `special`: by the rules alone. */
 function split(chunk: string, special: boolean): string[] {
-  const known = special ? SPECIAL : new Map<string, string[]>();
-  const whole = known.get(chunk);
+  const known = special ? specialOf : () => undefined;
+  const whole = known(chunk);
   if (whole) return [...whole];
   const front: string[] = [];
   const back: string[] = [];
   let rest = chunk;
-  for (let size = -1; rest && rest.length !== size && !known.has(rest); ) {
+  for (let size = -1; rest && rest.length !== size && !known(rest); ) {
     size = rest.length;
     const prefix = PREFIX.exec(rest)?.[0] ?? "";
     const behind = rest.slice(prefix.length);
-    if (prefix && behind && known.has(behind)) {
+    if (prefix && behind && known(behind)) {
       front.push(prefix);
       rest = behind;
       break;
     }
     const suffix = suffixOf(behind);
     const before = suffix ? rest.slice(0, -suffix.length) : rest;
-    if (suffix && before && known.has(before)) {
+    if (suffix && before && known(before)) {
       back.push(suffix);
       rest = before;
       break;
@@ -99,9 +100,12 @@ function suffixOf(text: string): string {
   return text.slice(from);
 }
 
-function middle(rest: string, known: ReadonlyMap<string, readonly string[]>): readonly string[] {
+/** Spellings are short: a map that is asked for a long text reads all of it. */
+const specialOf = (text: string) => (text.length > LONGEST_SPECIAL ? undefined : SPECIAL.get(text));
+
+function middle(rest: string, known: typeof specialOf): readonly string[] {
   if (!rest) return [];
-  const whole = known.get(rest);
+  const whole = known(rest);
   if (whole) return whole;
   if (isUrl(rest)) return [rest];
   const found: string[] = [];
