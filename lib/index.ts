@@ -29,7 +29,7 @@ export type { GopherOptions } from "./data/quality/gopher.ts";
 export { quality } from "./data/quality/index.ts";
 export type { DataReport, ReportOptions, StepReport } from "./data/report.ts";
 export type { Filter, Found, Redactor, Step } from "./data/step.ts";
-export type { Batch, Batches, BatchOptions, Position } from "./data/tokens/batches.ts";
+export type { Batch, BatchOptions, Position, TokenBatches } from "./data/tokens/batches.ts";
 export type { PackOptions } from "./data/tokens/pack.ts";
 export type { TokenizeOptions } from "./data/tokens/tokenize.ts";
 export { ChatReply } from "./decode/chat.ts";

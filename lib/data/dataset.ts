@@ -11,7 +11,7 @@ import { DataReport, type ReportOptions } from "./report.ts";
 import type { Source } from "./source.ts";
 import { type Filter, type Redactor, redactStep, type Step } from "./step.ts";
 import { tableOf } from "./to-arrow.ts";
-import { type Batches, type BatchOptions, batches } from "./tokens/batches.ts";
+import { type BatchOptions, batches, type TokenBatches } from "./tokens/batches.ts";
 import { type PackOptions, pack } from "./tokens/pack.ts";
 import { type TokenizeOptions, tokenize } from "./tokens/tokenize.ts";
 import { filter, type Keep } from "./verbs/filter.ts";
@@ -92,7 +92,7 @@ export class Dataset<R extends Row = Row> {
   }
 
   /** Tokenized rows to learn from, in an order that belongs to the seed. */
-  batches(options?: BatchOptions): Batches {
+  batches(options?: BatchOptions): TokenBatches {
     return batches(this, options);
   }
 

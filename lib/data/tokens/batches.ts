@@ -5,6 +5,7 @@ import { LensorError } from "../../errors.ts";
 import { stopIfInterrupted } from "../../host.ts";
 import { checkFlag, checkNames, checkNumber } from "../../options.ts";
 import { checkSeed } from "../../tensor/random.ts";
+import type { Batches } from "../../train/objective.ts";
 import type { Dataset } from "../dataset.ts";
 import { permutation } from "../random.ts";
 import { Store } from "./store.ts";
@@ -15,7 +16,7 @@ export interface BatchOptions {
   seed?: number;
   /** In the rows' own order where false. */
   shuffle?: boolean;
-  /** How often every row comes; 1 by default. */
+  /** How often every row comes, Infinity too; 1 by default. */
   epochs?: number;
   /** Goes on after the batch that had this position. */
   from?: Position;
@@ -24,15 +25,15 @@ export interface BatchOptions {
 }
 
 /** Where in the data a run is: plain data, for a checkpoint to hold. */
-export interface Position {
+export type Position = {
   readonly epoch: number;
   /** Rows of this epoch that have been given. */
   readonly row: number;
   readonly seed: number;
   readonly shuffle: boolean;
   /** Of the tokenized rows: a position is of no use in others. */
-  readonly fingerprint: string;
-}
+  readonly fingerprint?: string;
+};
 
 /** Sequences that do not see each other, as `model.loss(batch.ids, { mask: batch.mask })` takes them. */
 export interface Batch {
@@ -48,14 +49,19 @@ export interface Batch {
   readonly position: Position;
 }
 
-export class Batches implements AsyncIterable<Batch> {
+/** Batches as they are learnt from: an iterator that can be set to any of its places, `for await` and `next()` alike. */
+export class TokenBatches implements Batches<Batch>, AsyncIterable<Batch> {
   readonly size: number;
   readonly seed: number;
-  readonly #store: () => Promise<Store>;
-  readonly #options: Required<Omit<BatchOptions, "from">> & Pick<BatchOptions, "from">;
+  readonly #open: () => Promise<Store>;
+  readonly #options: Required<Omit<BatchOptions, "from">>;
+  #store: Store | undefined;
+  #position: Position | undefined;
+  #ahead: Promise<Batch>[] = [];
+  #plans: Generator<Plan> | undefined;
 
   /** @internal Use `dataset.batches()`. */
-  constructor(store: () => Promise<Store>, options: BatchOptions = {}) {
+  constructor(open: () => Promise<Store>, options: BatchOptions = {}) {
     checkNames("batches", options, ["size", "seed", "shuffle", "epochs", "from", "prefetch"]);
     const { size = 8, from, seed = from?.seed ?? 0, shuffle = from?.shuffle ?? true } = options;
     const { epochs = 1, prefetch = 2 } = options;
@@ -65,54 +71,85 @@ export class Batches implements AsyncIterable<Batch> {
       checkNumber("batches", "epochs", epochs, { least: 1, whole: true });
     checkFlag("batches", "shuffle", shuffle);
     checkSeed(seed, "batches");
-    if (from) checkPosition(from, seed, shuffle);
     this.size = size;
     this.seed = seed;
-    this.#store = store;
-    this.#options = { size, seed, shuffle, epochs, prefetch, from };
+    this.#open = open;
+    this.#options = { size, seed, shuffle, epochs, prefetch };
+    if (from) this.seek(from);
   }
 
   /** Batches in an epoch. Tokenizes, if that has not been done. */
   async count(): Promise<number> {
-    return Math.ceil((await this.#store()).rows / this.size);
+    return Math.ceil((await this.rows()) / this.size);
   }
 
   /** Rows in an epoch. */
   async rows(): Promise<number> {
-    return (await this.#store()).rows;
+    return (await this.#opened()).rows;
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Batch> {
-    const store = await this.#store();
-    const { from, prefetch } = this.#options;
-    if (from && from.fingerprint !== store.fingerprint)
-      throw new LensorError("batches: this position is of other data", {
-        expected: `tokenized rows with the fingerprint ${from.fingerprint}`,
-        got: store.fingerprint,
-        fix: "Go on with the data that the run began with, or begin anew without { from }.",
-      });
-    const ahead: Promise<Batch>[] = [];
-    const plans = this.#plans(store);
-    for (;;) {
-      while (ahead.length <= prefetch) {
-        const next = plans.next();
-        if (next.done) break;
-        const batch = gathered(store, next.value.rows, next.value.position);
-        // Told when its turn comes.
-        batch.catch(() => {});
-        ahead.push(batch);
-      }
-      const batch = ahead.shift();
-      if (!batch) return;
-      stopIfInterrupted();
-      yield await batch;
+  /** Of the tokenized rows; undefined before they are made. */
+  get fingerprint(): string | undefined {
+    return this.#store?.fingerprint;
+  }
+
+  /** After the batch that was given last: from here the next one comes. */
+  get position(): Position {
+    const { seed, shuffle } = this.#options;
+    const fingerprint = this.fingerprint;
+    return this.#position ?? { epoch: 0, row: 0, seed, shuffle, ...(fingerprint && { fingerprint }) };
+  }
+
+  /** Goes on from a position. @throws LensorError for one of another order, at the next batch for one of other data */
+  seek(position: Position): void {
+    checkPosition(position, this.#options);
+    this.#position = position;
+    [this.#ahead, this.#plans] = [[], undefined];
+  }
+
+  async next(): Promise<IteratorResult<Batch, undefined>> {
+    stopIfInterrupted();
+    const store = await this.#opened();
+    this.#plans ??= this.#planned(store, this.position);
+    while (this.#ahead.length <= this.#options.prefetch) {
+      const plan = this.#plans.next();
+      if (plan.done) break;
+      const batch = gathered(store, plan.value);
+      // A failure is told when its turn comes.
+      batch.catch(() => {});
+      this.#ahead.push(batch);
     }
+    const batch = await this.#ahead.shift();
+    if (!batch) return { done: true, value: undefined };
+    this.#position = batch.position;
+    return { done: false, value: batch };
   }
 
-  *#plans(store: Store): Generator<{ rows: number[]; position: Position }> {
-    const { size, seed, shuffle, epochs, from } = this.#options;
+  /** What was read ahead is let go. */
+  async return(): Promise<IteratorResult<Batch, undefined>> {
+    [this.#ahead, this.#plans] = [[], undefined];
+    return { done: true, value: undefined };
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async #opened(): Promise<Store> {
+    this.#store ??= await this.#open();
+    const wanted = this.#position?.fingerprint;
+    if (wanted === undefined || wanted === this.#store.fingerprint) return this.#store;
+    throw new LensorError("batches: this position is of other data", {
+      expected: `tokenized rows with the fingerprint ${wanted}`,
+      got: this.#store.fingerprint,
+      fix: "Go on with the data that the run began with, or begin anew without { from }.",
+    });
+  }
+
+  *#planned(store: Store, from: Position): Generator<Plan> {
+    const { size, seed, shuffle, epochs } = this.#options;
     const { rows: count, fingerprint } = store;
-    let [epoch, row] = [from?.epoch ?? 0, from?.row ?? 0];
+    let { epoch, row } = from;
     for (; epoch < epochs; epoch++, row = 0) {
       const order = shuffle ? permutation("batches", count, seed, epoch) : undefined;
       for (; row < count; row += size) {
@@ -124,7 +161,12 @@ export class Batches implements AsyncIterable<Batch> {
   }
 }
 
-async function gathered(store: Store, places: readonly number[], position: Position): Promise<Batch> {
+interface Plan {
+  readonly rows: readonly number[];
+  readonly position: Position;
+}
+
+async function gathered(store: Store, { rows: places, position }: Plan): Promise<Batch> {
   const rows = await Promise.all(places.map((place) => store.row(place)));
   const sequences = rows.flatMap((row, i) => row.map((one) => ({ ...one, row: i })));
   return {
@@ -136,7 +178,7 @@ async function gathered(store: Store, places: readonly number[], position: Posit
   };
 }
 
-function checkPosition(from: Position, seed: number, shuffle: boolean): void {
+function checkPosition(from: Position, { seed, shuffle }: { seed: number; shuffle: boolean }): void {
   checkNames("batches: from", from, ["epoch", "row", "seed", "shuffle", "fingerprint"]);
   checkNumber("batches: from", "epoch", from.epoch, { least: 0, whole: true });
   checkNumber("batches: from", "row", from.row, { least: 0, whole: true });
@@ -151,8 +193,8 @@ function checkPosition(from: Position, seed: number, shuffle: boolean): void {
 const stores = new WeakMap<Dataset, Promise<Store>>();
 
 /** A dataset is tokenized once, however often its batches are asked for. */
-export function batches(dataset: Dataset, options?: BatchOptions): Batches {
-  return new Batches(() => {
+export function batches(dataset: Dataset, options?: BatchOptions): TokenBatches {
+  return new TokenBatches(() => {
     let store = stores.get(dataset);
     if (!store) {
       store = Store.of(dataset);
