@@ -1,5 +1,12 @@
 // What `import { ... } from "lensor"` gives: every name of the library, and nothing else.
 
+export type { AlignOptions } from "./align/align.ts";
+export { type DpoOptions, dpo } from "./align/dpo.ts";
+export { type KtoOptions, kto } from "./align/kto.ts";
+export { type OrpoOptions, orpo } from "./align/orpo.ts";
+export type { PairRow } from "./align/pairs.ts";
+export { type Reward, type RewardModelOptions, rewardModel } from "./align/reward-model.ts";
+export { type SimpoOptions, simpo } from "./align/simpo.ts";
 export type { AblationOptions, HeadAblation } from "./attention/ablation.ts";
 export type {
   AllAttention,
@@ -72,12 +79,9 @@ export { type Maker, type SummaryOptions, summaryOnly } from "./kv/summary.ts";
 export type { ProbeScore, Sweep, SweepRow } from "./kv/sweep.ts";
 export type { SweepOptions } from "./kv/sweep-run.ts";
 export { type MemoryHolder, type MemoryKind, type MemoryUse, memory } from "./memory/memory.ts";
-export type { Architecture } from "./model/architecture.ts";
 export type { Compute } from "./model/compute.ts";
 export type { ModelConfig } from "./model/config.ts";
-export type { Estimate, EstimateOptions } from "./model/estimate.ts";
 export type { PrefillOptions } from "./model/forward.ts";
-export type { FreshOptions } from "./model/fresh.ts";
 export { type Hook, type Hooks, PLACES, type Place } from "./model/hooks.ts";
 export { hub, type LoadOptions } from "./model/hub.ts";
 export type { Sequences } from "./model/loss.ts";

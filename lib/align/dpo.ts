@@ -55,7 +55,7 @@ export function dpo(options: DpoOptions = {}): Preference {
       const losses = FORMS[loss](scores.chosen.sub(scores.rejected), beta, labelSmoothing);
       return {
         loss: losses.mean(),
-        rewards: { chosen: gained.chosen.mul(beta), rejected: gained.rejected.mul(beta) },
+        rewards: { chosen: scores.chosen.mul(beta), rejected: scores.rejected.mul(beta) },
       };
     },
   };

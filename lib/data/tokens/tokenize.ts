@@ -141,7 +141,13 @@ function talk(tokenizer: Tokenizer, learn: Learn, messages: Message[], from = 0)
   return { parts, replies: true, open: false };
 }
 
-function completed(tokenizer: Tokenizer, learn: Learn, prompt: unknown, completion: unknown): Piece | string {
+/** A prompt and what follows it; or why they say nothing. @internal */
+export function completed(
+  tokenizer: Tokenizer,
+  learn: Learn,
+  prompt: unknown,
+  completion: unknown,
+): Piece | string {
   if (typeof prompt === "string" && typeof completion === "string") {
     if (completion === "") return "empty completion";
     const parts = [
@@ -155,7 +161,8 @@ function completed(tokenizer: Tokenizer, learn: Learn, prompt: unknown, completi
   return talk(tokenizer, learn, [...prompt, ...reply] as Message[], prompt.length);
 }
 
-function sequenceOf(
+/** @internal */
+export function sequenceOf(
   tokenizer: Tokenizer,
   { parts, replies, open }: Piece,
   learn: Learn,
@@ -177,8 +184,8 @@ function sequenceOf(
       mask.push(part.learn || learn === "all" ? 1 : 0);
     }
   }
-  if (end) {
-    ids.push(tokenizer.eos!);
+  if (end && tokenizer.eos !== undefined) {
+    ids.push(tokenizer.eos);
     mask.push(1);
   }
   return { ids: Int32Array.from(ids), mask: Uint8Array.from(mask) };

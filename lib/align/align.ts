@@ -1,0 +1,219 @@
+// Teaches a model which of two replies is better: `model.align(pairs, dpo({ beta: 0.1 }), { adapter: lora({ rank: 8 }) })`.
+// The base stays as it is and, with the adapter switched off, is the reference. Knows no method by itself.
+
+import { LensorError } from "../errors.ts";
+import type { Model } from "../model/model.ts";
+import { checkNumber, describe } from "../options.ts";
+import { cat } from "../tensor/join.ts";
+import { upload } from "../tensor/queue.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { Tuned } from "../train/finetune.ts";
+import { Learner } from "../train/learner.ts";
+import type { Batches, Json, Objective } from "../train/objective.ts";
+import { kept } from "../train/optim/optimizer.ts";
+import type { Run } from "../train/run.ts";
+import { RowBatches } from "../train/sequences.ts";
+import { type RunOptions, settingsOf, start } from "../train/start.ts";
+import type { Adapter, Lora } from "../tune/lora.ts";
+import { LazyBatches } from "./lazy-batches.ts";
+import { type LeftOut, type Pair, type PairRow, type Rows, readPairs, rowsNow, rowsOf } from "./pairs.ts";
+import { counted, pass, type Sequence } from "./pass.ts";
+import type { Preference, Preferences } from "./preference.ts";
+import type { Reward, RewardModel } from "./reward-model.ts";
+
+export interface AlignOptions extends RunOptions {
+  /** What learns in the model's place: `lora({ rank: 8 })`. */
+  adapter: Lora;
+  /** Pairs that are scored now and then, never learnt from. */
+  heldOut?: Rows<PairRow>;
+  /** In tokens, prompt and reply together: longer pairs are left out, and counted. The model's context, 1,024 at most. */
+  length?: number;
+}
+
+const COLUMNS = ["prompt", "chosen", "rejected"];
+
+export function align(
+  model: Model,
+  pairs: Rows<PairRow>,
+  method: Preference,
+  options: AlignOptions,
+): Run<Tuned>;
+export function align(
+  model: Model,
+  pairs: Rows<PairRow>,
+  method: RewardModel,
+  options: AlignOptions,
+): Run<Reward>;
+export function align(
+  model: Model,
+  pairs: Rows<PairRow>,
+  method: Preference | RewardModel,
+  options: AlignOptions,
+): Run<Tuned> | Run<Reward>;
+export function align(
+  model: Model,
+  given: Rows<PairRow>,
+  method: Preference | RewardModel,
+  options: AlignOptions,
+): Run<Tuned> | Run<Reward> {
+  const call = "model.align";
+  const settings = settingsOf(call, options, ["adapter", "heldOut", "length"]);
+  const { length = Math.min(1024, model.context), heldOut } = options;
+  checkNumber(call, "length", length, { least: 2, most: model.context, whole: true });
+  if (typeof (method as Preference)?.loss !== "function" && typeof (method as RewardModel)?.on !== "function")
+    throw new LensorError(`${call} needs a method`, {
+      expected: "dpo(), simpo(), orpo(), kto() or rewardModel()",
+      got: describe(method),
+    });
+  const { adapter, learner } = learnerOf(call, model, options.adapter, settings);
+  const read = (rows: readonly PairRow[]) => {
+    const { pairs, leftOut } = readPairs(model, rows, length);
+    if (pairs.length === 0)
+      throw new LensorError(`${call}: no pair is left to learn from`, {
+        expected: "pairs of two different replies, none of them empty, that fit the length",
+        got: leftOut.toString(),
+      });
+    noted.push(leftOut);
+    return pairs;
+  };
+  const noted: LeftOut[] = [];
+  const { batch: size, seed } = settings;
+  const now = rowsNow(call, given, COLUMNS);
+  const batchesOf = (rows: readonly PairRow[]) =>
+    new RowBatches(read(rows), { size, seed }, (batch) => batch);
+  const batches: Batches<Pair[]> = now
+    ? batchesOf(now)
+    : new LazyBatches(async () => batchesOf(await rowsOf(call, given, COLUMNS)));
+  const held: Pair[][] = [];
+  const inner = "on" in method ? method.on(learner) : preferenceObjective(method);
+  const objective: Objective<Pair[]> = {
+    ...inner,
+    async prepare(learner) {
+      await inner.prepare?.(learner);
+      if (batches instanceof LazyBatches) await batches.open();
+      const rest = heldOut ? read(await rowsOf(`${call}: heldOut`, heldOut, COLUMNS)) : [];
+      for (let i = 0; i < rest.length; i += size) held.push(rest.slice(i, i + size));
+      for (const leftOut of noted) if (leftOut.count > 0) run.journal.mark(0, "skipped", leftOut.toString());
+    },
+  };
+  const parts = { call, settings, learner, objective, batches, heldOut: held };
+  const told = { adapter: toldOf(options.adapter), length };
+  const run: Run<Tuned> | Run<Reward> =
+    "on" in method
+      ? start({ ...parts, told, finish: () => method.reward(learner, inner.parameters![0]!, length) })
+      : start({ ...parts, told, finish: () => ({ model, adapter }) });
+  return run;
+}
+
+/** What learns, in what precision; shared by the verbs of alignment. */
+export function learnerOf(
+  call: string,
+  model: Model,
+  kind: Lora,
+  { seed, precision }: { seed: number; precision: "f32" | "bf16" },
+): { adapter: Adapter; learner: Learner } {
+  if (typeof kind?.on !== "function")
+    throw new LensorError(`${call} needs an adapter`, {
+      expected: "adapter: lora({ rank: 8 })",
+      got: describe(kind),
+      fix: "The base without it is the reference that a method compares with.",
+    });
+  const adapter = kind.on(model, { seed });
+  return { adapter, learner: new Learner({ model, adapter, precision, seed }) };
+}
+
+/** An adapter's options, for provenance. */
+export function toldOf({ rank, alpha, targets }: Lora): Json {
+  return { name: "lora", rank, alpha, targets };
+}
+
+/** A loss of preferences at work: sequences through the model and its reference, sums to the method. */
+function preferenceObjective(method: Preference): Objective<Pair[]> {
+  const known = new References();
+  const wants = (wish: Preference["needs"][number]) => method.needs.includes(wish);
+  return {
+    name: method.name,
+    options: method.options as { readonly [name: string]: Json },
+    columns: ["accuracy", "margin", "chosenReward", "rejectedReward"],
+    panels: { accuracy: "chosen before rejected, share", margin: "margin of the rewards" },
+    weight: (pairs) => pairs.length,
+    loss(learner, pairs) {
+      const n = pairs.length;
+      const replies = [...pairs.map(({ chosen }) => chosen), ...pairs.map(({ rejected }) => rejected)];
+      const tokens = replies.map(counted);
+      const sums = wants("whole") ? wholeSums(learner, replies, n) : { replies: replySums(learner, replies) };
+      const reference = wants("reference") ? known.of(learner, replies) : undefined;
+      const others = wants("mismatched") ? mismatched(pairs) : undefined;
+      const preferences: Preferences = {
+        ...halves(sums.replies, n),
+        tokens: { chosen: tokens.slice(0, n), rejected: tokens.slice(n) },
+        ...("whole" in sums && { whole: sums.whole }),
+        ...(reference && { reference: halves(reference, n) }),
+        ...(others && {
+          mismatched: {
+            policy: replySums(learner, others).detach(),
+            reference: replySums(learner, others, "reference"),
+          },
+        }),
+      };
+      const { loss, rewards } = method.loss(preferences);
+      const [chosen, rejected] = [rewards.chosen.detach(), rewards.rejected.detach()];
+      const notes = {
+        accuracy: chosen.gt(rejected).cast("f32").mean(),
+        margin: chosen.sub(rejected).mean(),
+        chosenReward: chosen.mean(),
+        rejectedReward: rejected.mean(),
+      };
+      return { loss, notes };
+    },
+  };
+}
+
+function halves(sums: Tensor, n: number): { chosen: Tensor; rejected: Tensor } {
+  return { chosen: sums.at([0, n]), rejected: sums.at([n, 2 * n]) };
+}
+
+function replySums(
+  learner: Learner,
+  sequences: readonly Sequence[],
+  who: "policy" | "reference" = "policy",
+): Tensor {
+  const { logprobs, replies } = pass(learner, sequences, who);
+  return replies.sum(logprobs);
+}
+
+/** With prompts counted too: sums over the replies, and the mean over all tokens of the chosen half. */
+function wholeSums(learner: Learner, sequences: readonly Sequence[], n: number) {
+  const all = sequences.map(({ ids }) => ({ ids, mask: new Uint8Array(ids.length).fill(1) }));
+  const { logprobs, replies } = pass(learner, all);
+  const own = sequences.flatMap(({ mask }) => Array.from(mask.subarray(1)));
+  const mask = upload(Float32Array.from(own), [own.length], "f32", "mask");
+  const chosen = replies.lengths.slice(0, n).reduce((a, b) => a + b, 0);
+  return { replies: replies.sum(logprobs.mul(mask)), whole: logprobs.at([0, chosen]).mean() };
+}
+
+/** Each prompt with the chosen reply of the pair before it. */
+function mismatched(pairs: readonly Pair[]): Sequence[] {
+  return pairs.map(({ chosen: { ids, mask } }, i) => {
+    const other = pairs.at(i - 1)!.chosen;
+    const [end, from] = [mask.indexOf(1), other.mask.indexOf(1)];
+    return {
+      ids: Int32Array.from([...ids.subarray(0, end), ...other.ids.subarray(from)]),
+      mask: Uint8Array.from([...mask.subarray(0, end), ...other.mask.subarray(from)]),
+    };
+  });
+}
+
+/** What the reference says of each sequence, asked once: in later epochs it is known. */
+class References {
+  readonly #known = new WeakMap<Sequence, Tensor>();
+
+  of(learner: Learner, sequences: readonly Sequence[]): Tensor {
+    const fresh = sequences.filter((one) => !this.#known.has(one));
+    if (fresh.length > 0) {
+      const sums = replySums(learner, fresh, "reference");
+      for (const [i, one] of fresh.entries()) this.#known.set(one, kept(sums.at([i, i + 1]).clone()));
+    }
+    return cat(sequences.map((one) => this.#known.get(one)!));
+  }
+}

@@ -1,0 +1,146 @@
+// model.align on small random models: where each method begins, that it learns what its pairs say, what is left out and
+// counted, and what is refused. Oracle of the loss at the first step: the formula, on log-probabilities of model.logprobs.
+
+import { tableFromJSON } from "apache-arrow";
+import { beforeAll, describe, expect, it } from "vitest";
+import { joined, promptText, sequenceOf } from "../../../lib/align/pairs.ts";
+import { data, dpo, hub, kto, lora, type Model, orpo, rewardModel, simpo } from "../../../lib/index.ts";
+import { loadRandom } from "../model/temporary.ts";
+import { problem } from "../problem.ts";
+
+/** The longer reply is the better one. */
+const pairs = ["the", "a hand", "and", "band"].map((prompt) => ({
+  prompt,
+  chosen: " and the and the",
+  rejected: " no",
+}));
+const options = { adapter: lora({ rank: 4, seed: 1 }), steps: 12, batch: 2, lr: 0.01, seed: 2 };
+const column = (table: { getChild(name: string): unknown }, name: string) => [
+  ...(table.getChild(name) as Iterable<number>),
+];
+
+describe("model.align", () => {
+  let model: Model;
+  beforeAll(async () => {
+    model = await loadRandom({ end: true });
+  });
+
+  for (const method of [
+    dpo(),
+    dpo({ loss: "hinge" }),
+    dpo({ loss: "ipo", beta: 0.5 }),
+    simpo(),
+    orpo(),
+    kto(),
+  ])
+    it(`${method.name} ${JSON.stringify(method.options)} comes to prefer the chosen replies`, async () => {
+      const run = model.align(pairs, method, { ...options, steps: 24 });
+      await run;
+      // Single batches of two swing at this rate; the last eight do not.
+      const late = (name: string) =>
+        column(run.history, name)
+          .slice(-8)
+          .reduce((a, b) => a + b) / 8;
+      expect(late("margin")).toBeGreaterThan(column(run.history, "margin")[0]! + 0.05);
+      expect(late("accuracy")).toBeGreaterThan(0.7);
+    });
+
+  it("DPO begins at ln 2, exactly, and nothing of the base changes", async () => {
+    const ids = model.tokenizer.encode("the and").ids;
+    const before = Number(await model.loss(ids).item());
+    const run = model.align(pairs, dpo(), options);
+    await run;
+    const [first, ...rest] = column(run.history, "loss");
+    expect(first).toBe(Math.fround(Math.LN2));
+    expect(rest.at(-1)!).toBeLessThan(0.6);
+    expect(column(run.history, "margin")[0]).toBe(0);
+    expect(Number(await model.loss(ids).item())).toBe(before);
+  });
+
+  it("SimPO begins where its formula says", async () => {
+    const run = model.align(pairs.slice(0, 1), simpo({ beta: 2, gamma: 0.5 }), {
+      ...options,
+      steps: 1,
+      batch: 1,
+    });
+    await run;
+    const mean = async (reply: string) => {
+      const { ids, mask } = joined(model.tokenizer.encode("the").ids, [
+        ...model.tokenizer.encode(reply).ids,
+        model.tokenizer.eos!,
+      ]);
+      const all = (await model.logprobs(ids, { mask: [...mask] }).data()) as Float32Array;
+      return all.reduce((a, b) => a + b, 0) / mask.reduce((a, b) => a + b, 0);
+    };
+    const ahead = 2 * ((await mean(pairs[0]!.chosen)) - (await mean(pairs[0]!.rejected))) - 0.5;
+    expect(column(run.history, "loss")[0]).toBeCloseTo(Math.log1p(Math.exp(-ahead)), 5);
+  });
+
+  it("a reward model says what a reply is worth", async () => {
+    const run = model.align(pairs, rewardModel(), { ...options, heldOut: pairs.slice(0, 2) });
+    const reward = await run;
+    expect(column(run.history, "loss")[0]).toBe(Math.fround(Math.LN2));
+    expect(column(run.history, "evalLoss").at(-1)!).toBeLessThan(0.5);
+    const [good, bad] = [await reward("the", " and the and the"), await reward("the", " no")];
+    expect(good).toBeGreaterThan(bad);
+    expect(await reward("the", " no")).toBe(bad);
+    await expect(reward("the", " and".repeat(300))).rejects.toThrow(/cannot read a reply of this length/);
+  });
+
+  it("takes datasets and Arrow tables, with the same result to the bit", async () => {
+    const results = [pairs, data.from(pairs), tableFromJSON(pairs)].map(async (given) => {
+      const run = model.align(given, dpo(), { ...options, steps: 3 });
+      await run;
+      return column(run.history, "loss");
+    });
+    const [first, second, third] = await Promise.all(results);
+    expect(second).toEqual(first);
+    expect(third).toEqual(first);
+  });
+
+  it("leaves out what teaches nothing, and counts it", async () => {
+    const bad = [
+      { prompt: "a", chosen: "same", rejected: "same" },
+      { prompt: "a", chosen: "", rejected: "no" },
+      { prompt: "a", chosen: "x ".repeat(40), rejected: "no" },
+      { prompt: "a", chosen: null as never, rejected: "no" },
+    ];
+    const run = model.align([...pairs, ...bad], dpo(), { ...options, steps: 1, length: 60 });
+    await run;
+    expect(run.journal.marks.map(({ text }) => text)).toEqual([
+      "4 of 8 pairs left out: 1 with equal replies, 1 with an empty reply, 1 longer than 60 tokens, 1 without prompt, chosen or rejected",
+    ]);
+    expect(problem(() => model.align(bad, dpo(), { ...options, length: 60 }))).toMatch(
+      /no pair is left to learn from\nExpected .* 4 of 4 pairs left out: 1 with equal/,
+    );
+  });
+
+  it("of a conversation only what the assistant says counts, with the token that ends it", async () => {
+    const { tokenizer } = await hub.load("smollm2-135m-instruct");
+    const talked = { tokenizer } as Model;
+    const prompt = [
+      { role: "user", content: "Hi" },
+      { role: "assistant", content: "Yes?" },
+      { role: "user", content: "Count." },
+    ];
+    const { ids, mask } = sequenceOf(talked, prompt, "One\n\ntwo.");
+    const from = mask.indexOf(1);
+    expect(tokenizer.decode(ids.subarray(from))).toBe("One\n\ntwo.<|im_end|>");
+    expect(mask.subarray(from).every((one) => one === 1)).toBe(true);
+    expect(tokenizer.decode(ids.subarray(0, from))).toBe(promptText(talked, prompt));
+  });
+
+  it("says what is wrong with rows, methods and options", async () => {
+    const rows = [{ prompt: "a", choosen: "b", rejected: "c" }] as never;
+    expect(problem(() => model.align(rows, dpo(), options))).toMatch(
+      /no column "chosen"\nExpected prompt, chosen, rejected, got prompt, choosen, rejected.\nDid you mean "choosen"/,
+    );
+    expect(problem(() => model.align([], dpo(), options))).toMatch(/nothing to learn from/);
+    expect(problem(() => model.align("pairs.jsonl" as never, dpo(), options))).toMatch(/needs rows/);
+    expect(problem(() => model.align(pairs, "dpo" as never, options))).toMatch(/needs a method/);
+    expect(problem(() => model.align(pairs, dpo(), { steps: 1 } as never))).toMatch(/needs an adapter/);
+    expect(problem(() => model.align(pairs, dpo(), { ...options, length: 1 }))).toMatch(/length is wrong/);
+    const missing = model.align(data.from([{ prompt: "a" }]), dpo(), options);
+    await expect(missing).rejects.toThrow(/no column "chosen"/);
+  });
+});
