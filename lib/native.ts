@@ -85,6 +85,8 @@ export interface TensorSpec {
   type: number;
   rows: number;
   columns: number;
+  /** Which of the files. */
+  file: number;
   offset: number;
   bytes: number;
 }
@@ -243,19 +245,32 @@ export interface Addon {
   /** Resolves when the queue is empty, with the failures that no read has reported. */
   drain(): Promise<string[]>;
 
+  /** @param pairs Whether RoPE's pairs are neighbouring rows of queries and keys, as in GGUF; else a head's two halves */
   loadModel(
-    path: string,
-    size: number,
+    files: readonly { path: string; size: number }[],
+    pairs: boolean,
     spec: ModelSpec,
     tensors: readonly TensorSpec[],
   ): Promise<NativeModel>;
+  /** Zeros for updateWeights to replace. `dtype`: f32, f16 or bf16; `tied`: the head is the embedding. */
+  newModel(spec: ModelSpec, dtype: number, tied: boolean): Promise<NativeModel>;
+  /** The same weights, their memory shared until one of the two gets others. */
+  copyModel(model: NativeModel): Promise<NativeModel>;
   releaseModel(model: NativeModel): void;
   /** In bytes, what its packed weights occupy now. */
   modelBytes(model: NativeModel): number;
   /** A weight, or a norm's gain, as values in f32, row-major. */
   unpackWeight(model: NativeModel, name: string): NativeBuffer;
-  /** Replaces weights by values in f32, row-major, of the same shapes; in the queue's order with all that reads them. */
-  updateWeights(model: NativeModel, names: readonly string[], values: readonly NativeBuffer[]): void;
+  /**
+   * Replaces weights by values of the same shapes, row-major, each of one of WEIGHT_TYPES (gains: f32); in the queue's order
+   * with all that reads them. Rows of queries and keys as two halves.
+   */
+  updateWeights(
+    model: NativeModel,
+    names: readonly string[],
+    values: readonly NativeBuffer[],
+    types: readonly number[],
+  ): void;
   /** How often the buffers were changed in place, added up. */
   versions(buffers: readonly NativeBuffer[]): number;
   /** @param frequencies Of RoPE, in radians a token, [headWidth / 2]; `attentionFactor` multiplies cosines and sines */
@@ -424,6 +439,8 @@ function withCallers(addon: Addon): Addon {
     decode: told(addon.decode),
     storeCache: told(addon.storeCache),
     loadModel: told(addon.loadModel),
+    newModel: told(addon.newModel),
+    copyModel: told(addon.copyModel),
     probe: told(addon.probe),
   };
 }

@@ -3,7 +3,7 @@
 
 import { basename } from "node:path";
 import { LensorError } from "../errors.ts";
-import type { GgufFile } from "./gguf.ts";
+import type { GgufFile, GgufType } from "./gguf.ts";
 import { type RopeScaling, scalingOfGguf } from "./rope-scaling.ts";
 
 export interface ModelConfig {
@@ -26,6 +26,15 @@ export interface ModelConfig {
   /** The head is the embedding transposed. */
   readonly tiedEmbeddings: boolean;
   readonly parameters: number;
+}
+
+/** A tensor of a model, as it is kept. */
+export interface ModelTensor {
+  readonly name: string;
+  readonly type: GgufType;
+  /** Row-major, `[rows, columns]`. */
+  readonly shape: readonly number[];
+  readonly bytes: number;
 }
 
 /** What each pair's frequency is divided by, in files of Llama 3.1: no weight, but a tensor of the file. */

@@ -6,6 +6,7 @@ import { LensorError } from "../errors.ts";
 import { native, WEIGHT_TYPES } from "../native.ts";
 import { checkChoice, checkNames } from "../options.ts";
 import { Tokenizer } from "../text/tokenizer.ts";
+import { specOf } from "./build.ts";
 import { type Compute, checkCompute } from "./compute.ts";
 import { configFromGguf, type ModelConfig, ROPE_FACTORS } from "./config.ts";
 import { checkLength, warnOfLength } from "./context.ts";
@@ -48,9 +49,9 @@ async function load(name: string, options: LoadOptions = {}): Promise<Model> {
         fix: "The file is damaged: fetch it again.",
       },
     );
-  const tensors = file.tensors.filter(({ name }) => name !== ROPE_FACTORS).map(specOf);
+  const tensors = file.tensors.filter(({ name }) => name !== ROPE_FACTORS).map(placeOf);
   const loaded = await native()
-    .loadModel(file.path, file.size, specOfModel(config), tensors)
+    .loadModel([{ path: file.path, size: file.size }], true, specOf(config), tensors)
     .catch((cause: Error) => {
       throw new LensorError(`${file.path} could not be loaded: ${cause.message.replace(/^load: /, "")}`, {
         cause,
@@ -93,13 +94,8 @@ async function ropeFactorsOf({ path, tensors }: GgufFile): Promise<number[] | un
   }
 }
 
-function specOf({ name, type, shape, offset, bytes }: GgufTensor) {
+function placeOf({ name, type, shape, offset, bytes }: GgufTensor) {
   const columns = shape.at(-1)!;
   const rows = shape.slice(0, -1).reduce((a, b) => a * b, 1);
-  return { name, type: WEIGHT_TYPES[type], rows, columns, offset, bytes };
-}
-
-function specOfModel(config: ModelConfig) {
-  const { layers, width, heads, kvHeads, headWidth, feedForward, vocabulary, normEpsilon } = config;
-  return { layers, width, heads, kvHeads, headWidth, feedForward, vocabulary, normEpsilon };
+  return { name, type: WEIGHT_TYPES[type], rows, columns, file: 0, offset, bytes };
 }

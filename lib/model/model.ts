@@ -1,6 +1,6 @@
 // A language model that a person holds: its facts, and one line for each thing it can do. Every verb is a file of its own.
 
-import { type Table, tableFromArrays } from "apache-arrow";
+import type { Table } from "apache-arrow";
 import { type AlignOptions, align } from "../align/align.ts";
 import type { PairRow, Rows } from "../align/pairs.ts";
 import type { Preference } from "../align/preference.ts";
@@ -15,31 +15,43 @@ import { LensorError } from "../errors.ts";
 import type { Cache } from "../kv/cache.ts";
 import { loadCache } from "../kv/file.ts";
 import { type NativeModel, native } from "../native.ts";
-import { card } from "../plot/card.ts";
-import { Figure } from "../plot/figure.ts";
-import { formatBytes, formatCount, formatParameters } from "../plot/format.ts";
-import { modelAnatomy } from "../plot/model-anatomy.ts";
+import type { Figure } from "../plot/figure.ts";
 import type { Tensor } from "../tensor/index.ts";
 import type { Message } from "../text/chat.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import { type FinetuneOptions, finetune, type TokenData, type Tuned } from "../train/finetune.ts";
 import type { Run } from "../train/run.ts";
+import { type Stored, storedTensors } from "./build.ts";
 import type { Compute } from "./compute.ts";
-import type { ModelConfig } from "./config.ts";
+import type { ModelConfig, ModelTensor } from "./config.ts";
+import { Estimate, type EstimateOptions } from "./estimate.ts";
 import { forward, type PrefillOptions, prefill } from "./forward.ts";
-import type { GgufTensor } from "./gguf.ts";
+import { type FreshOptions, fresh, planOf, tryModel } from "./fresh.ts";
 import type { Hooks } from "./hooks.ts";
 import type { Prompt } from "./ids.ts";
+import { modelCard, modelPlot, modelTable } from "./look.ts";
 import { type LossOptions, logprobs, loss, type Sequences } from "./loss.ts";
 import type { Weights } from "./network.ts";
 import { type Rope, ropeOf } from "./rope.ts";
-import { ropeFacts } from "./rope-scaling.ts";
 import { FrozenWeights, Parameters } from "./weights.ts";
 
+/** What a model is made of. */
+export interface ModelParts {
+  name: string;
+  path?: string | undefined;
+  config: ModelConfig;
+  tokenizer: Tokenizer;
+  context: number;
+  compute: Compute | undefined;
+  tensors: readonly ModelTensor[];
+  native: NativeModel;
+}
+
 export class Model {
-  /** The registered name, or the file's. */
+  /** The registered name, the file's, or the one that it was given. */
   readonly name: string;
-  readonly path: string;
+  /** Of the file or folder that it was read from. */
+  readonly path: string | undefined;
   readonly config: ModelConfig;
   readonly tokenizer: Tokenizer;
   /** In tokens: how much it reads at most. */
@@ -47,31 +59,75 @@ export class Model {
   /** The mode that was asked for when loading; else each call has its own default. */
   readonly compute: Compute | undefined;
   readonly device = "cpu";
-  readonly tensors: readonly GgufTensor[];
+  #tensors: readonly ModelTensor[];
   readonly #native: NativeModel;
   readonly #frozen = new FrozenWeights(this);
   #parameters: Parameters | undefined;
   #disposed = false;
 
-  /** @internal Use `hub.load`. */
-  constructor(parts: {
-    name: string;
-    path: string;
-    config: ModelConfig;
-    tokenizer: Tokenizer;
-    context: number;
-    compute: Compute | undefined;
-    tensors: readonly GgufTensor[];
-    native: NativeModel;
-  }) {
+  /** @internal Use `hub.load` or `Model.fromConfig`. */
+  constructor(parts: ModelParts) {
     this.name = parts.name;
     this.path = parts.path;
     this.config = parts.config;
     this.tokenizer = parts.tokenizer;
     this.context = parts.context;
     this.compute = parts.compute;
-    this.tensors = parts.tensors;
+    this.#tensors = parts.tensors;
     this.#native = parts.native;
+  }
+
+  /**
+   * A new model with weights from a seed: `Model.fromConfig({ layers: 6, width: 384, heads: 6, tokenizer })`. Another's
+   * `config` is one too. Estimated first (see `Model.estimate`), made, and tried with a step forth and back.
+   * @throws LensorError for sizes that do not fit each other, the tokenizer or the memory, and for a parameter that gets no
+   *   gradient
+   */
+  static async fromConfig(options: FreshOptions): Promise<Model> {
+    const { config, native, stored, seed, check, ...rest } = await fresh(options);
+    const { name, context } = config;
+    const model = new Model({
+      ...rest,
+      name,
+      config,
+      context,
+      native,
+      tensors: storedTensors(config, stored),
+    });
+    if (check) await tryModel(model, seed);
+    model.settle();
+    return model;
+  }
+
+  /** Parameters, memory of a training step and FLOPs a token of what `fromConfig` would make; makes nothing. */
+  static estimate(model: FreshOptions, options?: EstimateOptions): Estimate {
+    return new Estimate(planOf("Model.estimate", model).config, options);
+  }
+
+  /** Memory of a training step of all its parameters, and FLOPs a token. */
+  estimate(options?: EstimateOptions): Estimate {
+    return new Estimate(this.config, options);
+  }
+
+  /** Another model of the same weights, which share their memory until one of the two learns. */
+  async copy(): Promise<Model> {
+    const { name, path, config, tokenizer, context, compute } = this;
+    const copied = await native().copyModel(this.native());
+    return new Model({
+      name,
+      path,
+      config,
+      tokenizer,
+      context,
+      compute,
+      tensors: this.tensors,
+      native: copied,
+    });
+  }
+
+  /** What it is made of, as it is kept now. */
+  get tensors(): readonly ModelTensor[] {
+    return this.#tensors;
   }
 
   /** What its weights occupy in memory. */
@@ -186,22 +242,12 @@ export class Model {
 
   /** Where its bytes are. */
   plot(): Figure {
-    const { config, tensors, name } = this;
-    return new Figure(() =>
-      modelAnatomy({ config, name, tensors: tensors.map(({ type, ...rest }) => ({ ...rest, dtype: type })) }),
-    );
+    return modelPlot(this);
   }
 
   /** One row a tensor: name, dtype, shape, parameters, bytes. */
   table(): Table {
-    const each = <T>(pick: (tensor: GgufTensor) => T) => this.tensors.map(pick);
-    return tableFromArrays({
-      name: each((tensor) => tensor.name),
-      dtype: each((tensor) => tensor.type),
-      shape: each((tensor) => tensor.shape.join(" × ")),
-      parameters: Float64Array.from(each((tensor) => tensor.shape.reduce((a, b) => a * b, 1))),
-      bytes: Float64Array.from(each((tensor) => tensor.bytes)),
-    });
+    return modelTable(this);
   }
 
   /** Frees its weights now. */
@@ -214,8 +260,24 @@ export class Model {
   native(): NativeModel {
     if (this.#disposed)
       throw new LensorError(`The model ${this.name} was disposed`, { fix: "Load it again with hub.load." });
-    this.#parameters?.write(this.#native);
+    if (this.#parameters?.write(this.#native)) this.#tensors = storedTensors(this.config, "f32");
     return this.#native;
+  }
+
+  /**
+   * Ends learning: what `parameters()` gave is freed. The weights are what was learnt, kept as `stored` where it is given.
+   * @internal
+   */
+  settle(stored?: Stored): void {
+    const native = this.native();
+    const parameters = this.#parameters;
+    this.#parameters = undefined;
+    if (!stored) {
+      parameters?.dispose();
+      return;
+    }
+    (parameters ?? new Parameters(this)).settle(native, stored);
+    this.#tensors = storedTensors(this.config, stored);
   }
 
   /** The turns of a text of that many tokens. @internal */
@@ -233,24 +295,6 @@ export class Model {
     return { bytes: this.bytes, device: this.device };
   }
   [Symbol.for("Jupyter.display")]() {
-    const { config, tensors } = this;
-    const dtypes = new Map<string, number>();
-    for (const { type, bytes } of tensors) dtypes.set(type, (dtypes.get(type) ?? 0) + bytes);
-    return card({
-      title: this.name,
-      facts: [
-        ["architecture", config.architecture],
-        ["parameters", formatParameters(config.parameters)],
-        ["in memory", formatBytes(this.bytes)],
-        ["context", `${formatCount(this.context)} tokens`],
-        ...ropeFacts(config.ropeScaling),
-        ["layers", String(config.layers)],
-        ["width", String(config.width)],
-        ["heads", `${config.heads} query, ${config.kvHeads} key-value`],
-        ["vocabulary", formatCount(config.vocabulary)],
-      ],
-      bar: [...dtypes].sort((a, b) => b[1] - a[1]).map(([label, bytes]) => ({ label, bytes })),
-      next: ["model.generate(text)", "model.trace(text)", "model.plot()"],
-    });
+    return modelCard(this);
   }
 }

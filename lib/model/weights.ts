@@ -1,11 +1,12 @@
 // A model's numbers for the differentiable network: its packed weights as they are (frozen, dequantized block by block
 // where they are used), or parameters that learn.
 
-import { DTYPES, type NativeModel, native } from "../native.ts";
+import { DTYPES, type NativeModel, native, WEIGHT_TYPES } from "../native.ts";
 import type { Head } from "../tensor/nn/loss.ts";
 import { enqueue } from "../tensor/queue.ts";
 import { untrack } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { put, type Stored } from "./build.ts";
 import { expectedTensors, type ModelConfig } from "./config.ts";
 import { type Precision, present, product, type Weights } from "./network.ts";
 
@@ -96,17 +97,29 @@ export class Parameters implements Weights {
     return this.#get(name);
   }
 
-  /** Brings what was learnt to the packed weights, which inference reads. */
-  write(model: NativeModel): void {
+  /** Brings what was learnt to the packed weights, which inference reads. Whether there was anything. */
+  write(model: NativeModel): boolean {
     const now = this.#versions();
-    if (now === this.#written) return;
+    if (now === this.#written) return false;
     const names = [...this.named.keys()];
     native().updateWeights(
       model,
       names,
       names.map((name) => this.#get(name).memory("update").handle),
+      names.map(() => WEIGHT_TYPES.F32),
     );
     this.#written = now;
+    return true;
+  }
+
+  /** What was learnt becomes the model's weights, kept as `stored`; the parameters are freed. */
+  settle(model: NativeModel, stored: Stored): void {
+    for (const [name, parameter] of this.named) put(model, name, parameter, stored);
+    this.dispose();
+  }
+
+  dispose(): void {
+    for (const parameter of this.named.values()) parameter.dispose();
   }
 
   #get(name: string): Tensor {

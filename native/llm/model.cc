@@ -2,6 +2,8 @@
 #include "../core/mapped.h"
 #include "../quant/panel.h"
 #include <cmath>
+#include <cstring>
+#include <deque>
 #include <stdexcept>
 #include <unordered_map>
 
@@ -25,9 +27,10 @@ void pack(lensor_context* context, const lensor_ops* ops, const lensor_weight& w
 
 class Loader {
 public:
-  Loader(lensor_context* context, const lensor_ops* ops, const MappedFile& file,
+  Loader(lensor_context* context, const lensor_ops* ops, const std::vector<SourceFile>& files, Turned turned,
          const std::vector<TensorSpec>& tensors)
-      : context_(context), ops_(ops), file_(file) {
+      : context_(context), ops_(ops), turned_(turned) {
+    for (const auto& file : files) files_.emplace_back(file.path, file.size);
     for (const auto& tensor : tensors) tensors_[tensor.name] = &tensor;
   }
 
@@ -43,13 +46,12 @@ public:
     return values;
   }
 
-  // Plans a matrix, for `read`. `head_width` is given for queries and keys: GGUF keeps each head's rows as
-  // pairs (2i, 2i + 1) that RoPE turns together, this engine as halves (i, i + d/2).
+  // Plans a matrix, for `read`. `head_width` is given for queries and keys, whose rows RoPE turns.
   void matrix(Weight& to, const std::string& name, int64_t rows, int64_t cols, int64_t head_width = 0) {
     const TensorSpec& tensor = find(name, rows, cols);
     to.view = {tensor.dtype, rows, cols, nullptr};
     to.bytes = ops_->weight_bytes(tensor.dtype, rows, cols);
-    plans_.push_back({&to, &tensor, head_width});
+    plans_.push_back({&to, &tensor, turned_ == Turned::pairs ? head_width : 0});
     size_ += rounded(to.bytes);
   }
 
@@ -83,13 +85,15 @@ private:
       throw std::runtime_error("tensor " + name + " has a shape or type that does not fit");
     if (static_cast<size_t>(row_bytes(tensor.dtype, cols)) * rows != tensor.bytes)
       throw std::runtime_error("tensor " + name + " has the wrong size");
-    file_.at(tensor.offset, tensor.bytes); // it lies within the file, or this throws
+    if (tensor.file >= files_.size()) throw std::runtime_error("tensor " + name + " lies in no file");
+    files_[tensor.file].at(tensor.offset, tensor.bytes); // it lies within the file, or this throws
     return tensor;
   }
 
   void fill(const lensor_weight& weight, const TensorSpec& tensor, int64_t head_width) const {
     if (context_->interrupted(context_)) throw std::runtime_error("interrupted");
-    const char* data = static_cast<const char*>(file_.at(tensor.offset, tensor.bytes));
+    const MappedFile& file = files_[tensor.file];
+    const char* data = static_cast<const char*>(file.at(tensor.offset, tensor.bytes));
     std::vector<const void*> sources(weight.rows);
     for (int64_t row = 0; row < weight.rows; row++) {
       int64_t from = row;
@@ -101,12 +105,13 @@ private:
     }
     pack(context_, ops_, weight, sources);
     // The copy replaces the file's pages instead of standing beside them.
-    file_.forget(tensor.offset, tensor.bytes);
+    file.forget(tensor.offset, tensor.bytes);
   }
 
   lensor_context* context_;
   const lensor_ops* ops_;
-  const MappedFile& file_;
+  std::deque<MappedFile> files_;
+  const Turned turned_;
   std::unordered_map<std::string, const TensorSpec*> tensors_;
   std::vector<Plan> plans_;
   size_t size_ = 0;
@@ -173,23 +178,23 @@ void Weight::unpack(lensor_context* context, const lensor_ops* ops, float* rows)
   context->parallel(context, view.rows, 64, body, &all);
 }
 
-void Weight::replace(lensor_context* context, const lensor_ops* ops, const float* rows) {
-  const size_t size = ops->weight_bytes(LENSOR_F32, view.rows, view.cols);
+void Weight::replace(lensor_context* context, const lensor_ops* ops, int32_t dtype, const void* rows) {
+  const size_t size = ops->weight_bytes(dtype, view.rows, view.cols);
   auto made = std::make_shared<Block>(size, Owner{memory_owner().cell, Kind::weights});
-  const lensor_weight packed{LENSOR_F32, view.rows, view.cols, made->data()};
+  const lensor_weight packed{dtype, view.rows, view.cols, made->data()};
   std::vector<const void*> sources(view.rows);
-  for (int64_t row = 0; row < view.rows; row++) sources[row] = rows + row * view.cols;
+  const int64_t stride = row_bytes(dtype, view.cols);
+  for (int64_t row = 0; row < view.rows; row++) sources[row] = static_cast<const char*>(rows) + row * stride;
   pack(context, ops, packed, sources);
   memory = std::move(made);
   bytes = size;
   view = packed;
 }
 
-std::shared_ptr<Model> load_model(lensor_context* context, const lensor_ops* ops, const std::string& path,
-                                  size_t size, const ModelSpec& spec,
+std::shared_ptr<Model> load_model(lensor_context* context, const lensor_ops* ops,
+                                  const std::vector<SourceFile>& files, Turned turned, const ModelSpec& spec,
                                   const std::vector<TensorSpec>& tensors) {
-  const MappedFile file(path, size);
-  Loader load(context, ops, file, tensors);
+  Loader load(context, ops, files, turned, tensors);
   auto model = std::make_shared<Model>();
   model->spec = spec;
   const int64_t width = spec.width, d = spec.head_width, q = spec.heads * d, kv = spec.kv_heads * d,
@@ -214,6 +219,47 @@ std::shared_ptr<Model> load_model(lensor_context* context, const lensor_ops* ops
   load.read();
   model->count_bytes();
   return model;
+}
+
+std::shared_ptr<Model> new_model(lensor_context* context, const lensor_ops* ops, const ModelSpec& spec,
+                                 int32_t dtype, bool tied) {
+  const auto model = std::make_shared<Model>();
+  model->spec = spec;
+  const auto make = [&](Weight& weight, int64_t rows, int64_t cols) {
+    if (context->interrupted(context)) throw std::runtime_error("interrupted");
+    weight.bytes = ops->weight_bytes(dtype, rows, cols);
+    weight.memory = std::make_shared<Block>(weight.bytes, Owner{memory_owner().cell, Kind::weights});
+    weight.view = {dtype, rows, cols, weight.memory->data()};
+    std::memset(weight.memory->data(), 0, weight.bytes);
+  };
+  const int64_t width = spec.width, d = spec.head_width, q = spec.heads * d, kv = spec.kv_heads * d,
+                ff = spec.feed_forward;
+  make(model->embedding, spec.vocabulary, width);
+  if (!tied) make(model->head, spec.vocabulary, width);
+  model->final_norm.resize(width);
+  model->layers.resize(spec.layers);
+  for (Layer& layer : model->layers) {
+    layer.attention_norm.resize(width);
+    layer.feed_forward_norm.resize(width);
+    make(layer.query, q, width);
+    make(layer.key, kv, width);
+    make(layer.value, kv, width);
+    make(layer.output, width, q);
+    make(layer.gate, ff, width);
+    make(layer.up, ff, width);
+    make(layer.down, width, ff);
+  }
+  model->count_bytes();
+  return model;
+}
+
+void copy_model(const Model& from, Model& to) {
+  to.spec = from.spec;
+  to.embedding = from.embedding;
+  to.head = from.head;
+  to.final_norm = from.final_norm;
+  to.layers = from.layers;
+  to.bytes = from.bytes.load();
 }
 
 } // namespace lensor

@@ -14,20 +14,29 @@ struct ModelSpec {
   float norm_epsilon;
 };
 
+struct SourceFile {
+  std::string path;
+  size_t size;
+};
+
 struct TensorSpec {
   std::string name; // GGUF's, "blk.3.attn_q.weight"
   int32_t dtype;
   int64_t rows, cols; // a vector has one row
-  size_t offset, bytes;
+  size_t file, offset, bytes;
 };
+
+// How a file orders the rows of a head's queries and keys that RoPE turns together: (2i, 2i + 1) as GGUF
+// does, or (i, i + d/2) as transformers and this engine do.
+enum class Turned { pairs, halves };
 
 struct Weight {
   lensor_weight view{};
   std::shared_ptr<Block> memory; // shared by all that were read from one file
   size_t bytes = 0;              // its own part
 
-  // Packs rows of f32 in its place. Throws std::bad_alloc and changes nothing then.
-  void replace(lensor_context*, const lensor_ops*, const float* rows);
+  // Packs rows of a type in its place. Throws std::bad_alloc and changes nothing then.
+  void replace(lensor_context*, const lensor_ops*, int32_t dtype, const void* rows);
   // Row-major f32.
   void unpack(lensor_context*, const lensor_ops*, float* rows) const;
 };
@@ -52,9 +61,16 @@ struct Model {
   const lensor_weight& head_view() const { return head.memory ? head.view : embedding.view; }
 };
 
-// Reads and packs the tensors of a GGUF file, whose header has been checked; checks ranges and shapes again.
+// Reads and packs the tensors of files whose headers have been checked; checks ranges and shapes again.
 // Polls the context for interrupts. Throws std::runtime_error naming the tensor, or std::bad_alloc.
-std::shared_ptr<Model> load_model(lensor_context*, const lensor_ops*, const std::string& path, size_t size,
+std::shared_ptr<Model> load_model(lensor_context*, const lensor_ops*, const std::vector<SourceFile>&, Turned,
                                   const ModelSpec&, const std::vector<TensorSpec>&);
+
+// Zeros of a floating type, for `replace` to fill; `tied`: the head is the embedding. Throws std::bad_alloc.
+std::shared_ptr<Model> new_model(lensor_context*, const lensor_ops*, const ModelSpec&, int32_t dtype,
+                                 bool tied);
+
+// The same weights: their memory is shared until one of the two replaces its own.
+void copy_model(const Model& from, Model& to);
 
 } // namespace lensor

@@ -37,30 +37,61 @@ TensorSpec read_tensor(napi_env env, napi_value object) {
           static_cast<int32_t>(whole("type")),
           whole("rows"),
           whole("columns"),
+          static_cast<size_t>(whole("file")),
           static_cast<size_t>(whole("offset")),
           static_cast<size_t>(whole("bytes"))};
 }
 
+// A promise of the model that `make` gives on the executor's thread.
+template <typename Make> napi_value promise_model(napi_env env, const char* name, Make make) {
+  napi_value promise;
+  auto settler = make_promise(env, &promise);
+  auto made = std::make_shared<std::shared_ptr<Model>>();
+  const auto run = [=](lensor_context* context) {
+    *made = make(context);
+    return LENSOR_OK;
+  };
+  const auto value = [made](napi_env env) {
+    const auto bytes = static_cast<int64_t>((*made)->bytes.load());
+    return wrap<Model>(env, std::move(*made), bytes);
+  };
+  enqueue({name, {}, {}, run, settles(settler, value)});
+  return promise;
+}
+
 napi_value load_model(napi_env env, napi_callback_info info) {
   Arguments a(env, info, 4);
-  const std::string path = a.text(0);
-  const auto size = static_cast<size_t>(a.whole(1, 1, int64_t{1} << 48));
+  std::vector<SourceFile> files;
+  for (napi_value file : a.list(0))
+    files.push_back({text_of(env, property(env, file, "path")),
+                     static_cast<size_t>(whole_of(env, property(env, file, "size"), 1, int64_t{1} << 48))});
+  const Turned turned = a.flag(1) ? Turned::pairs : Turned::halves;
   const ModelSpec spec = read_spec(env, a.at[2]);
   std::vector<TensorSpec> tensors;
   for (napi_value value : a.list(3)) tensors.push_back(read_tensor(env, value));
-  napi_value promise;
-  auto settler = make_promise(env, &promise);
-  auto loaded = std::make_shared<std::shared_ptr<Model>>();
-  const auto run = [=](lensor_context* context) {
-    *loaded = lensor::load_model(context, engine().ops(), path, size, spec, tensors);
-    return LENSOR_OK;
-  };
-  const auto value = [loaded](napi_env env) {
-    const auto bytes = static_cast<int64_t>((*loaded)->bytes.load());
-    return wrap<Model>(env, std::move(*loaded), bytes);
-  };
-  enqueue({"load", {}, {}, run, settles(settler, value)});
-  return promise;
+  return promise_model(env, "load", [=](lensor_context* context) {
+    return lensor::load_model(context, engine().ops(), files, turned, spec, tensors);
+  });
+}
+
+napi_value new_model(napi_env env, napi_callback_info info) {
+  Arguments a(env, info, 3);
+  const ModelSpec spec = read_spec(env, a.at[0]);
+  const auto dtype = static_cast<int32_t>(a.whole(1, LENSOR_F32, LENSOR_BF16));
+  const bool tied = a.flag(2);
+  return promise_model(env, "new model", [=](lensor_context* context) {
+    return lensor::new_model(context, engine().ops(), spec, dtype, tied);
+  });
+}
+
+napi_value copy_model(napi_env env, napi_callback_info info) {
+  Arguments a(env, info, 1);
+  const auto from = unwrap<Model>(env, a.at[0]);
+  return promise_model(env, "copy", [=](lensor_context*) {
+    auto to = std::make_shared<Model>();
+    lensor::copy_model(*from, *to);
+    return to;
+  });
 }
 
 napi_value release_model(napi_env env, napi_callback_info info) {
@@ -216,6 +247,8 @@ napi_value read_progress(napi_env env, napi_callback_info) {
 
 void add_models(napi_env env, napi_value exports) {
   add(env, exports, "loadModel", entry<load_model>);
+  add(env, exports, "newModel", entry<new_model>);
+  add(env, exports, "copyModel", entry<copy_model>);
   add(env, exports, "releaseModel", entry<release_model>);
   add(env, exports, "forward", entry<forward>);
   add(env, exports, "trace", entry<trace>);

@@ -1,7 +1,9 @@
 // A model's weights as tensors, and back. Meanings: lib/native.ts.
 #include "../llm/model.h"
+#include "../quant/panel.h"
 #include "env.h"
 #include "view.h"
+#include <algorithm>
 #include <cstring>
 
 namespace lensor {
@@ -43,19 +45,26 @@ napi_value unpack_weight(napi_env env, napi_callback_info info) {
 }
 
 napi_value update_weights(napi_env env, napi_callback_info info) {
-  Arguments a(env, info, 3);
+  Arguments a(env, info, 4);
   const auto model = unwrap<Model>(env, a.at[0]);
   const std::vector<napi_value> names = a.list(1), values = a.list(2);
-  if (names.size() != values.size()) throw Invalid("a value for each name was expected");
+  const std::vector<int64_t> types = a.numbers(3);
+  if (names.size() != values.size() || names.size() != types.size())
+    throw Invalid("a value and a type for each name were expected");
   for (size_t i = 0; i < names.size(); i++) {
     const Named weight = named(*model, text_of(env, names[i]));
     const BufferRef buffer = unwrap<Buffer>(env, values[i]);
-    if (buffer->bytes != static_cast<size_t>(weight.count()) * sizeof(float))
+    const auto dtype = static_cast<int32_t>(std::clamp<int64_t>(types[i], -1, INT32_MAX));
+    if (weight.matrix ? !is_weight(dtype) || weight.matrix->view.cols % block_cols(dtype) != 0
+                      : dtype != LENSOR_F32)
+      throw Invalid("a value has a type that its weight cannot have");
+    const int64_t rows = weight.matrix ? weight.matrix->view.rows : 1;
+    if (buffer->bytes != static_cast<size_t>(row_bytes(dtype, weight.count() / rows) * rows))
       throw Invalid("a value has another size than its weight");
     const bool last = i + 1 == names.size();
-    const auto run = [weight, buffer, model, last](lensor_context* context) {
+    const auto run = [weight, buffer, model, last, dtype](lensor_context* context) {
       if (weight.matrix)
-        weight.matrix->replace(context, engine().ops(), buffer->memory.as<float>());
+        weight.matrix->replace(context, engine().ops(), dtype, buffer->memory.data());
       else
         std::memcpy(weight.vector->data(), buffer->memory.data(), buffer->bytes);
       if (last) model->count_bytes();

@@ -1,0 +1,49 @@
+// A native model out of numbers instead of a file, tensor by tensor, so that no more than one of them stands beside it.
+
+import { DTYPES, type ModelSpec, type NativeModel, native, WEIGHT_TYPES } from "../native.ts";
+import { scope } from "../tensor/scope.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { expectedTensors, type ModelConfig, type ModelTensor } from "./config.ts";
+
+/** How a model's matrices are kept where they are not quantized. A norm's gain is f32 always. */
+export type Stored = "f32" | "f16" | "bf16";
+const TYPE_OF = { f32: "F32", f16: "F16", bf16: "BF16" } as const;
+
+/** The sizes that native code needs. */
+export function specOf(config: ModelConfig): ModelSpec {
+  const { layers, width, heads, kvHeads, headWidth, feedForward, vocabulary, normEpsilon } = config;
+  return { layers, width, heads, kvHeads, headWidth, feedForward, vocabulary, normEpsilon };
+}
+
+/** What a model whose matrices are kept in one type is made of. */
+export function storedTensors(config: ModelConfig, stored: Stored): ModelTensor[] {
+  return [...expectedTensors(config)].map(([name, shape]) => {
+    const dtype = shape.length === 1 ? "f32" : stored;
+    const count = shape.reduce((a, b) => a * b);
+    return { name, type: TYPE_OF[dtype], shape, bytes: count * (dtype === "f32" ? 4 : 2) };
+  });
+}
+
+/**
+ * @param values Gives the numbers of each tensor, of its shape, in the order of `expectedTensors`. Freed here. Rows of queries
+ *   and keys as `parameters()` has them: a head's two halves turn together
+ */
+export async function builtModel(
+  config: ModelConfig,
+  stored: Stored,
+  values: (name: string, shape: readonly number[]) => Tensor,
+): Promise<NativeModel> {
+  const model = await native().newModel(specOf(config), DTYPES[stored], config.tiedEmbeddings);
+  for (const [name, shape] of expectedTensors(config))
+    scope(() => put(model, name, values(name, shape), stored));
+  return model;
+}
+
+/** Replaces one weight by the values of a tensor of its shape. */
+export function put(model: NativeModel, name: string, values: Tensor, stored: Stored): void {
+  const dtype = values.shape.length === 1 ? "f32" : stored;
+  scope(() => {
+    const own = values.detach().cast(dtype).contiguous();
+    native().updateWeights(model, [name], [own.memory("update").handle], [WEIGHT_TYPES[TYPE_OF[dtype]]]);
+  });
+}
