@@ -34,6 +34,7 @@ export type { C4Options } from "./data/quality/c4.ts";
 export type { FinewebOptions } from "./data/quality/fineweb.ts";
 export type { GopherOptions } from "./data/quality/gopher.ts";
 export { quality } from "./data/quality/index.ts";
+export type { ReadOptions } from "./data/read/format.ts";
 export type { DataReport, ReportOptions, StepReport } from "./data/report.ts";
 export type { Filter, Found, Redactor, Step } from "./data/step.ts";
 export type { Batch, BatchOptions, Position, TokenBatches } from "./data/tokens/batches.ts";

@@ -32,7 +32,7 @@ export type Types = ReadonlyMap<string, DataType>;
 const isMissing = (value: unknown) => value === undefined || value === null;
 
 /** What an Arrow column of this value is. */
-function typeOf(value: unknown, name: string): DataType {
+export function typeOf(value: unknown, name: string): DataType {
   if (typeof value === "string") return new Utf8();
   if (typeof value === "number") return new Float64();
   if (typeof value === "boolean") return new Bool();
@@ -99,7 +99,9 @@ const isText = (type: DataType) => DataType.isUtf8(type) || DataType.isLargeUtf8
 const isNumber = (type: DataType) => DataType.isInt(type) || DataType.isFloat(type);
 const listOf = (type: DataType) => new List(new Field("item", type, true));
 
-function words(type: DataType): string {
+/** What a column holds, for people. */
+export function words(type: DataType): string {
+  if (DataType.isDictionary(type)) return words(type.dictionary);
   if (isText(type)) return "text";
   if (isNumber(type)) return "numbers";
   if (DataType.isBool(type)) return "booleans";

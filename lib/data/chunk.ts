@@ -115,7 +115,7 @@ export class Chunk {
     const row: Row = {};
     for (const [name, column] of this.columns) {
       const value = column.values[i];
-      if (value !== undefined) row[name] = value;
+      if (value !== undefined) put(row, name, value);
     }
     return row;
   }
@@ -160,6 +160,12 @@ export function noColumn(name: string, names: readonly string[], step: string): 
     expected: names.length ? `one of ${names.slice(0, 30).join(", ")}` : "a column, and there is none at all",
     fix: near(name, names),
   });
+}
+
+/** A column may be called what it likes: `__proto__` is one like others. */
+function put(row: Row, name: string, value: unknown): void {
+  if (name !== "__proto__") row[name] = value;
+  else Object.defineProperty(row, name, { value, enumerable: true, writable: true, configurable: true });
 }
 
 function own(row: Row, name: string): unknown {

@@ -5,9 +5,20 @@ import { LensorError } from "../errors.ts";
 import { describe } from "../options.ts";
 import type { Row } from "./chunk.ts";
 import { Dataset } from "./dataset.ts";
+import type { ReadOptions } from "./read/format.ts";
+import { filesSource } from "./read/index.ts";
 import { rowsSource, tableSource } from "./source.ts";
 
 export const data = {
+  /**
+   * Files: Parquet, JSON lines, CSV and TSV, Arrow, text; the text formats also gzipped. A path, a glob (`"corpus/*.parquet"`),
+   * or a list of them.
+   * @throws LensorError where a name or a pattern finds no file. What is in them is looked at when rows are asked for.
+   */
+  read<R extends Row = Row>(files: string | readonly string[], options?: ReadOptions): Dataset<R> {
+    return new Dataset<R>(filesSource(files, options));
+  },
+
   /** Rows that are in memory: `data.from([{ text: "..." }])`; texts alone get the column `text`. */
   from<R extends Row = Row>(rows: Iterable<R> | Iterable<string>): Dataset<R> {
     if (
