@@ -114,11 +114,14 @@ export {
 } from "./tensor/index.ts";
 export type { Message } from "./text/chat.ts";
 export { Tokenizer } from "./text/tokenizer.ts";
-export type { FinetuneOptions, TokenData, Tuned } from "./train/finetune.ts";
+export type { FinetuneOptions, TokenData } from "./train/finetune.ts";
 export type { Learner } from "./train/learner.ts";
 export type { Batches, Objective } from "./train/objective.ts";
 export { type Optimizer, optim } from "./train/optim/index.ts";
 export type { Run } from "./train/run.ts";
 export { constant, cosine, linear, oneCycle, type Schedule, wsd } from "./train/schedule.ts";
 export type { RunOptions } from "./train/start.ts";
-export { type Adapter, type Lora, type LoraOptions, lora } from "./tune/lora.ts";
+export type { Adapter, Tuned } from "./tune/adapter.ts";
+export { type Lora, type LoraOptions, lora } from "./tune/lora.ts";
+export type { Beside, Kind, Matrix, Part } from "./tune/part.ts";
+export type { Target } from "./tune/targets.ts";

@@ -107,6 +107,20 @@ export interface SamplerSpec {
   seen: Int32Array;
 }
 
+/** One adapter beside a matrix `[out, in]`; buffers of f32, row-major. Meanings: lensor_adapter. */
+export interface NativeAdapter {
+  rank: number;
+  scale: number;
+  /** [rank, in] */
+  down?: NativeBuffer | undefined;
+  /** [out, rank] */
+  up?: NativeBuffer | undefined;
+  /** [out] */
+  gain?: NativeBuffer | undefined;
+  /** [in] */
+  input?: NativeBuffer | undefined;
+}
+
 /** What a head keeps. See `chooseKeys`. */
 export interface HeadChoice {
   keep: Int32Array;
@@ -259,10 +273,18 @@ export interface Addon {
   releaseModel(model: NativeModel): void;
   /** In bytes, what its packed weights occupy now. */
   modelBytes(model: NativeModel): number;
-  /** A weight, or a norm's gain, as values in f32, row-major. */
+  /** Another with the same weights, in the same memory, and adapters of its own. */
+  tunedModel(base: NativeModel): NativeModel;
+  /** What stands beside each of these weights from here on in the queue, the nearest to it first; copied when its turn comes. */
+  setAdapters(
+    model: NativeModel,
+    names: readonly string[],
+    adapters: readonly (readonly NativeAdapter[])[],
+  ): void;
+  /** A weight with its adapters in it, or a norm's gain, as values in f32, row-major. */
   unpackWeight(model: NativeModel, name: string): NativeBuffer;
   /**
-   * Replaces weights by values of the same shapes, row-major, each of one of WEIGHT_TYPES (gains: f32); in the queue's order
+   * Replaces weights, and what stands beside them, by values of the same shapes, row-major, each of one of WEIGHT_TYPES (gains: f32); in the queue's order
    * with all that reads them. Rows of queries and keys as two halves.
    */
   updateWeights(

@@ -7,14 +7,14 @@ import { checkNumber, describe } from "../options.ts";
 import { cat } from "../tensor/join.ts";
 import { upload } from "../tensor/queue.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { Tuned } from "../train/finetune.ts";
 import { Learner } from "../train/learner.ts";
 import type { Batches, Json, Objective } from "../train/objective.ts";
 import { kept } from "../train/optim/optimizer.ts";
 import type { Run } from "../train/run.ts";
 import { RowBatches } from "../train/sequences.ts";
 import { type RunOptions, settingsOf, start } from "../train/start.ts";
-import type { Adapter, Lora } from "../tune/lora.ts";
+import type { Adapter, Tuned } from "../tune/adapter.ts";
+import type { Lora } from "../tune/lora.ts";
 import { LazyBatches } from "./lazy-batches.ts";
 import { type LeftOut, type Pair, type PairRow, type Rows, readPairs, rowsNow, rowsOf } from "./pairs.ts";
 import { counted, pass, type Sequence } from "./pass.ts";
@@ -101,7 +101,7 @@ export function align(
   const run: Run<Tuned> | Run<Reward> =
     "on" in method
       ? start({ ...parts, told, finish: () => method.reward(learner, inner.parameters![0]!, length) })
-      : start({ ...parts, told, finish: () => ({ model, adapter }) });
+      : start({ ...parts, told, finish: () => adapter.model() });
   return run;
 }
 
@@ -123,8 +123,8 @@ export function learnerOf(
 }
 
 /** An adapter's options, for provenance. */
-export function toldOf({ rank, alpha, targets }: Lora): Json {
-  return { name: "lora", rank, alpha, targets };
+export function toldOf({ name, options }: Lora): Json {
+  return { name, ...options };
 }
 
 /** A loss of preferences at work: sequences through the model and its reference, sums to the method. */

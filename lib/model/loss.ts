@@ -7,7 +7,7 @@ import { linearCrossEntropy, linearLogprobs } from "../tensor/nn/loss.ts";
 import { upload } from "../tensor/queue.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { Adapter } from "../tune/lora.ts";
+import type { Adapter } from "../tune/adapter.ts";
 import { checkHooks, type Hooks } from "./hooks.ts";
 import { checkContext, idsOf } from "./ids.ts";
 import type { Model } from "./model.ts";

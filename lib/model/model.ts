@@ -19,8 +19,9 @@ import type { Figure } from "../plot/figure.ts";
 import type { Tensor } from "../tensor/index.ts";
 import type { Message } from "../text/chat.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import { type FinetuneOptions, finetune, type TokenData, type Tuned } from "../train/finetune.ts";
+import { type FinetuneOptions, finetune, type TokenData } from "../train/finetune.ts";
 import type { Run } from "../train/run.ts";
+import type { Adapter, Tuned } from "../tune/adapter.ts";
 import { type Stored, storedTensors } from "./build.ts";
 import type { Compute } from "./compute.ts";
 import type { ModelConfig, ModelTensor } from "./config.ts";
@@ -45,6 +46,8 @@ export interface ModelParts {
   compute: Compute | undefined;
   tensors: readonly ModelTensor[];
   native: NativeModel;
+  /** Of a tuned model. */
+  adapter?: Adapter | undefined;
 }
 
 export class Model {
@@ -62,6 +65,8 @@ export class Model {
   #tensors: readonly ModelTensor[];
   readonly #native: NativeModel;
   readonly #frozen = new FrozenWeights(this);
+  #written = -1;
+  #adapter: Adapter | undefined;
   #parameters: Parameters | undefined;
   #disposed = false;
 
@@ -75,6 +80,7 @@ export class Model {
     this.compute = parts.compute;
     this.#tensors = parts.tensors;
     this.#native = parts.native;
+    this.#adapter = parts.adapter;
   }
 
   /**
@@ -122,12 +128,18 @@ export class Model {
       compute,
       tensors: this.tensors,
       native: copied,
+      adapter: this.#adapter,
     });
   }
 
   /** What it is made of, as it is kept now. */
   get tensors(): readonly ModelTensor[] {
     return this.#tensors;
+  }
+
+  /** Of a tuned model: what was learnt beside its base. */
+  get adapter(): Adapter | undefined {
+    return this.#adapter;
   }
 
   /** What its weights occupy in memory. */
@@ -213,7 +225,12 @@ export class Model {
    * the model is what they say: a step of an optimizer changes what it generates.
    */
   parameters(): Tensor[] {
-    this.#parameters ??= new Parameters(this);
+    if (!this.#parameters) {
+      this.#parameters = new Parameters(this);
+      // What stood beside the weights is in them from here on.
+      if (this.#adapter) this.#parameters.write(this.#native, true);
+      this.#adapter = undefined;
+    }
     return [...this.#parameters.named.values()];
   }
 
@@ -260,8 +277,17 @@ export class Model {
   native(): NativeModel {
     if (this.#disposed)
       throw new LensorError(`The model ${this.name} was disposed`, { fix: "Load it again with hub.load." });
-    if (this.#parameters?.write(this.#native)) this.#tensors = storedTensors(this.config, "f32");
+    if (this.#parameters) {
+      if (this.#parameters.write(this.#native)) this.#tensors = storedTensors(this.config, "f32");
+    } else if (this.#adapter) this.#writeAdapter(this.#adapter);
     return this.#native;
+  }
+
+  #writeAdapter(adapter: Adapter): void {
+    const version = adapter.version();
+    if (version === this.#written) return;
+    this.#written = version;
+    adapter.write(this.#native);
   }
 
   /**
@@ -287,7 +313,7 @@ export class Model {
 
   /** What the differentiable network reads. @internal */
   weights(): Weights {
-    return this.#parameters ?? this.#frozen;
+    return this.#parameters ?? this.#adapter?.over(this.#frozen) ?? this.#frozen;
   }
 
   /** What a list of variables says of it. */

@@ -97,10 +97,10 @@ export class Parameters implements Weights {
     return this.#get(name);
   }
 
-  /** Brings what was learnt to the packed weights, which inference reads. Whether there was anything. */
-  write(model: NativeModel): boolean {
+  /** Brings what was learnt, or all of it, to the packed weights, which inference reads. Whether there was anything. */
+  write(model: NativeModel, all = false): boolean {
     const now = this.#versions();
-    if (now === this.#written) return false;
+    if (now === this.#written && !all) return false;
     const names = [...this.named.keys()];
     native().updateWeights(
       model,

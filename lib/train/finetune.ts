@@ -4,7 +4,8 @@
 import { LensorError } from "../errors.ts";
 import type { Model } from "../model/model.ts";
 import { checkNumber, describe } from "../options.ts";
-import type { Adapter, Lora } from "../tune/lora.ts";
+import type { Tuned } from "../tune/adapter.ts";
+import type { Lora } from "../tune/lora.ts";
 import { Learner } from "./learner.ts";
 import { nextToken } from "./next-token.ts";
 import type { Batches } from "./objective.ts";
@@ -22,12 +23,6 @@ export interface FinetuneOptions extends RunOptions {
   heldOut?: TokenData;
   /** In tokens: longer texts are cut into pieces. */
   length?: number;
-}
-
-/** What was learnt, and from what. */
-export interface Tuned {
-  readonly model: Model;
-  readonly adapter: Adapter;
 }
 
 export function finetune(model: Model, data: TokenData, options: FinetuneOptions): Run<Tuned> {
@@ -48,8 +43,8 @@ export function finetune(model: Model, data: TokenData, options: FinetuneOptions
   const heldOut = options.heldOut === undefined ? [] : heldOutOf(call, model, options.heldOut, batch, length);
   return start({
     ...{ call, settings, learner, objective: nextToken(), batches, heldOut },
-    told: { adapter: { name: "lora", rank: kind.rank, alpha: kind.alpha, targets: kind.targets }, length },
-    finish: () => ({ model, adapter }),
+    told: { adapter: { name: kind.name, ...kind.options }, length },
+    finish: () => adapter.model(),
   });
 }
 

@@ -6,7 +6,7 @@ import type { Model } from "../model/model.ts";
 import type { Precision } from "../model/network.ts";
 import { noGrad } from "../tensor/tape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { Adapter } from "../tune/lora.ts";
+import type { Adapter } from "../tune/adapter.ts";
 
 /** What of `model.loss` is the batch's own; the rest is the learner's. */
 export type Text = Pick<LossOptions, "mask" | "labelSmoothing">;

@@ -128,8 +128,13 @@ inline Work layers(const lensor_pass* p) {
   };
   for (int32_t l = 0; l < p->count; l++) {
     const lensor_layer& one = p->layers[l];
-    for (const lensor_weight* w : {one.query, one.key, one.value, one.output, one.gate, one.up, one.down})
+    const lensor_adapters* beside = one.adapters;
+    for (const lensor_weight* w : {one.query, one.key, one.value, one.output, one.gate, one.up, one.down}) {
       multiply(w, rows);
+      if (!beside) continue;
+      const double numbers = static_cast<double>(beside++->ranks) * static_cast<double>(w->rows + w->cols);
+      all.flops += 2 * rows * numbers, all.bytes += floats(numbers);
+    }
     for (int32_t g = 0; g < p->kv_heads; g++) {
       const double keys = static_cast<double>(one.kv[g].count);
       all.flops += 4 * d * rows * (keys - (rows - 1) / 2) * p->heads / p->kv_heads;

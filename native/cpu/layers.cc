@@ -5,6 +5,7 @@
 // its result is needed: a lone row is normed and rounded by every thread for itself, and a piece of the gate
 // is closed, and of many rows rounded, by the thread that made it. Every step is made of pieces that do not
 // depend on how they are shared out.
+#include "adapters.h"
 #include "attention.h"
 #include "linear.h"
 #include "page.h"
@@ -48,6 +49,7 @@ struct Own {
   float* row;                 // as wide as any input
   lensor_activations rounded; // of it
   float* attention;
+  float* inner; // of adapters: [3 * inner_width]
 };
 
 int64_t widest(const lensor_pass* p) {
@@ -72,21 +74,67 @@ lensor_activations forms(const lensor_pass* p, const lensor_activations* all, in
 
 bool is_rounded(const lensor_activations& a) { return a.q8 || a.q16; }
 
-// Rows of x, normed where there is a gain, ready for the weights that read them. A lone row is everyone's
-// own.
-lensor_activations ready(Work* work, Own* own, const float* x, const float* gain, int64_t cols, int64_t rows,
-                         const lensor_weight* const* weights, int count) {
+// Weights that read the same activations, and what stands beside them.
+struct Readers {
+  const lensor_weight* weights[3];
+  const lensor_adapters* adapters; // NULL, or of each
+  int count;
+
+  // What adapters make of the row before the weights do, if anything: of one weight alone.
+  const float* input() const { return adapters && count == 1 ? adapters->input : nullptr; }
+};
+
+Readers readers_of(const lensor_layer* layer, int32_t first, int count) {
+  const lensor_weight* const all[] = {layer->query, layer->key, layer->value, layer->output,
+                                      layer->gate,  layer->up,  layer->down};
+  Readers readers = {{}, layer->adapters ? layer->adapters + first : nullptr, count};
+  for (int i = 0; i < count; i++) readers.weights[i] = all[first + i];
+  return readers;
+}
+
+lensor_linear job_of(const lensor_pass* p, const Own* own, const Readers& readers, int i, float* out,
+                     int64_t stride, int32_t accumulate) {
+  lensor_linear job = {readers.weights[i], out, stride, accumulate, nullptr, nullptr, 0};
+  if (!readers.adapters || !readers.adapters[i].count) return job;
+  job.adapters = readers.adapters + i;
+  job.inner = (p->rows == 1 ? own->inner : p->inner) + i * p->inner_width;
+  job.inner_stride = 3 * p->inner_width;
+  return job;
+}
+
+// What adapters want of a row, and the row as the weights want it, at `to` where it changes.
+const float* read_row(const lensor_pass* p, const Readers& readers, const float* x, int64_t cols,
+                      float* inner, float* to) {
+  for (int i = 0; i < readers.count && readers.adapters; i++)
+    inner_row(readers.adapters + i, x, cols, inner + i * p->inner_width);
+  const float* input = readers.input();
+  if (!input) return x;
+  for (int64_t i = 0; i < cols; i += 16) {
+    const int n = (int)(cols - i < 16 ? cols - i : 16);
+    store_part(to + i, mul(load_part(x + i, n, 0), load_part(input + i, n, 0)), n);
+  }
+  return to;
+}
+
+// Rows of x, normed where there is a gain, ready for the weights that read them; many may be changed in their
+// place. A lone row is everyone's own.
+lensor_activations ready(Work* work, Own* own, float* x, const float* gain, int64_t cols, int64_t rows,
+                         const Readers& readers, const lensor_activations* rounded) {
   const lensor_pass* p = work->pass;
   if (rows == 1) {
     if (gain) norm_row(x, gain, p->epsilon, cols, own->row);
-    const auto a = forms(p, &own->rounded, 1, cols, gain ? own->row : x, weights, count);
+    const float* row = read_row(p, readers, gain ? own->row : x, cols, own->inner, own->row);
+    const auto a = forms(p, &own->rounded, 1, cols, row, readers.weights, readers.count);
     if (is_rounded(a)) round_row(&a, 0);
     return a;
   }
-  const auto a = forms(p, &p->rounded, rows, cols, gain ? p->norm : x, weights, count);
-  if (!gain && !is_rounded(a)) return a;
+  float* to = gain ? p->norm : x;
+  const auto a = forms(p, rounded, rows, cols, to, readers.weights, readers.count);
+  if (!gain && !is_rounded(a) && !readers.adapters) return a;
   share(&work->team, own->thread, rows, [&](int64_t row) {
-    if (gain) norm_row(x + row * cols, gain, p->epsilon, cols, p->norm + row * cols);
+    if (gain) norm_row(x + row * cols, gain, p->epsilon, cols, to + row * cols);
+    float* at = to + row * cols;
+    read_row(p, readers, at, cols, p->inner + row * 3 * p->inner_width, at);
     if (is_rounded(a)) round_row(&a, row);
   });
   meet(&work->team);
@@ -137,22 +185,26 @@ void attend(Work* work, Own* own, const lensor_layer* layer) {
   meet(team);
 }
 
-// silu(gate) * up, some columns at a time; of many rows, rounded at once for the matrix that reads them.
+// silu(gate) * up, some columns at a time; of many rows, rounded at once for the matrix that reads them,
+// unless adapters want whole rows of them first.
 lensor_activations gated(Work* work, Own* own, const lensor_activations* a, const lensor_layer* layer) {
   const lensor_pass* p = work->pass;
   const int64_t cols = p->feed_forward, panels = together(a), wide = panels * LENSOR_PANEL;
-  const lensor_linear gate = {layer->gate, p->gate, cols, 0}, up = {layer->up, p->up, cols, 0};
-  const auto out = forms(p, &p->gated, p->rows, cols, p->gate, &layer->down, 1);
+  const Readers two = readers_of(layer, LENSOR_GATE, 2), one = readers_of(layer, LENSOR_DOWN, 1);
+  const lensor_linear gate = job_of(p, own, two, 0, p->gate, cols, 0),
+                      up = job_of(p, own, two, 1, p->up, cols, 0);
+  const auto out = forms(p, &p->gated, p->rows, cols, p->gate, one.weights, 1);
+  const bool at_once = p->rows > 1 && !one.adapters;
   share(&work->team, own->thread, pieces_of(layer->gate, panels), [&](int64_t item) {
     linear_panels(a, &gate, item * panels, panels);
     linear_panels(a, &up, item * panels, panels);
     const int64_t first = item * wide, left = cols - first;
     for (int64_t row = 0; row < p->rows; row++)
       gate_row(p->gate + row * cols + first, p->up + row * cols + first, left < wide ? left : wide);
-    if (p->rows > 1 && is_rounded(out)) round_column(&out, item);
+    if (at_once && is_rounded(out)) round_column(&out, item);
   });
   meet(&work->team);
-  return p->rows > 1 ? out : ready(work, own, p->gate, nullptr, cols, 1, &layer->down, 1);
+  return at_once ? out : ready(work, own, p->gate, nullptr, cols, p->rows, one, &p->gated);
 }
 static_assert(kTogether * LENSOR_PANEL == LENSOR_BLOCK);
 
@@ -160,22 +212,24 @@ static_assert(kTogether * LENSOR_PANEL == LENSOR_BLOCK);
 bool one_layer(Work* work, Own* own, const lensor_layer* layer) {
   const lensor_pass* p = work->pass;
   const int64_t heads = (int64_t)p->heads * p->head_width, kv = (int64_t)p->kv_heads * p->head_width;
-  const lensor_weight* reads[] = {layer->query, layer->key, layer->value};
-  lensor_activations a = ready(work, own, p->stream, layer->attention_norm, p->width, p->rows, reads, 3);
-  const lensor_linear three[] = {
-      {layer->query, p->q, heads, 0}, {layer->key, p->k, kv, 0}, {layer->value, p->v, kv, 0}};
+  const Readers reads = readers_of(layer, LENSOR_QUERY, 3), mixes = readers_of(layer, LENSOR_OUTPUT, 1),
+                wide = readers_of(layer, LENSOR_GATE, 2), narrow = readers_of(layer, LENSOR_DOWN, 1);
+  lensor_activations a =
+      ready(work, own, p->stream, layer->attention_norm, p->width, p->rows, reads, &p->rounded);
+  const lensor_linear three[] = {job_of(p, own, reads, 0, p->q, heads, 0),
+                                 job_of(p, own, reads, 1, p->k, kv, 0),
+                                 job_of(p, own, reads, 2, p->v, kv, 0)};
   products(work, own, &a, three, 3);
   share(&work->team, own->thread, p->rows * p->kv_heads,
         [&](int64_t item) { place_row(p, layer, item / p->kv_heads, item % p->kv_heads); });
   meet(&work->team);
   attend(work, own, layer);
-  a = ready(work, own, p->mix, nullptr, heads, p->rows, &layer->output, 1);
-  const lensor_linear output = {layer->output, p->stream, p->width, 1};
+  a = ready(work, own, p->mix, nullptr, heads, p->rows, mixes, &p->rounded);
+  const lensor_linear output = job_of(p, own, mixes, 0, p->stream, p->width, 1);
   products(work, own, &a, &output, 1);
-  const lensor_weight* wide[] = {layer->gate, layer->up};
-  a = ready(work, own, p->stream, layer->feed_forward_norm, p->width, p->rows, wide, 2);
+  a = ready(work, own, p->stream, layer->feed_forward_norm, p->width, p->rows, wide, &p->rounded);
   a = gated(work, own, &a, layer);
-  const lensor_linear down = {layer->down, p->stream, p->width, 1};
+  const lensor_linear down = job_of(p, own, narrow, 0, p->stream, p->width, 1);
   products(work, own, &a, &down, 1);
   return !work->team.leave;
 }
@@ -198,7 +252,8 @@ void thread_body(void* arg, int64_t, int64_t, int32_t thread) {
   const int64_t row = all.take(wide), q8 = all.take((wide + 3) / 4), scale8 = all.take(wide / 16 + 1),
                 part8 = all.take(wide / 16 + 1), total8 = all.take(wide / 32 + 1),
                 q16 = all.take((wide + 1) / 2), scale16 = all.take(wide / 32 + 1),
-                attention = all.take(most_of_layers(p, attention_scratch));
+                attention = all.take(most_of_layers(p, attention_scratch)),
+                inner = all.take(3 * p->inner_width);
   float* m = (float*)aligned_alloc(64, (size_t)all.floats * 4);
   if (!m) stop(&work->team);
   // Who has no memory still has to come to the meeting at which all learn of it.
@@ -206,15 +261,16 @@ void thread_body(void* arg, int64_t, int64_t, int32_t thread) {
     free(m);
     return;
   }
-  Own own = {thread, m + row, {}, m + attention};
+  Own own = {thread, m + row, {}, m + attention, m + inner};
   own.rounded.q8 = (int8_t*)(m + q8), own.rounded.scale8 = m + scale8, own.rounded.part8 = m + part8;
   own.rounded.total8 = m + total8, own.rounded.q16 = (int16_t*)(m + q16), own.rounded.scale16 = m + scale16;
   bool going = true;
   for (int32_t i = 0; i < p->count && going; i++) going = one_layer(work, &own, p->layers + i);
   if (going && p->logits) {
-    const float* last = p->stream + (p->rows - 1) * p->width;
-    const auto x = ready(work, &own, last, p->final_norm, p->width, 1, &p->head, 1);
-    const lensor_linear head = {p->head, p->logits, p->head->rows, 0};
+    float* last = p->stream + (p->rows - 1) * p->width;
+    const Readers reader = {{p->head}, nullptr, 1};
+    const auto x = ready(work, &own, last, p->final_norm, p->width, 1, reader, &p->rounded);
+    const lensor_linear head = job_of(p, &own, reader, 0, p->logits, p->head->rows, 0);
     products(work, &own, &x, &head, 1);
   }
   free(m);

@@ -4,6 +4,7 @@
 // Fast:  integer products block by block (product.h).
 // Both do the same for one row and for many: only how many rows share a load of the weights differs.
 #include "linear.h"
+#include "adapters.h"
 #include "product.h"
 #include "unpack.h"
 
@@ -23,22 +24,25 @@ constexpr int kFastPanels = 1;
 constexpr int kSlab = 128;     // columns unpacked at a time: 8 KiB, which stays in the nearest cache
 constexpr int kRowBlock = 120; // rows whose accumulators wait between slabs
 
-LENSOR_INLINE void put(float* out, f32v acc, int n, int accumulate) {
-  if (n == LENSOR_PANEL) return store(out, accumulate ? add(load(out), acc) : acc);
-  store_part(out, accumulate ? add(load_part(out, n, 0), acc) : acc, n);
-}
-
 // What one panel of a matrix gives.
 struct Columns {
+  int64_t panel;
   const uint8_t* weights;
-  float* out; // of the first row
-  int n;      // outputs that exist
+  int n; // outputs that exist
 };
 LENSOR_INLINE Columns columns_of(const lensor_linear* job, int64_t panel) {
   const lensor_weight* weight = job->weight;
   const int64_t left = weight->rows - panel * LENSOR_PANEL;
-  return {(const uint8_t*)weight->data + panel * panel_bytes(weight->dtype, weight->cols),
-          job->out + panel * LENSOR_PANEL, (int)(left < LENSOR_PANEL ? left : LENSOR_PANEL)};
+  return {panel, (const uint8_t*)weight->data + panel * panel_bytes(weight->dtype, weight->cols),
+          (int)(left < LENSOR_PANEL ? left : LENSOR_PANEL)};
+}
+
+LENSOR_INLINE void put(const lensor_linear* job, const Columns& to, int64_t row, f32v acc) {
+  if (job->adapters)
+    acc = adapted(job->adapters, job->inner + row * job->inner_stride, job->weight->rows, to.panel, acc);
+  float* out = job->out + row * job->out_stride + to.panel * LENSOR_PANEL;
+  if (to.n == LENSOR_PANEL) return store(out, job->accumulate ? add(load(out), acc) : acc);
+  store_part(out, job->accumulate ? add(load_part(out, to.n, 0), acc) : acc, to.n);
 }
 
 template <int R> void exact_tile(const float* w, const float* x, int64_t stride, int n, float* acc) {
@@ -75,8 +79,7 @@ void exact_panel(const lensor_activations* x, const lensor_linear* job, int64_t 
                values + 16 * i);
       ExactRows<kExactRows>::run(rows, values, x->f32 + row * x->cols + k, x->cols, some, acc);
     }
-    for (int64_t r = 0; r < rows; r++)
-      put(to.out + (row + r) * job->out_stride, load(acc + 16 * r), to.n, job->accumulate);
+    for (int64_t r = 0; r < rows; r++) put(job, to, row + r, load(acc + 16 * r));
   }
 }
 
@@ -86,8 +89,7 @@ void fast_rows(const Columns* to, const lensor_activations* x, int64_t row, cons
   LENSOR_PANELS(p) weights[p] = to[p].weights;
   f32v acc[P][R];
   fast_tile<T>(weights, x, row, acc);
-  LENSOR_PANELS(p)
-  LENSOR_ROWS(r) put(to[p].out + (row + r) * job->out_stride, acc[p][r], to[p].n, job->accumulate);
+  LENSOR_PANELS(p) LENSOR_ROWS(r) put(job, to[p], row + r, acc[p][r]);
 }
 
 template <int T>

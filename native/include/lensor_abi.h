@@ -30,7 +30,7 @@
 extern "C" {
 #endif
 
-#define LENSOR_ABI_VERSION 4
+#define LENSOR_ABI_VERSION 5
 #define LENSOR_MAX_RANK 8
 #define LENSOR_PANEL 16 /* output rows (or keys) interleaved in one panel */
 #define LENSOR_BLOCK 32 /* values along K that share a scale */
@@ -159,12 +159,47 @@ typedef struct lensor_activations {
   float* scale16; /* [rows, cols / LENSOR_BLOCK] */
 } lensor_activations;
 
+/* One thing learnt beside a frozen weight [N, K]: y' = gain (y + scale B (A x)) in place of y (LoRA, Hu et
+ * al. 2021; DoRA, Liu et al. 2024; IA3, Liu et al. 2022). */
+typedef struct lensor_adapter {
+  int32_t rank; /* 0: nothing is added */
+  float scale;
+  const float* down; /* A, [rank][K] */
+  const float* up;   /* B turned, [rank][N rounded up to LENSOR_PANEL] */
+  const float* gain; /* NULL, or [N rounded up to LENSOR_PANEL] */
+} lensor_adapter;
+
+/* All that stands beside a weight, the first nearest to it: y = W (input x), then each in turn, which reads x
+ * itself. */
+typedef struct lensor_adapters {
+  const lensor_adapter* each;
+  int32_t count;
+  int32_t ranks;      /* of all of them together */
+  const float* input; /* NULL, or [K] */
+} lensor_adapters;
+
+/* The weights of a layer that adapters stand beside, by their places in a lensor_adapters[LENSOR_ADAPTED]. */
+typedef enum lensor_adapted {
+  LENSOR_QUERY,
+  LENSOR_KEY,
+  LENSOR_VALUE,
+  LENSOR_OUTPUT,
+  LENSOR_GATE,
+  LENSOR_UP,
+  LENSOR_DOWN,
+  LENSOR_ADAPTED,
+} lensor_adapted;
+
 /* out = x W^T, or out += x W^T; out is [x.rows, weight.rows] with a row stride. */
 typedef struct lensor_linear {
   const lensor_weight* weight;
   float* out;
   int64_t out_stride;
   int32_t accumulate;
+  const lensor_adapters*
+      adapters;       /* NULL, or what stands beside the weight; x is what `input` has made of it */
+  const float* inner; /* of each row scale A x of one adapter after the other, where there are any */
+  int64_t inner_stride;
 } lensor_linear;
 
 typedef enum lensor_kv_kind {
@@ -232,7 +267,8 @@ typedef struct lensor_attention {
 typedef struct lensor_layer {
   const float *attention_norm, *feed_forward_norm; /* gains */
   const lensor_weight *query, *key, *value, *output, *gate, *up, *down;
-  const lensor_kv_head* kv; /* [kv_heads] */
+  const lensor_kv_head* kv;        /* [kv_heads] */
+  const lensor_adapters* adapters; /* NULL, or [LENSOR_ADAPTED]; only LENSOR_DOWN's may have an `input` */
 } lensor_layer;
 
 /*
@@ -252,8 +288,10 @@ typedef struct lensor_pass {
   float* stream; /* [rows, width] */
   /* Memory to work in; q, k (both after RoPE) and mix are then those of the last layer. */
   float *norm, *q, *k, *v,
-      *mix;         /* [rows, width], [rows, heads * head_width], k and v of kv_heads, mix like q */
-  float *gate, *up; /* [rows, feed_forward] */
+      *mix;            /* [rows, width], [rows, heads * head_width], k and v of kv_heads, mix like q */
+  float *gate, *up;    /* [rows, feed_forward] */
+  float* inner;        /* NULL where no layer has adapters, or [rows, 3 * inner_width] */
+  int64_t inner_width; /* at least the ranks of the adapters beside any one weight */
   lensor_activations rounded,
       gated; /* all forms, for rows of the wider of width and q, and of feed_forward */
   const float* final_norm;

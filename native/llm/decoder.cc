@@ -21,8 +21,8 @@ Progress& progress() {
 // The activations of one chunk, one block of memory.
 struct Decoder::Chunk {
   // Without layers, what the final norm and the head need.
-  Chunk(const ModelSpec& spec, int64_t rows, bool layers = true)
-      : rows(rows), q_width(int64_t(spec.heads) * spec.head_width),
+  Chunk(const ModelSpec& spec, int64_t rows, int64_t inner_width, bool layers = true)
+      : rows(rows), inner_width(inner_width), q_width(int64_t(spec.heads) * spec.head_width),
         kv_width(int64_t(spec.kv_heads) * spec.head_width) {
     const int64_t width = spec.width, wide = layers ? std::max(width, q_width) : width,
                   ff = layers ? spec.feed_forward : 0, half = spec.head_width / 2, some = layers ? rows : 0;
@@ -42,6 +42,7 @@ struct Decoder::Chunk {
     for (float** at : {&k, &v}) floats(*at, some * kv_width);
     for (float** at : {&gate, &up}) floats(*at, some * ff);
     for (float** at : {&cos, &sin}) floats(*at, some * half);
+    floats(inner, some * 3 * inner_width);
     forms(rounded, wide, rows);
     forms(gated, ff, some);
     size_t total = 0;
@@ -54,9 +55,9 @@ struct Decoder::Chunk {
     }
   }
 
-  int64_t rows, q_width, kv_width;
+  int64_t rows, inner_width, q_width, kv_width;
   Block memory;
-  float *stream, *norm, *q, *k, *v, *mix, *gate, *up, *cos, *sin;
+  float *stream, *norm, *q, *k, *v, *mix, *gate, *up, *cos, *sin, *inner;
   lensor_activations rounded{}, gated{};
 };
 
@@ -75,11 +76,13 @@ lensor_pass Decoder::pass_of(Chunk& c) const {
   pass.fast = fast_, pass.rows = c.rows, pass.cos = c.cos, pass.sin = c.sin, pass.stream = c.stream;
   pass.norm = c.norm, pass.q = c.q, pass.k = c.k, pass.v = c.v, pass.mix = c.mix;
   pass.gate = c.gate, pass.up = c.up, pass.rounded = c.rounded, pass.gated = c.gated;
+  pass.inner = c.inner, pass.inner_width = c.inner_width;
   pass.final_norm = model_.final_norm.data(), pass.head = &model_.head_view();
   return pass;
 }
 
-static lensor_layer weights_of(const Layer& layer, const lensor_kv_head* kv) {
+static lensor_layer weights_of(const Model& model, int32_t i, const lensor_kv_head* kv) {
+  const Layer& layer = model.layers[i];
   return {layer.attention_norm.data(),
           layer.feed_forward_norm.data(),
           &layer.query.view,
@@ -89,7 +92,8 @@ static lensor_layer weights_of(const Layer& layer, const lensor_kv_head* kv) {
           &layer.gate.view,
           &layer.up.view,
           &layer.down.view,
-          kv};
+          kv,
+          model.adapters.layer(i)};
 }
 
 lensor_status Decoder::run(Cache& cache, const int32_t* ids, int64_t count, const Rows& rows,
@@ -101,7 +105,7 @@ lensor_status Decoder::run(Cache& cache, const int32_t* ids, int64_t count, cons
   try {
     for (int64_t first = 0; first < count && !status; first += kChunk) {
       const int64_t some = std::min(kChunk, count - first), at = start + first;
-      Chunk c(spec, some);
+      Chunk c(spec, some, model_.adapters.ranks());
       cache.reserve(at + some);
       for (int64_t t = 0; t < some; t++)
         ops_->weight_row(&model_.embedding.view, ids[first + t], c.stream + t * spec.width);
@@ -126,7 +130,7 @@ lensor_status Decoder::layers(Chunk& c, Cache& cache, int64_t first, int64_t tot
   std::vector<lensor_layer> list;
   for (int32_t i = 0; i < spec.layers; i++) {
     heads.push_back(cache.heads(i, c.rows));
-    list.push_back(weights_of(model_.layers[i], heads.back().data()));
+    list.push_back(weights_of(model_, i, heads.back().data()));
   }
   lensor_pass pass = pass_of(c);
   pass.kv_dtype = cache.shape().dtype;
@@ -152,11 +156,11 @@ lensor_status Decoder::layer(Cache& cache, int32_t layer, float* stream, int64_t
   lensor_status status = LENSOR_OK;
   for (int64_t first = 0; first < rows && !status; first += kChunk) {
     const int64_t some = std::min(kChunk, rows - first);
-    Chunk c(spec, some);
+    Chunk c(spec, some, model_.adapters.ranks());
     std::memcpy(c.stream, stream + first * spec.width, some * spec.width * sizeof(float));
     cache.rope().turns(start + first, some, c.cos, c.sin);
     const auto heads = cache.heads(layer, first + some);
-    const lensor_layer one = weights_of(model_.layers[layer], heads.data());
+    const lensor_layer one = weights_of(model_, layer, heads.data());
     lensor_pass pass = pass_of(c);
     pass.kv_dtype = cache.shape().dtype, pass.layers = &one, pass.count = 1;
     status = ops_->layers(context_, &pass);
@@ -198,7 +202,7 @@ void Decoder::keep_heads(const Chunk& c, const Trace& trace, int64_t layer, int6
 lensor_status Decoder::logits(const float* stream, int64_t rows, float* out) {
   const ModelSpec& spec = model_.spec;
   const lensor_weight& head = model_.head_view();
-  Chunk c(spec, rows, false);
+  Chunk c(spec, rows, 0, false);
   lensor_activations a{};
   a.rows = rows, a.cols = spec.width, a.f32 = c.norm;
   lensor_status status =
@@ -211,7 +215,7 @@ lensor_status Decoder::logits(const float* stream, int64_t rows, float* out) {
       a.total8 = c.rounded.total8;
     status = ops_->quantize(context_, &a);
   }
-  const lensor_linear job{&head, out, spec.vocabulary, 0};
+  const lensor_linear job{&head, out, spec.vocabulary, 0, nullptr, nullptr, 0};
   return status ? status : ops_->linear(context_, &a, &job, 1);
 }
 

@@ -1,6 +1,7 @@
 #include "model.h"
 #include "../core/mapped.h"
 #include "../quant/panel.h"
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <deque>
@@ -120,7 +121,7 @@ private:
 } // namespace
 
 // "blk.3.attn_q.weight" as 3 and "attn_q"; a layer past the last where it is no such name.
-static std::pair<size_t, std::string> place_of(const std::string& name, size_t layers) {
+static std::pair<size_t, std::string> parts_of(const std::string& name, size_t layers) {
   const size_t dot = name.find('.', 4), last = name.rfind('.');
   if (name.compare(0, 4, "blk.") != 0 || dot == std::string::npos || last <= dot ||
       name.compare(last, std::string::npos, ".weight") != 0 || dot == 4)
@@ -135,26 +136,52 @@ static std::pair<size_t, std::string> place_of(const std::string& name, size_t l
 
 Weight* Model::find(const std::string& name) {
   if (name == "token_embd.weight") return &embedding;
-  if (name == "output.weight") return head.memory ? &head : nullptr;
-  static const std::unordered_map<std::string, Weight Layer::*> parts{
-      {"attn_q", &Layer::query},       {"attn_k", &Layer::key},    {"attn_v", &Layer::value},
-      {"attn_output", &Layer::output}, {"ffn_gate", &Layer::gate}, {"ffn_up", &Layer::up},
-      {"ffn_down", &Layer::down}};
-  const auto [layer, part] = place_of(name, layers.size());
+  if (name == "output.weight") return own_head ? &head : nullptr;
+  static constexpr Weight Layer::* kParts[] = {&Layer::query, &Layer::key, &Layer::value, &Layer::output,
+                                               &Layer::gate,  &Layer::up,  &Layer::down};
+  const auto place = place_of(name);
+  return place ? &(layers[place->layer].*kParts[place->part]) : nullptr;
+}
+
+std::optional<Adapters::Place> Model::place_of(const std::string& name) const {
+  static const std::unordered_map<std::string, lensor_adapted> parts{
+      {"attn_q", LENSOR_QUERY},       {"attn_k", LENSOR_KEY},    {"attn_v", LENSOR_VALUE},
+      {"attn_output", LENSOR_OUTPUT}, {"ffn_gate", LENSOR_GATE}, {"ffn_up", LENSOR_UP},
+      {"ffn_down", LENSOR_DOWN}};
+  const auto [layer, part] = parts_of(name, layers.size());
   const auto found = parts.find(part);
-  return layer < layers.size() && found != parts.end() ? &(layers[layer].*(found->second)) : nullptr;
+  if (layer >= layers.size() || found == parts.end()) return std::nullopt;
+  return Adapters::Place{layer, found->second};
+}
+
+std::shared_ptr<Model> Model::sibling() const {
+  auto made = std::make_shared<Model>();
+  const auto shape = [](const Weight& weight) {
+    Weight empty;
+    empty.view.rows = weight.view.rows, empty.view.cols = weight.view.cols;
+    return empty;
+  };
+  made->spec = spec, made->own_head = own_head, made->bytes = bytes.load();
+  made->embedding = shape(embedding), made->head = shape(head);
+  made->final_norm.resize(final_norm.size());
+  for (const Layer& layer : layers)
+    made->layers.push_back({std::vector<float>(layer.attention_norm.size()),
+                            std::vector<float>(layer.feed_forward_norm.size()), shape(layer.query),
+                            shape(layer.key), shape(layer.value), shape(layer.output), shape(layer.gate),
+                            shape(layer.up), shape(layer.down)});
+  return made;
 }
 
 std::vector<float>* Model::find_vector(const std::string& name) {
   if (name == "output_norm.weight") return &final_norm;
-  const auto [layer, part] = place_of(name, layers.size());
+  const auto [layer, part] = parts_of(name, layers.size());
   if (layer >= layers.size()) return nullptr;
   if (part == "attn_norm") return &layers[layer].attention_norm;
   return part == "ffn_norm" ? &layers[layer].feed_forward_norm : nullptr;
 }
 
 void Model::count_bytes() {
-  size_t sum = embedding.bytes + head.bytes + final_norm.size() * sizeof(float);
+  size_t sum = embedding.bytes + head.bytes + final_norm.size() * sizeof(float) + adapters.bytes();
   for (const Layer& layer : layers) {
     for (const Weight* weight :
          {&layer.query, &layer.key, &layer.value, &layer.output, &layer.gate, &layer.up, &layer.down})
@@ -200,7 +227,8 @@ std::shared_ptr<Model> load_model(lensor_context* context, const lensor_ops* ops
   const int64_t width = spec.width, d = spec.head_width, q = spec.heads * d, kv = spec.kv_heads * d,
                 ff = spec.feed_forward;
   load.matrix(model->embedding, "token_embd.weight", spec.vocabulary, width);
-  if (load.has("output.weight")) load.matrix(model->head, "output.weight", spec.vocabulary, width);
+  model->own_head = load.has("output.weight");
+  if (model->own_head) load.matrix(model->head, "output.weight", spec.vocabulary, width);
   model->final_norm = load.vector("output_norm.weight", width);
   model->layers.resize(spec.layers);
   for (int32_t i = 0; i < spec.layers; i++) {
@@ -235,6 +263,7 @@ std::shared_ptr<Model> new_model(lensor_context* context, const lensor_ops* ops,
   const int64_t width = spec.width, d = spec.head_width, q = spec.heads * d, kv = spec.kv_heads * d,
                 ff = spec.feed_forward;
   make(model->embedding, spec.vocabulary, width);
+  model->own_head = !tied;
   if (!tied) make(model->head, spec.vocabulary, width);
   model->final_norm.resize(width);
   model->layers.resize(spec.layers);
@@ -255,11 +284,12 @@ std::shared_ptr<Model> new_model(lensor_context* context, const lensor_ops* ops,
 
 void copy_model(const Model& from, Model& to) {
   to.spec = from.spec;
+  to.own_head = from.own_head;
   to.embedding = from.embedding;
   to.head = from.head;
   to.final_norm = from.final_norm;
   to.layers = from.layers;
-  to.bytes = from.bytes.load();
+  to.count_bytes();
 }
 
 } // namespace lensor

@@ -2,8 +2,10 @@
 #pragma once
 #include "../core/memory.h"
 #include "../include/lensor_abi.h"
+#include "adapters.h"
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,15 +52,21 @@ struct Model {
   ModelSpec spec;
   Weight embedding;
   Weight head; // empty where the embedding is the head
+  bool own_head = false;
   std::vector<float> final_norm;
   std::vector<Layer> layers;
+  Adapters adapters; // of a tuned one
   std::atomic<size_t> bytes{0};
 
+  // Another of the same shapes, still without weights.
+  std::shared_ptr<Model> sibling() const;
   // By its name in the file; null where there is none. A norm's gain is a vector.
   Weight* find(const std::string& name);
   std::vector<float>* find_vector(const std::string& name);
+  // Where adapters beside a matrix stand; nothing where none can.
+  std::optional<Adapters::Place> place_of(const std::string& name) const;
   void count_bytes();
-  const lensor_weight& head_view() const { return head.memory ? head.view : embedding.view; }
+  const lensor_weight& head_view() const { return own_head ? head.view : embedding.view; }
 };
 
 // Reads and packs the tensors of files whose headers have been checked; checks ranges and shapes again.
@@ -70,7 +78,8 @@ std::shared_ptr<Model> load_model(lensor_context*, const lensor_ops*, const std:
 std::shared_ptr<Model> new_model(lensor_context*, const lensor_ops*, const ModelSpec&, int32_t dtype,
                                  bool tied);
 
-// The same weights: their memory is shared until one of the two replaces its own.
+// The same weights, without what stands beside them: their memory is shared until one of the two replaces its
+// own.
 void copy_model(const Model& from, Model& to);
 
 } // namespace lensor

@@ -217,18 +217,20 @@ bool Arguments::flag(size_t i) const {
   return value;
 }
 
-std::vector<napi_value> Arguments::list(size_t i) const {
-  uint32_t length;
-  check(napi_get_array_length(env, at[i], &length));
-  std::vector<napi_value> values(length);
-  for (uint32_t k = 0; k < length; k++) check(napi_get_element(env, at[i], k, &values[k]));
-  return values;
-}
+std::vector<napi_value> Arguments::list(size_t i) const { return items_of(env, at[i]); }
 
 std::vector<int64_t> Arguments::numbers(size_t i) const {
   std::vector<int64_t> numbers;
   for (napi_value value : list(i)) numbers.push_back(whole_of(env, value, 0, int64_t{1} << 53));
   return numbers;
+}
+
+std::vector<napi_value> items_of(napi_env env, napi_value list) {
+  uint32_t length;
+  check(napi_get_array_length(env, list, &length));
+  std::vector<napi_value> values(length);
+  for (uint32_t k = 0; k < length; k++) check(napi_get_element(env, list, k, &values[k]));
+  return values;
 }
 
 napi_value property(napi_env env, napi_value object, const char* name) {

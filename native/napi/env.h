@@ -49,7 +49,8 @@ struct Arguments {
   std::vector<napi_value> list(size_t i) const;  // any array
 };
 
-bool is_nothing(napi_env env, napi_value value); // undefined or null
+std::vector<napi_value> items_of(napi_env env, napi_value list); // any array
+bool is_nothing(napi_env env, napi_value value);                 // undefined or null
 napi_value property(napi_env env, napi_value object, const char* name);
 double number_of(napi_env env, napi_value value);
 int64_t whole_of(napi_env env, napi_value value, int64_t least, int64_t most);

@@ -14,6 +14,7 @@ namespace {
 struct Named {
   Weight* matrix;
   std::vector<float>* vector;
+  std::optional<Adapters::Place> place; // where adapters stand beside the matrix
 
   int64_t count() const {
     return matrix ? matrix->view.rows * matrix->view.cols : static_cast<int64_t>(vector->size());
@@ -21,7 +22,7 @@ struct Named {
 };
 
 Named named(Model& model, const std::string& name) {
-  const Named found{model.find(name), model.find_vector(name)};
+  const Named found{model.find(name), model.find_vector(name), model.place_of(name)};
   if (!found.matrix && !found.vector) throw Invalid("the model has no weight of this name");
   return found;
 }
@@ -34,10 +35,14 @@ napi_value unpack_weight(napi_env env, napi_callback_info info) {
   const BufferRef out = floats(weight.count());
   // The task holds the model, whose parts the pointers are.
   const auto run = [weight, out, model](lensor_context* context) {
-    if (weight.matrix)
-      weight.matrix->unpack(context, engine().ops(), out->memory.as<float>());
-    else
+    if (!weight.matrix) {
       std::memcpy(out->memory.data(), weight.vector->data(), out->bytes);
+      return LENSOR_OK;
+    }
+    auto* values = out->memory.as<float>();
+    const lensor_weight& view = weight.matrix->view;
+    weight.matrix->unpack(context, engine().ops(), values);
+    if (weight.place) model->adapters.merge(context, *weight.place, view.rows, view.cols, values);
     return LENSOR_OK;
   };
   enqueue({"weight", {}, {out}, run, nullptr, {}});
@@ -63,15 +68,100 @@ napi_value update_weights(napi_env env, napi_callback_info info) {
       throw Invalid("a value has another size than its weight");
     const bool last = i + 1 == names.size();
     const auto run = [weight, buffer, model, last, dtype](lensor_context* context) {
-      if (weight.matrix)
+      if (weight.matrix) {
         weight.matrix->replace(context, engine().ops(), dtype, buffer->memory.data());
-      else
+        // What stood beside the old one is in the new one.
+        if (weight.place) model->adapters.set(*weight.place, 0, 0, {});
+      } else {
         std::memcpy(weight.vector->data(), buffer->memory.data(), buffer->bytes);
+      }
       if (last) model->count_bytes();
       return LENSOR_OK;
     };
     enqueue({"update", {buffer}, {}, run, nullptr, {}});
   }
+  return nullptr;
+}
+
+napi_value tuned_model(napi_env env, napi_callback_info info) {
+  Arguments a(env, info, 1);
+  const auto base = unwrap<Model>(env, a.at[0]);
+  auto made = base->sibling();
+  const auto run = [=](lensor_context*) {
+    copy_model(*base, *made);
+    return LENSOR_OK;
+  };
+  enqueue({"tuned", {}, {}, run, nullptr, {}});
+  return wrap<Model>(env, std::move(made), 0);
+}
+
+// One adapter beside a matrix; the buffers it needs are added to `inputs`, whose places are kept.
+struct Wished {
+  int64_t rank = 0;
+  float scale = 1;
+  int32_t down = -1, up = -1, gain = -1, input = -1;
+
+  Learnt learnt(const std::vector<BufferRef>& inputs) const {
+    const auto at = [&](int32_t i) { return i < 0 ? nullptr : inputs[i]->memory.as<float>(); };
+    return {rank, scale, at(down), at(up), at(gain), at(input)};
+  }
+};
+
+Wished read_wished(napi_env env, napi_value value, int64_t rows, int64_t cols,
+                   std::vector<BufferRef>& inputs) {
+  Wished wished;
+  wished.rank = whole_of(env, property(env, value, "rank"), 0, 1 << 16);
+  wished.scale = static_cast<float>(number_of(env, property(env, value, "scale")));
+  const auto buffer = [&](const char* name, int64_t count, bool must) {
+    const napi_value given = property(env, value, name);
+    if (is_nothing(env, given) && !must) return -1;
+    const BufferRef found = unwrap<Buffer>(env, given);
+    if (found->bytes != static_cast<size_t>(count) * sizeof(float))
+      throw Invalid("an adapter's numbers do not fit its matrix");
+    inputs.push_back(found);
+    return static_cast<int32_t>(inputs.size() - 1);
+  };
+  if (wished.rank) wished.down = buffer("down", wished.rank * cols, true);
+  if (wished.rank) wished.up = buffer("up", rows * wished.rank, true);
+  wished.gain = buffer("gain", rows, false);
+  wished.input = buffer("input", cols, false);
+  return wished;
+}
+
+napi_value set_adapters(napi_env env, napi_callback_info info) {
+  Arguments a(env, info, 3);
+  const auto model = unwrap<Model>(env, a.at[0]);
+  const std::vector<napi_value> names = a.list(1), lists = a.list(2);
+  if (names.size() != lists.size()) throw Invalid("a list for each name was expected");
+  struct Beside {
+    Adapters::Place place;
+    int64_t rows, cols;
+    std::vector<Wished> wished;
+  };
+  std::vector<Beside> all;
+  std::vector<BufferRef> inputs;
+  for (size_t i = 0; i < names.size(); i++) {
+    const Named weight = named(*model, text_of(env, names[i]));
+    if (!weight.place) throw Invalid("no adapter stands beside this weight");
+    const lensor_weight& view = weight.matrix->view;
+    Beside beside{*weight.place, view.rows, view.cols, {}};
+    for (napi_value value : items_of(env, lists[i]))
+      beside.wished.push_back(read_wished(env, value, view.rows, view.cols, inputs));
+    for (const Wished& one : beside.wished)
+      if (one.input >= 0 && beside.place.part != LENSOR_DOWN)
+        throw Invalid("others read what this matrix reads");
+    all.push_back(std::move(beside));
+  }
+  const auto run = [=](lensor_context*) {
+    for (const Beside& one : all) {
+      std::vector<Learnt> learnt;
+      for (const Wished& wished : one.wished) learnt.push_back(wished.learnt(inputs));
+      model->adapters.set(one.place, one.rows, one.cols, learnt);
+    }
+    model->count_bytes();
+    return LENSOR_OK;
+  };
+  enqueue({"adapters", inputs, {}, run, nullptr, {}});
   return nullptr;
 }
 
@@ -92,6 +182,8 @@ napi_value versions(napi_env env, napi_callback_info info) {
 void add_weights(napi_env env, napi_value exports) {
   add(env, exports, "unpackWeight", entry<unpack_weight>);
   add(env, exports, "updateWeights", entry<update_weights>);
+  add(env, exports, "tunedModel", entry<tuned_model>);
+  add(env, exports, "setAdapters", entry<set_adapters>);
   add(env, exports, "modelBytes", entry<model_bytes>);
   add(env, exports, "versions", entry<versions>);
 }

@@ -69,7 +69,7 @@ Result run(const lensor_ops& ops, lensor_context* context, const Decoder& m, int
   std::vector<lensor_layer> layers;
   for (int32_t i = 0; i < m.layers; i++)
     layers.push_back({m.gains.data(), m.gains.data(), m.at(i, 0), m.at(i, 1), m.at(i, 2), m.at(i, 3),
-                      m.at(i, 4), m.at(i, 5), m.at(i, 6), &heads[i * m.kv_heads]});
+                      m.at(i, 4), m.at(i, 5), m.at(i, 6), &heads[i * m.kv_heads], nullptr});
   Result result{{}, std::vector<float>(m.vocabulary)};
   for (int64_t at = 0; at < total; at += step) {
     const int64_t rows = std::min(step, total - at), q = m.heads * m.d, kv = m.kv_heads * m.d;

@@ -1,0 +1,163 @@
+// What is learnt beside a frozen model, and the model that the two make together. Relies on the kinds (part.ts) for what
+// stands beside each matrix; the packed pass gets the same through native code. Never changes the base.
+
+import { LensorError } from "../errors.ts";
+import { expectedTensors } from "../model/config.ts";
+import { Model } from "../model/model.ts";
+import type { Precision, Weights } from "../model/network.ts";
+import { FrozenWeights, unpacked } from "../model/weights.ts";
+import { type NativeAdapter, type NativeModel, native } from "../native.ts";
+import { scope, untrack } from "../tensor/scope.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { Beside, Kind, Matrix, Part } from "./part.ts";
+
+/** A model with an adapter beside its base. */
+export type Tuned = Model & { readonly adapter: Adapter };
+
+/** The adapters of one model. Give it to `model.loss(ids, { adapter })` and its parameters to an optimizer. */
+export class Adapter {
+  /** What it was made for, which stays as it is. */
+  readonly base: Model;
+  readonly kind: Kind;
+  readonly seed: number;
+  readonly #parts = new Map<string, Part>();
+
+  /** @internal Use `lora(...).on(model)` and its like. */
+  constructor(base: Model, kind: Kind, seed: number) {
+    this.base = base;
+    this.kind = kind;
+    this.seed = seed;
+    let drawn = 0;
+    for (const [name, shape] of expectedTensors(base.config)) {
+      if (!kind.adapts(name)) continue;
+      const matrix = matrixOf(base, name, shape, base.weights());
+      const { part } = scope(() => ({ part: kind.part(matrix, seed + drawn++) }));
+      for (const [role, tensor] of Object.entries(part.parameters))
+        untrack(tensor.named(`${name}.${role}`).requiresGrad());
+      this.#parts.set(name, part);
+    }
+    if (this.#parts.size === 0)
+      throw new LensorError(`${kind.name}: its targets fit nothing in ${base.name}`, {
+        expected: `patterns of names such as "blk.0.attn_q", with blocks up to ${base.config.layers - 1}`,
+      });
+  }
+
+  /** The parameters of every adapted matrix, named after it: of LoRA A `[rank, in]` and B `[out, rank]`. */
+  parameters(): Tensor[] {
+    return [...this.#parts.values()].flatMap(({ parameters }) => Object.values(parameters));
+  }
+
+  /**
+   * The base and this as a Model of its own, which does everything that a Model does. It shares the base's bytes, and follows
+   * what is learnt here.
+   */
+  model(): Tuned {
+    const { name, path, config, tokenizer, context, compute, tensors } = this.base;
+    const made = new Model({
+      ...{ path, config, tokenizer, context, compute, tensors },
+      name: `${name} + ${this.kind.name}`,
+      native: native().tunedModel(this.base.native()),
+      adapter: this,
+    });
+    return made as Tuned;
+  }
+
+  /** @internal @throws LensorError for another model than its own */
+  weights(model: Model): Weights {
+    if (model.adapter === this) return model.weights();
+    if (model === this.base) return this.over(new FrozenWeights(model));
+    throw new LensorError("The adapter belongs to another model", {
+      expected: `one made with ${this.kind.name}(...).on(${model.name})`,
+      got: `one of ${this.base.name}`,
+    });
+  }
+
+  /** @internal What the differentiable network reads, where the base's packed weights are these. */
+  over(frozen: FrozenWeights): Weights {
+    return new AdaptedWeights(this.base.adapter?.over(frozen) ?? frozen, this.base, this.#parts);
+  }
+
+  /** @internal How often its numbers were changed, those of what it stands on included. */
+  version(): number {
+    const own = native().versions(this.parameters().map((one) => one.memory("version").handle));
+    return own + (this.base.adapter?.version() ?? 0);
+  }
+
+  /** @internal Brings what was learnt to a tuned model's packed pass. */
+  write(to: NativeModel): void {
+    scope(() => {
+      const lists = new Map<string, NativeAdapter[]>();
+      this.#collect(lists);
+      native().setAdapters(to, [...lists.keys()], [...lists.values()]);
+    });
+  }
+
+  /** What stands beside each matrix, the nearest to it first. */
+  #collect(lists: Map<string, NativeAdapter[]>): void {
+    const under = this.base.adapter;
+    if (under) under.#collect(lists);
+    const weights = this.base.weights();
+    const shapes = expectedTensors(this.base.config);
+    for (const [name, part] of this.#parts) {
+      const beside = part.beside(matrixOf(this.base, name, shapes.get(name)!, weights));
+      lists.set(name, [...(lists.get(name) ?? []), handlesOf(beside)]);
+    }
+  }
+
+  /** What a list of variables says of it. */
+  [Symbol.for("lensor.facts")]() {
+    const parameters = this.parameters();
+    return {
+      type: `Adapter ${this.kind.name}`,
+      bytes: parameters.reduce((sum, { bytes }) => sum + bytes, 0),
+    };
+  }
+}
+
+function handlesOf({ rank, scale, ...tensors }: Beside): NativeAdapter {
+  const handle = (tensor: Tensor | undefined) => tensor?.memory("adapter").handle;
+  const { down, up, gain, input } = tensors;
+  return { rank, scale, down: handle(down), up: handle(up), gain: handle(gain), input: handle(input) };
+}
+
+function matrixOf(base: Model, name: string, [rows, columns]: readonly number[], below: Weights): Matrix {
+  return {
+    name,
+    rows: rows!,
+    columns: columns!,
+    linear: (x, precision, addend) => below.linear(name, x, precision, addend),
+    packed: below instanceof FrozenWeights ? below.packed(name) : undefined,
+    values: () => unpacked(base, name),
+  };
+}
+
+class AdaptedWeights implements Weights {
+  readonly #below: Weights;
+  readonly #base: Model;
+  readonly #parts: ReadonlyMap<string, Part>;
+
+  constructor(below: Weights, base: Model, parts: ReadonlyMap<string, Part>) {
+    this.#below = below;
+    this.#base = base;
+    this.#parts = parts;
+  }
+
+  get head() {
+    return this.#below.head;
+  }
+
+  embed(ids: Tensor): Tensor {
+    return this.#below.embed(ids);
+  }
+
+  vector(name: string): Tensor {
+    return this.#below.vector(name);
+  }
+
+  linear(name: string, x: Tensor, precision: Precision, addend?: Tensor): Tensor {
+    const part = this.#parts.get(name);
+    if (!part) return this.#below.linear(name, x, precision, addend);
+    const shape = expectedTensors(this.#base.config).get(name)!;
+    return part.linear(matrixOf(this.#base, name, shape, this.#below), x, precision, addend);
+  }
+}

@@ -1,0 +1,41 @@
+// Directions and lengths apart (DoRA, Liu et al. 2024): y = g (x W^T + s (x A^T) B^T),  g = m / |W + s B A| for each output,
+// with the lengths m `[out]` learning beside A and B. The norm counts as a constant for gradients, as in the paper.
+
+import { untrack } from "../tensor/scope.ts";
+import { noGrad } from "../tensor/tape.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { LowRank } from "./lora.ts";
+import type { Matrix, Part } from "./part.ts";
+
+/** Lengths beside a low-rank part: of W's rows at first, so that nothing changes. */
+export function dora(low: LowRank, matrix: Matrix): Part {
+  const { lora_a: a, lora_b: b } = low.parameters;
+  const { scale } = low;
+  const values = matrix.values();
+  const squares = values.mul(values).sum(1);
+  // For as long as the part lives, in whatever scope it was made.
+  untrack(squares);
+  /**
+   * |W + s B A| of each row, without making the matrix: |W|^2 + 2 s B (A W^T) + s^2 B (A A^T) B^T.
+   * At B = 0 it is what the lengths began as, to the bit.
+   */
+  const lengths = (below: Matrix): Tensor =>
+    noGrad(() => {
+      const cross = b.mul(below.linear(a, "f32").T).sum(1);
+      const own = b.mul(b.matmul(a.matmul(a.T))).sum(1);
+      return squares
+        .add(cross.mul(2 * scale))
+        .add(own.mul(scale * scale))
+        .sqrt();
+    });
+  const magnitude = squares.sqrt();
+  return {
+    parameters: { ...low.parameters, magnitude },
+    linear: (below, x, precision, addend) => {
+      const gain = magnitude.div(lengths(below));
+      const y = low.linear(below, x, precision).mul(gain);
+      return addend ? addend.add(y.cast(addend.dtype)) : y.cast(precision);
+    },
+    beside: (below) => ({ ...low.beside(below), gain: noGrad(() => magnitude.div(lengths(below))) }),
+  };
+}
