@@ -30,6 +30,8 @@ export { Chunk, Column, type Row } from "./data/chunk.ts";
 export { type DataProvenance, Dataset } from "./data/dataset.ts";
 export { data } from "./data/index.ts";
 export type { Broken, Log, Reason } from "./data/log.ts";
+export type { NormalizeOptions } from "./data/normalize.ts";
+export { type PiiOptions, pii } from "./data/pii/pii.ts";
 export type { C4Options } from "./data/quality/c4.ts";
 export type { FinewebOptions } from "./data/quality/fineweb.ts";
 export type { GopherOptions } from "./data/quality/gopher.ts";

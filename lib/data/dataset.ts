@@ -6,6 +6,7 @@ import { packageVersion } from "../package.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import type { Chunk, Measure, Row } from "./chunk.ts";
 import { hashOf } from "./fingerprint.ts";
+import { type NormalizeOptions, normalize } from "./normalize.ts";
 import { newRecord, type Record as Run, run, WORDS } from "./pipeline.ts";
 import { DataReport, type ReportOptions } from "./report.ts";
 import type { Source } from "./source.ts";
@@ -52,6 +53,11 @@ export class Dataset<R extends Row = Row> {
   /** The rows of which a function is true, or that a filter such as `quality.gopher()` finds no fault with. */
   filter(keep: Keep<R> | Filter): Dataset<R> {
     return this.step(filter(keep));
+  }
+
+  /** One way to write what looks the same: Unicode, white space, control characters. */
+  normalize(options?: NormalizeOptions): Dataset<R> {
+    return this.step(normalize(options));
   }
 
   /** Parts of the text replaced: `redact(pii())`. */

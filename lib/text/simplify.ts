@@ -14,10 +14,20 @@ const SIGNS =
 /** Everything that makes no word: for a class of a regular expression with flag v. */
 export const PUNCTUATION = `${SIGNS}[${TERMINAL}]`;
 
+/** A character that a space takes the place of. */
+export const PUNCTUATED = new RegExp(`^[${SIGNS}]$`, "v");
 const SIGN = new RegExp(`[${SIGNS}]`, "gv");
 const NUMBER = /\p{Nd}+(?:[.,،٫⎖⎗⎘]\p{Nd}+)?/gu;
 const ENDS = new RegExp(`^[${SPACE}]+|[${SPACE}]+$`, "gu");
 const SPACES = new RegExp(`[${SPACE}]+`, "gu");
+
+/** What becomes of a character that is neither a number nor a space nor punctuation, wherever it stands. */
+export function simplifyCharacter(character: string): string {
+  return character
+    .toLowerCase()
+    .normalize("NFD")
+    .replace(/\p{Mn}/gu, "");
+}
 
 /** @see datatrove 0.10, `datatrove.utils.text.simplify_text` */
 export function simplify(text: string): string {
