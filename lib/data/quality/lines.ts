@@ -2,7 +2,8 @@
 
 import { SPACE } from "../../text/word-rules.ts";
 
-const BREAK = /\r\n|[\n-\r\x1c-\x1e\x85\u2028\u2029]/u;
+const BREAKS = "\\n-\\r\\x1c-\\x1e\\x85\\u2028\\u2029";
+const BREAK = new RegExp(`\\r\\n|[${BREAKS}]`, "u");
 const FRONT = new RegExp(`^[${SPACE}]+`, "u");
 const IS_SPACE = new RegExp(`[${SPACE}]`, "u");
 
