@@ -93,6 +93,24 @@ export class Chunk {
     return new Chunk(columns, rows.length);
   }
 
+  /** One after the other; a column that a chunk lacks has undefined in its rows. */
+  static concat(chunks: readonly Chunk[]): Chunk {
+    if (chunks.length === 1) return chunks[0]!;
+    const columns = new Map<string, Column>();
+    for (const name of new Set(chunks.flatMap(({ names }) => names))) {
+      const parts = chunks.map((chunk) => chunk.columns.get(name));
+      const types = new Set(parts.map((part) => String(part?.type)));
+      const values = chunks.flatMap(
+        (chunk, i) => parts[i]?.values ?? new Array(chunk.length).fill(undefined),
+      );
+      columns.set(name, Column.ofValues(values, types.size === 1 ? parts[0]?.type : undefined));
+    }
+    return new Chunk(
+      columns,
+      chunks.reduce((sum, { length }) => sum + length, 0),
+    );
+  }
+
   get names(): string[] {
     return [...this.columns.keys()];
   }
@@ -108,6 +126,17 @@ export class Chunk {
   /** The texts of a column: undefined where a row has none. @throws LensorError where no row has that column */
   texts(name: string, step: string): readonly (string | undefined)[] {
     return this.column(name, step).map((value) => (typeof value === "string" ? value : undefined));
+  }
+
+  /** About what its values take in memory, in bytes. */
+  get bytes(): number {
+    let bytes = 0;
+    for (const { values } of this.columns.values())
+      for (const value of values)
+        if (typeof value === "string") bytes += 16 + value.length;
+        else if (ArrayBuffer.isView(value)) bytes += 64 + value.byteLength;
+        else bytes += typeof value === "object" && value !== null ? 200 : 16;
+    return bytes;
   }
 
   /** One row as a plain object, without what it does not have. */

@@ -15,9 +15,13 @@ import { tableOf } from "./to-arrow.ts";
 import { type BatchOptions, batches, type TokenBatches } from "./tokens/batches.ts";
 import { type PackOptions, pack } from "./tokens/pack.ts";
 import { type TokenizeOptions, tokenize } from "./tokens/tokenize.ts";
+import { concatSource, type JoinOptions, join } from "./verbs/concat.ts";
 import { filter, type Keep } from "./verbs/filter.ts";
 import { type Derivations, derive, map } from "./verbs/map.ts";
 import { select, take } from "./verbs/select.ts";
+import { type SeedOptions, sample, shuffle } from "./verbs/shuffle.ts";
+import { type SortKey, type SortOptions, sort } from "./verbs/sort.ts";
+import { split } from "./verbs/split.ts";
 
 /** What made a dataset: enough to make it again. */
 export interface DataProvenance {
@@ -85,6 +89,37 @@ export class Dataset<R extends Row = Row> {
   /** The first rows. No more is read than they need. */
   take(count: number): Dataset<R> {
     return this.step(take(count));
+  }
+
+  /** Some of the rows, in their own order: a number of them, or a share between 0 and 1. */
+  sample(count: number, options?: SeedOptions): Dataset<R> {
+    return this.step(sample(count, options));
+  }
+
+  /** All rows in another order, which belongs to the seed. */
+  shuffle(options?: SeedOptions): Dataset<R> {
+    return this.step(shuffle(options));
+  }
+
+  /** Rows in the order of a column, or of what a function says of them. */
+  sort(by: (keyof R & string) | ((row: R) => SortKey), options?: SortOptions): Dataset<R> {
+    return this.step(sort(by, options));
+  }
+
+  /** Parts that share no row: `const { train, test } = dataset.split({ train: 0.9, test: 0.1 })`. */
+  split<K extends string>(shares: Readonly<Record<K, number>>, options?: SeedOptions): Record<K, Dataset<R>> {
+    const steps = Object.entries<Step>(split(shares, options));
+    return Object.fromEntries(steps.map(([name, step]) => [name, this.step(step)])) as Record<K, Dataset<R>>;
+  }
+
+  /** The rows of others after its own. */
+  concat(...others: Dataset[]): Dataset {
+    return new Dataset(concatSource([this, ...others]));
+  }
+
+  /** Columns of another dataset, where a column agrees: `answers.join(questions, { on: "id" })`. */
+  join<S extends Row>(other: Dataset<S>, options: JoinOptions): Dataset<R & S> {
+    return this.step(join(other, options));
   }
 
   /** Token ids and what is to be learnt of them, in place of text, conversations, or prompts with completions. */
