@@ -29,6 +29,7 @@ export { Trace } from "./attention/trace.ts";
 export { Chunk, Column, type Row } from "./data/chunk.ts";
 export { type DataProvenance, Dataset } from "./data/dataset.ts";
 export { data } from "./data/index.ts";
+export { type LanguageOptions, language } from "./data/language.ts";
 export type { Broken, Log, Reason } from "./data/log.ts";
 export type { NormalizeOptions } from "./data/normalize.ts";
 export { type PiiOptions, pii } from "./data/pii/pii.ts";

@@ -134,14 +134,16 @@ describe("pii", () => {
       }
     }
     const total = { right: 0, found: 0, wanted: 0 };
+    const lines: string[] = [];
     for (const [kind, { right, found, wanted }] of counts) {
       total.right += right;
       total.found += found;
       total.wanted += wanted;
-      console.log(
+      lines.push(
         `pii ${kind}: precision ${(right / found).toFixed(3)}, recall ${(right / wanted).toFixed(3)} of ${wanted}`,
       );
     }
+    console.log(lines.join("\n"));
     expect(wrong).toEqual([]);
     expect(total.right / total.found).toBeGreaterThan(0.97);
     expect(total.right / total.wanted).toBeGreaterThan(0.97);
