@@ -35,6 +35,8 @@ export interface JournalData {
   readonly facts: JournalFacts;
   readonly rows: readonly Row[];
   readonly marks: readonly Mark[];
+  /** Rows of steps that the run went back behind. */
+  readonly undone: readonly Row[];
   readonly startLoss: number | null;
   readonly seconds: number;
 }
@@ -43,6 +45,7 @@ export class Journal {
   readonly facts: JournalFacts;
   readonly rows: Row[] = [];
   readonly marks: Mark[] = [];
+  readonly undone: Row[] = [];
   /** The held-out loss before the first step. */
   startLoss: number | null = null;
   /** Spent on it, in all processes. */
@@ -52,9 +55,10 @@ export class Journal {
     this.facts = facts;
   }
 
-  /** Drops what came after a step that the run goes back to. Marks stay. */
+  /** Takes the rows out that came after a step that the run goes back to. Marks stay. */
   backTo(step: number): void {
-    while (this.rows.length > 0 && this.rows.at(-1)!.step! > step) this.rows.pop();
+    const from = this.rows.findIndex((row) => row.step! > step);
+    if (from >= 0) this.undone.push(...this.rows.splice(from));
   }
 
   mark(step: number, kind: Mark["kind"], text: string): void {
@@ -77,14 +81,15 @@ export class Journal {
   }
 
   toJSON(): JournalData {
-    const { facts, rows, marks, startLoss, seconds } = this;
-    return { facts, rows: [...rows], marks: [...marks], startLoss, seconds };
+    const { facts, rows, marks, undone, startLoss, seconds } = this;
+    return { facts, rows: [...rows], marks: [...marks], undone: [...undone], startLoss, seconds };
   }
 
   /** Takes over what another process wrote down. */
   restore(data: JournalData): void {
     this.rows.splice(0, this.rows.length, ...data.rows);
     this.marks.splice(0, this.marks.length, ...data.marks);
+    this.undone.splice(0, this.undone.length, ...data.undone);
     this.startLoss = data.startLoss;
     this.seconds = data.seconds;
   }

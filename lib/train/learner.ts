@@ -1,6 +1,7 @@
 // What an objective learns with: a model, its adapter if it has one, and the run's precision, bound to the loss and the
 // log-probabilities of text. Counts the tokens that go through it. Never steps anything.
 
+import type { Hooks } from "../model/hooks.ts";
 import type { LossOptions, Sequences } from "../model/loss.ts";
 import type { Model } from "../model/model.ts";
 import type { Precision } from "../model/network.ts";
@@ -21,6 +22,7 @@ export class Learner {
   readonly seed: number;
   /** Tokens that went through since the run last asked. */
   tokens = 0;
+  #hooks: Hooks | undefined;
 
   constructor(parts: { model: Model; adapter?: Adapter | undefined; precision?: Precision; seed?: number }) {
     const { model, adapter, precision = "f32", seed = 0 } = parts;
@@ -61,9 +63,25 @@ export class Learner {
     return noGrad(() => this.model.logprobs(ids, { precision, ...(mask && { mask }) }));
   }
 
+  /** What looks at the passes just now. */
+  get hooks(): Hooks | undefined {
+    return this.#hooks;
+  }
+
+  /** Runs `body`, in which hooks see every pass. */
+  watched<R>(hooks: Hooks, body: () => R): R {
+    this.#hooks = hooks;
+    try {
+      return body();
+    } finally {
+      this.#hooks = undefined;
+    }
+  }
+
   get #own() {
     const { precision, adapter } = this;
-    return { precision, ...(adapter && { adapter }) };
+    const hooks = this.#hooks;
+    return { precision, ...(adapter && { adapter }), ...(hooks && { hooks }) };
   }
 
   #count(ids: Sequences): void {

@@ -1,26 +1,22 @@
 // The training loop: batches in, losses down. Knows nothing of what a loss means (an objective says) or where batches come
-// from. One step: gather gradients over some batches, look at loss and norm, then change the parameters; a step is taken
-// whole or not at all, so that whatever ends a run leaves the numbers of its last step.
+// from. One step: gather gradients, look at loss and norm, then change the parameters. A step is taken whole or not at all,
+// so that whatever ends a run leaves the numbers of its last step.
 
 import { LensorError } from "../errors.ts";
 import { currentHost } from "../host.ts";
 import { scope } from "../tensor/scope.ts";
-import { noGrad } from "../tensor/tape.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { IN_A_ROW, outOfLine, whereItBegins } from "./guard.ts";
 import type { Journal, Row } from "./journal.ts";
-import type { Learner } from "./learner.ts";
-import type { Batches, Objective } from "./objective.ts";
+import { Keeper, type KeeperOptions } from "./keeper.ts";
 import type { Optimizer } from "./optim/index.ts";
 import type { Steering } from "./run.ts";
 import type { Schedule } from "./schedule.ts";
+import type { Subject } from "./snapshot.ts";
+import { draw, gather, meanLoss, numberOf, read } from "./step.ts";
 
-export interface Loop<Batch> {
-  readonly learner: Learner;
-  readonly objective: Objective<Batch>;
-  readonly batches: Batches<Batch>;
+export interface Loop<Batch> extends Subject<Batch>, KeeperOptions {
   /** Scored now and then, never learnt from. */
   readonly heldOut: readonly Batch[];
-  readonly optimizer: Optimizer;
   readonly schedule: Schedule;
   readonly journal: Journal;
   readonly steps: number;
@@ -30,145 +26,155 @@ export interface Loop<Batch> {
   readonly evalEvery: number;
 }
 
+/** Times that a run goes back to one snapshot before it gives up. */
+const MOST_BACK = 3;
+/** How long native work may take to come to its end once the person interrupts. */
+const PATIENCE_MS = 5000;
+
 export async function loop<Batch>(of: Loop<Batch>, steering: Steering): Promise<void> {
-  const { learner, objective, batches, optimizer, schedule, journal, steps } = of;
+  const { learner, objective, batches, optimizer, journal, heldOut, steps } = of;
+  const keeper = new Keeper(of, journal, of);
   try {
     await objective.prepare?.(learner);
-    journal.startLoss = await heldOutLoss(of);
-    while (learner.step < steps && (await steering.proceed())) {
+    if (!(await keeper.resume())) {
+      journal.startLoss = await meanLoss(learner, objective, heldOut);
+      await keeper.begin();
+    }
+    let spoilt = 0;
+    while (learner.step < steps && !keeper.isOver && (await steering.proceed())) {
       const began = performance.now();
-      learner.tokens = 0;
-      const gathered = await gather(of);
-      if (!gathered) break;
-      optimizer.lr = schedule.at(learner.step, steps);
-      const norm = optimizer.measure();
-      const [loss, gradNorm, notes] = await Promise.all([
-        numberOf(gathered.loss),
-        numberOf(norm),
-        read(gathered.notes),
-      ]);
-      gathered.loss.dispose();
-      optimizer.step();
-      optimizer.zeroGrad();
-      const { tokens } = learner;
-      learner.step++;
-      const seconds = (performance.now() - began) / 1000;
-      const row: Row = {
-        ...{ step: learner.step, loss, evalLoss: null, lr: optimizer.lr, gradNorm },
-        ...{ tokensPerSecond: tokens / seconds, ...notes },
-      };
-      const due = learner.step % of.evalEvery === 0 || learner.step === steps;
-      journal.rows.push(due ? { ...row, evalLoss: await heldOutLoss(of) } : row);
+      const taken = await step(of, began);
+      if (taken === "over") break;
+      spoilt = taken === "spoilt" ? spoilt + 1 : 0;
+      const wild = objective.noisy ? 0 : outOfLine(journal.rows);
+      if (spoilt === IN_A_ROW || wild === IN_A_ROW) {
+        const isThere = await goBack(of, keeper, learner.step + 1 - (spoilt > 0 ? 0 : wild));
+        if (!isThere) steering.stop();
+        spoilt = 0;
+      } else if (spoilt === 0) await keeper.step();
       journal.seconds += (performance.now() - began) / 1000;
       await steering.report();
     }
+    if (keeper.isOver && learner.step < steps) {
+      journal.mark(learner.step, "stopped", "what is held out got no better");
+      steering.stop();
+    }
+    await keeper.end();
   } catch (error) {
-    // What failed while the person interrupts failed because of it: the steps that were taken are the result.
-    if (!currentHost()?.interruptFlag[0] && !steering.signal.aborted) throw error;
-    steering.stop();
+    await ended(of, keeper, steering, error);
   } finally {
     optimizer.zeroGrad();
     await batches.return?.();
   }
 }
 
-interface Gathered {
-  loss: Tensor;
-  notes: Record<string, number | Tensor>;
-}
-
-/** Adds up the gradients of a step's batches, each counting what its mean is over; undefined where there are no more. */
-async function gather<Batch>({
-  learner,
-  objective,
-  batches,
-  accumulate,
-}: Loop<Batch>): Promise<Gathered | undefined> {
-  const together: Batch[] = [];
-  while (together.length < accumulate) {
-    const { done, value } = await batches.next();
-    if (done) break;
-    together.push(value as Batch);
+/** Takes one step; or leaves all as it is where a number is not finite, and says so in the journal. */
+async function step<Batch>(of: Loop<Batch>, began: number): Promise<"taken" | "spoilt" | "over"> {
+  const { learner, objective, optimizer, journal, steps, evalEvery } = of;
+  learner.tokens = 0;
+  const drawn = await draw(of.batches, of.accumulate);
+  if (drawn.length === 0) return "over";
+  const gathered = gather(learner, objective, drawn);
+  optimizer.lr = of.schedule.at(learner.step, steps);
+  const norm = optimizer.measure();
+  const { tokens } = learner;
+  const [loss, gradNorm, notes] = await Promise.all([
+    numberOf(gathered.loss),
+    numberOf(norm),
+    read(gathered.notes),
+  ]);
+  for (const one of [gathered.loss, norm]) one.dispose();
+  if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) {
+    const where = await whereItBegins(learner, objective, drawn, optimizer.parameters);
+    optimizer.zeroGrad();
+    const what = Number.isFinite(loss) ? "a gradient" : "the loss";
+    journal.mark(
+      learner.step + 1,
+      "skipped",
+      `${what} is not finite: it begins in ${where}; the batch was left out`,
+    );
+    return "spoilt";
   }
-  if (together.length === 0) return undefined;
-  const weights = together.map((batch) => objective.weight?.(batch) ?? 1);
-  const total = weights.reduce((a, b) => a + b, 0);
-  return scope(() => {
-    const all = together.map((batch, i) => {
-      const share = weights[i]! / total;
-      return scope(() => {
-        const { loss, notes = {} } = objective.loss(learner, batch);
-        checkLoss(objective.name, loss);
-        (share === 1 ? loss : loss.mul(share)).backward();
-        return {
-          loss: part(loss.detach(), share),
-          notes: mapped(notes, (note) => part(detached(note), share)),
-        };
-      });
-    });
-    return all.reduce((sum, one) => ({
-      loss: sum.loss.add(one.loss),
-      notes: mapped(sum.notes, (note, name) => plus(note, one.notes[name]!)),
-    })) as Gathered;
-  });
+  optimizer.step();
+  optimizer.zeroGrad();
+  await wholeStep(optimizer);
+  learner.step++;
+  const tokensPerSecond = tokens / ((performance.now() - began) / 1000);
+  const due = learner.step % evalEvery === 0 || learner.step === steps;
+  const evalLoss = due ? await meanLoss(learner, objective, of.heldOut) : null;
+  const row: Row = {
+    step: learner.step,
+    loss,
+    evalLoss,
+    lr: optimizer.lr,
+    gradNorm,
+    tokensPerSecond,
+    ...notes,
+  };
+  journal.rows.push(row);
+  return "taken";
 }
 
-/** The mean over all held-out batches, each counting what its mean is over. */
-async function heldOutLoss<Batch>({ learner, objective, heldOut }: Loop<Batch>): Promise<number | null> {
-  if (heldOut.length === 0) return null;
-  let sum = 0;
-  let total = 0;
-  for (const batch of heldOut) {
-    const weight = objective.weight?.(batch) ?? 1;
-    const loss = noGrad(() => scope(() => objective.loss(learner, batch).loss));
-    sum += weight * (await numberOf(loss));
-    total += weight;
-    loss.dispose();
+/** The person interrupted while parameters were being changed: some may be of the step, some of the one before. */
+class TornStep extends Error {}
+
+/** Waits until a step is there: what an interrupt may leave out is known by a read that fails. */
+async function wholeStep({ parameters }: Optimizer): Promise<void> {
+  const last = parameters.at(-1)!;
+  const one = scope(() => last.detach().flatten().at([0, 1]));
+  try {
+    await one.item();
+  } catch (cause) {
+    throw new TornStep("a step was torn", { cause });
+  } finally {
+    one.dispose();
   }
-  return sum / total;
 }
 
-async function numberOf(x: Tensor): Promise<number> {
-  return Number(await x.item());
+/** The run goes wrong since a step: back to the last snapshot, on with other data. Says whether there is a way. */
+async function goBack<Batch>(
+  { journal, learner }: Loop<Batch>,
+  keeper: Keeper<Batch>,
+  since: number,
+): Promise<boolean> {
+  const undone = journal.rows.filter((row) => row.step! >= since);
+  if (undone.length > 0) {
+    const [from, to] = [undone[0]!.loss!, undone.at(-1)!.loss!].map((loss) => loss.toPrecision(3));
+    journal.mark(since, "spike", `the loss leaves what was to be expected: ${from}, then ${to}`);
+  }
+  const to = await keeper.back();
+  if (to === undefined) {
+    journal.mark(learner.step, "stopped", "there is no snapshot to go back to: give the run a folder");
+    return false;
+  }
+  journal.mark(since, "rollback", `back to step ${to}, on with other batches`);
+  const times = journal.marks.filter(
+    ({ kind, text }) => kind === "rollback" && text.startsWith(`back to step ${to},`),
+  );
+  if (times.length < MOST_BACK) return true;
+  journal.mark(to, "stopped", `went back to step ${to} ${times.length} times: try a lower rate or clipping`);
+  return false;
 }
 
-async function read(notes: Record<string, number | Tensor>): Promise<Record<string, number>> {
-  const pairs = Object.entries(notes).map(async ([name, note]) => {
-    if (!(note instanceof Tensor)) return [name, note] as const;
-    const value = await numberOf(note);
-    note.dispose();
-    return [name, value] as const;
-  });
-  return Object.fromEntries(await Promise.all(pairs));
-}
-
-type Note = number | Tensor;
-
-function mapped(
-  notes: Readonly<Record<string, Note>>,
-  change: (note: Note, name: string) => Note,
-): Record<string, Note> {
-  return Object.fromEntries(Object.entries(notes).map(([name, note]) => [name, change(note, name)]));
-}
-
-const detached = (note: Note): Note => (note instanceof Tensor ? note.detach() : note);
-
-function part(x: Tensor, share: number): Tensor;
-function part(x: Note, share: number): Note;
-function part(x: Note, share: number): Note {
-  if (share === 1) return x;
-  return x instanceof Tensor ? x.mul(share) : x * share;
-}
-
-function plus(a: Note, b: Note): Note {
-  if (a instanceof Tensor) return a.add(b);
-  return b instanceof Tensor ? b.add(a) : a + b;
-}
-
-function checkLoss(name: string, loss: unknown): void {
-  if (loss instanceof Tensor && loss.size === 1) return;
-  throw new LensorError(`The objective ${name} gave no loss`, {
-    expected: "{ loss } with a tensor of one element",
-    got: loss instanceof Tensor ? `a tensor of ${loss.size}` : String(loss),
-  });
+/** What ended a run from outside: steps that were taken are the result, unless it is an error of the work's own. */
+async function ended<Batch>(
+  { journal, learner }: Loop<Batch>,
+  keeper: Keeper<Batch>,
+  steering: Steering,
+  error: unknown,
+): Promise<void> {
+  const flag = currentHost()?.interruptFlag;
+  if (flag?.[0] || steering.signal.aborted) {
+    steering.stop();
+    const until = performance.now() + PATIENCE_MS;
+    while (flag?.[0] && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 5));
+    await keeper.end();
+    return;
+  }
+  if (error instanceof TornStep) throw error.cause;
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === undefined || error instanceof LensorError) throw error;
+  // The file system: what was learnt is worth more than the file.
+  journal.mark(learner.step, "stopped", `no checkpoint could be written: ${message}`);
+  steering.stop();
 }

@@ -18,6 +18,8 @@ export interface Objective<Batch> {
   readonly panels?: Readonly<Record<string, string>>;
   /** Learns beside the learner's own parameters: a value head, a reward head. */
   readonly parameters?: readonly Tensor[];
+  /** Its loss says little from one step to the next (reinforcement): a rise is no sign that the run goes wrong. */
+  readonly noisy?: boolean;
   /** Before the first step, when nothing is learnt yet: reference log-probabilities, say. Its work counts as the run's. */
   prepare?(learner: Learner): Promise<void>;
   /** How much a batch counts among those of one step, when gradients are accumulated: what its mean is over. 1 by default. */

@@ -59,6 +59,15 @@ class AdafactorRule implements Rule {
     return this.#moments.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
+  get state(): readonly Tensor[] {
+    return this.#moments;
+  }
+
+  restore(state: readonly Tensor[]): void {
+    for (const moment of this.#moments) moment.dispose();
+    this.#moments = state.map((moment) => kept(moment.clone()));
+  }
+
   step(step: Step): void {
     const { parameter: p, number, lr } = step;
     const { beta2Decay, least, smallest, threshold, weightDecay } = this.#settings;

@@ -3,7 +3,7 @@
 import { type NativeBuffer, native, OPTIMIZERS } from "../../native.ts";
 import { checkFlag, checkNames, checkNumber } from "../../options.ts";
 import { pack } from "../../tensor/queue.ts";
-import type { Tensor } from "../../tensor/tensor.ts";
+import { Tensor } from "../../tensor/tensor.ts";
 import { type CommonOptions, Optimizer, type Rule, type Step } from "./optimizer.ts";
 
 export interface SgdOptions extends CommonOptions {
@@ -33,7 +33,12 @@ export function sgd(parameters: Iterable<Tensor>, options: SgdOptions = {}): Opt
   checkNumber("optim.sgd", "weightDecay", weightDecay, { least: 0 });
   checkFlag("optim.sgd", "nesterov", nesterov);
   const numbers = [0, 0, 0, weightDecay, momentum, dampening, nesterov ? 1 : 0];
-  return new Optimizer("sgd", parameters, { lr, clip }, () => new FusedRule("sgd", numbers));
+  return new Optimizer(
+    "sgd",
+    parameters,
+    { lr, clip },
+    (parameter) => new FusedRule("sgd", numbers, parameter),
+  );
 }
 
 /**
@@ -57,7 +62,12 @@ function adam(kind: "adamw" | "adamw8", parameters: Iterable<Tensor>, options: A
   checkNumber(call, "epsilon", epsilon, { least: 0 });
   checkNumber(call, "weightDecay", weightDecay, { least: 0 });
   const numbers = [...betas, epsilon, weightDecay, 0, 0, 0];
-  return new Optimizer(kind, parameters, { lr, clip }, () => new FusedRule(kind, numbers));
+  return new Optimizer(
+    kind,
+    parameters,
+    { lr, clip },
+    (parameter) => new FusedRule(kind, numbers, parameter),
+  );
 }
 
 /** p -= lr (sign(b1 m + (1 - b1) g) + weightDecay p), m = b2 m + (1 - b2) g (Chen et al. 2023). */
@@ -67,7 +77,12 @@ export function lion(parameters: Iterable<Tensor>, options: LionOptions = {}): O
   checkBetas("optim.lion", betas);
   checkNumber("optim.lion", "weightDecay", weightDecay, { least: 0 });
   const numbers = [...betas, 0, weightDecay, 0, 0, 0];
-  return new Optimizer("lion", parameters, { lr, clip }, () => new FusedRule("lion", numbers));
+  return new Optimizer(
+    "lion",
+    parameters,
+    { lr, clip },
+    (parameter) => new FusedRule("lion", numbers, parameter),
+  );
 }
 
 function checkBetas(call: string, betas: readonly [number, number]): void {
@@ -82,9 +97,12 @@ class FusedRule implements Rule {
   readonly #kind: number;
   readonly #numbers: readonly number[];
   readonly #momentum: boolean;
+  /** Of the parameter, in elements. */
+  readonly #size: number;
   #state: NativeBuffer[] | undefined;
 
-  constructor(kind: keyof typeof OPTIMIZERS, numbers: readonly number[]) {
+  constructor(kind: keyof typeof OPTIMIZERS, numbers: readonly number[], { size }: Tensor) {
+    this.#size = size;
     this.#kind = OPTIMIZERS[kind];
     this.#numbers = numbers;
     this.#momentum = numbers[4] !== 0;
@@ -94,8 +112,19 @@ class FusedRule implements Rule {
     return (this.#state ?? []).reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
+  /** As bytes: their meaning is the kernel's. */
+  get state(): Tensor[] {
+    return (this.#state ?? []).map((one) => Tensor.borrow(one, [one.bytes], "u8", "optimizer state"));
+  }
+
+  restore(state: readonly Tensor[]): void {
+    this.#state =
+      state.length > 0 ? native().optimizerState(this.#kind, this.#size, this.#momentum) : undefined;
+    this.state.forEach((own, i) => void own.assign(state[i]!));
+  }
+
   step({ parameter, place, number, lr, scale }: Step): void {
-    this.#state ??= native().optimizerState(this.#kind, parameter.size, this.#momentum);
+    this.#state ??= native().optimizerState(this.#kind, this.#size, this.#momentum);
     const view = pack([parameter], [parameter.view("step")]);
     const numbers = Float64Array.of(number, lr, ...this.#numbers);
     native().optimizerStep(

@@ -48,6 +48,15 @@ class MuonRule implements Rule {
     return this.#momentum?.bytes ?? 0;
   }
 
+  get state(): readonly Tensor[] {
+    return this.#momentum ? [this.#momentum] : [];
+  }
+
+  restore([momentum]: readonly Tensor[]): void {
+    this.#momentum?.dispose();
+    this.#momentum = momentum && kept(momentum.clone());
+  }
+
   step(step: Step): void {
     const { parameter: p, lr } = step;
     const { momentum, nesterov, weightDecay, iterations } = this.#settings;

@@ -22,6 +22,10 @@ export interface Step {
 /** How one parameter changes; keeps what it remembers of it. */
 export interface Rule {
   step(step: Step): void;
+  /** What is remembered, the tensors themselves; none before the first step. */
+  readonly state: readonly Tensor[];
+  /** Goes on from what another rule of the same parameter remembered. */
+  restore(state: readonly Tensor[]): void;
   /** What is remembered, in bytes. */
   readonly bytes: number;
 }
@@ -122,6 +126,18 @@ export class Optimizer {
       for (const { parameter, place, rule } of due)
         rule.step({ parameter, place, number, lr: this.lr, scale });
     });
+  }
+
+  /** What it remembers of each parameter, the tensors themselves; none of one that was never stepped. For checkpoints. */
+  get state(): readonly (readonly Tensor[])[] {
+    return this.#rules.map(({ state }) => state);
+  }
+
+  /** Goes on from what an optimizer of the same kind and parameters remembered after so many steps. */
+  restore(state: readonly (readonly Tensor[])[], steps: number): void {
+    noGrad(() => void this.#rules.forEach((rule, i) => void rule.restore(state[i] ?? [])));
+    this.#steps = steps;
+    this.#measured = undefined;
   }
 
   /** Forgets the gradients, so that the next backward starts from nothing. */
