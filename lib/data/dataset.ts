@@ -22,6 +22,7 @@ import { select, take } from "./verbs/select.ts";
 import { type SeedOptions, sample, shuffle } from "./verbs/shuffle.ts";
 import { type SortKey, type SortOptions, sort } from "./verbs/sort.ts";
 import { split } from "./verbs/split.ts";
+import { type WriteOptions, type Written, write } from "./write/index.ts";
 
 /** What made a dataset: enough to make it again. */
 export interface DataProvenance {
@@ -150,6 +151,11 @@ export class Dataset<R extends Row = Row> {
   /** All rows as an apache-arrow Table. */
   toArrow(): Promise<Table> {
     return tableOf(this.chunks(), this.columns);
+  }
+
+  /** All rows as one file, Parquet, JSON lines, CSV, Arrow or text by its ending, with a card beside it. Whole or not at all. */
+  write(path: string, options?: WriteOptions): Promise<Written> {
+    return write(this, path, options);
   }
 
   /** What each step dropped and why. Reads everything once, unless that has just been done. */
