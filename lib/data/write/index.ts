@@ -68,7 +68,7 @@ export async function write(dataset: Dataset, path: string, options: WriteOption
       cause,
     });
   } finally {
-    await Promise.all([part, `${part}.md`].map((one) => rm(one, { force: true })));
+    await Promise.all([part, `${part}.md`].map((one) => rm(one, { force: true }).catch(() => {})));
   }
 }
 
