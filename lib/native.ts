@@ -392,14 +392,8 @@ export interface Addon {
    * probabilities [rows, k] in f32 and ids [rows, k] in i64.
    */
   lens(model: NativeModel, rows: NativeBuffer, view: Float64Array, k: number): [NativeBuffer, NativeBuffer];
-  /** Causal attention weights [heads, T, T] of one layer's q [heads, T, d] and k [kvHeads, T, d], or the mass [heads, T]. */
-  attentionMap(
-    q: NativeBuffer,
-    qView: Float64Array,
-    k: NativeBuffer,
-    kView: Float64Array,
-    mass: boolean,
-  ): NativeBuffer;
+  /** Causal attention weights [heads, T, T] of one layer's q [heads, T, d] and k [kvHeads, T, d]. */
+  attentionMap(q: NativeBuffer, qView: Float64Array, k: NativeBuffer, kView: Float64Array): NativeBuffer;
 }
 
 let loaded: Addon | undefined;

@@ -13,7 +13,7 @@ export function layerWeights(trace: Trace, layer: number): Tensor {
   const [q, k] = [trace.query.at(layer).native(), trace.key.at(layer).native()];
   const shape = [heads, T, T];
   checkBytes(shape, "f32", "attention");
-  const buffer = native().attentionMap(q.buffer, q.view, k.buffer, k.view, false);
+  const buffer = native().attentionMap(q.buffer, q.view, k.buffer, k.view);
   return Tensor.fromBuffer(buffer, shape, "f32", "attention");
 }
 
@@ -25,6 +25,6 @@ export function headWeights(trace: Trace, layer: number, head: number): Tensor {
   const q = trace.query.at(layer, [head, head + 1]).native();
   const k = trace.key.at(layer, [group, group + 1]).native();
   checkBytes([T, T], "f32", "attention");
-  const buffer = native().attentionMap(q.buffer, q.view, k.buffer, k.view, false);
+  const buffer = native().attentionMap(q.buffer, q.view, k.buffer, k.view);
   return Tensor.fromBuffer(buffer, [T, T], "f32", "attention");
 }

@@ -10,17 +10,33 @@ export function keyBytes({ kv, model: { config } }: Cache): number {
   return (config.headWidth + Math.ceil(config.headWidth / 16) * 16) * size + scales;
 }
 
-/** What a cache holds once it has grown by so many tokens: whole pages, and the biases of the keys that were kept. */
+/** As the allocator rounds a block: what is larger than a page of the system takes whole ones. */
+const rounded = (bytes: number) => Math.ceil(bytes / (bytes < 4096 ? 64 : 4096)) * (bytes < 4096 ? 64 : 4096);
+
+/**
+ * What a cache holds at most once it has grown by so many tokens: by what was chosen and how far it grew since, not by the blocks
+ * that it has, since those tell of forks and files too. Pages that heads come to together stand in one block, as do the
+ * chosen keys' first pages, second pages and so on.
+ */
 export function bytesAfter(cache: Cache, tokens: number): number {
   const { layers } = cache.model.config;
   const page = Math.ceil((PAGE * keyBytes(cache)) / 64) * 64;
-  let bytes = 0;
+  let [bytes, blocks] = [0, 0];
+  /** Heads by how full their last page of chosen keys is: those come to their next pages together. */
+  const together = new Map<number, { heads: number; pages: number }>();
   for (let layer = 0; layer < layers; layer++)
     for (const [head, count] of cache.counts(layer).entries()) {
-      bytes += Math.ceil((count + tokens) / PAGE) * page;
-      if (cache.kept?.biased) bytes += Math.ceil((4 * cache.kept.positions[layer]![head]!.length) / 64) * 64;
+      const chosen = cache.kept ? cache.kept.positions[layer]![head]!.length : 0;
+      const pages = Math.ceil(chosen / PAGE);
+      bytes += pages * page;
+      blocks = Math.max(blocks, pages);
+      const { heads } = together.get(chosen % PAGE) ?? { heads: 0 };
+      together.set(chosen % PAGE, { heads: heads + 1, pages: Math.ceil((count + tokens) / PAGE) - pages });
+      if (cache.kept?.biased) bytes += rounded(4 * chosen);
     }
-  return bytes;
+  for (const { heads, pages } of together.values()) bytes += pages * rounded(heads * page);
+  // Last pages were made no larger than they had to be; with the first token they become whole ones, in a block of their own.
+  return bytes + (blocks > 0 ? (blocks + 1) * (rounded(page) - page) : 0);
 }
 
 /** The least and the most of each channel of a page's keys, in bf16. */

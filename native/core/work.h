@@ -147,8 +147,7 @@ inline Work layers(const lensor_pass* p) {
 }
 inline Work attention_map(const lensor_attention_map* a) {
   const double T = static_cast<double>(a->tokens), n = T * (a->heads + a->kv_heads) * a->head_width;
-  return {"attention map", a->heads * T * T * (a->head_width + 2),
-          floats(n + (a->weights ? a->heads * T * T : 0) + (a->mass ? a->heads * T : 0))};
+  return {"attention map", a->heads * T * T * (a->head_width + 2), floats(n + a->heads * T * T)};
 }
 
 // ---------------------------------------------------------------- training

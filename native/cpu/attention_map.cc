@@ -74,25 +74,6 @@ void rows(void* arg, int64_t begin, int64_t end, int32_t) {
   free(row);
 }
 
-// Item: one head; its rows are added in order.
-void masses(void* arg, int64_t begin, int64_t end, int32_t) {
-  const Maps* all = (const Maps*)arg;
-  const int64_t T = all->map->tokens;
-  float* row = (float*)aligned_alloc(64, (size_t)all->panels * 64);
-  if (!row) *all->failed = 1;
-  for (int64_t h = begin; row && h < end; h++) {
-    float* mass = all->map->mass + h * T;
-    memset(mass, 0, (size_t)T * 4);
-    for (int64_t t = 0; t < T && !all->context->interrupted(all->context); t++) {
-      weigh(all, (int32_t)h, t, row);
-      int64_t j = 0;
-      for (; j + 16 <= t + 1; j += 16) store(mass + j, add(load(mass + j), load(row + j)));
-      for (; j <= t; j++) mass[j] += row[j];
-    }
-  }
-  free(row);
-}
-
 } // namespace
 
 lensor_status attention_map(lensor_context* context, const lensor_attention_map* map) {
@@ -101,8 +82,7 @@ lensor_status attention_map(lensor_context* context, const lensor_attention_map*
   all.keys = (float*)aligned_alloc(64, (size_t)(map->kv_heads * all.panels * map->head_width) * 64);
   if (!all.keys) return LENSOR_OUT_OF_MEMORY;
   context->parallel(context, map->kv_heads * all.panels, 16, lay_out, &all);
-  if (map->weights) context->parallel(context, map->heads * map->tokens, 16, rows, &all);
-  if (map->mass) context->parallel(context, map->heads, 1, masses, &all);
+  context->parallel(context, map->heads * map->tokens, 16, rows, &all);
   free(all.keys);
   if (failed) return LENSOR_OUT_OF_MEMORY;
   return context->interrupted(context) ? LENSOR_INTERRUPTED : LENSOR_OK;

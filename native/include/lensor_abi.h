@@ -306,8 +306,7 @@ typedef struct lensor_attention_map {
   const float* q;
   const float* k;
   float scale;
-  float* weights; /* NULL, or [heads, T, T], masked entries 0 */
-  float* mass;    /* NULL, or [heads, T]: sum over queries of the weight each key receives */
+  float* weights; /* [heads, T, T], masked entries 0 */
 } lensor_attention_map;
 
 /*

@@ -32,10 +32,9 @@ napi_value lens(napi_env env, napi_callback_info info) {
 }
 
 napi_value attention_map(napi_env env, napi_callback_info info) {
-  Arguments a(env, info, 5);
+  Arguments a(env, info, 4);
   const BufferRef queries = unwrap<Buffer>(env, a.at[0]), keys = unwrap<Buffer>(env, a.at[2]);
   lensor_view q = read_views(a.doubles(1), {queries}).at(0), k = read_views(a.doubles(3), {keys}).at(0);
-  const bool mass = a.flag(4);
   for (const lensor_view* v : {&q, &k})
     if (v->rank != 3 || v->dtype != LENSOR_F32 || !is_contiguous(*v) || v->shape[1] != q.shape[1] ||
         v->shape[2] != q.shape[2])
@@ -43,11 +42,10 @@ napi_value attention_map(napi_env env, napi_callback_info info) {
   const int64_t heads = q.shape[0], kv_heads = k.shape[0], T = q.shape[1], d = q.shape[2];
   if (heads < 1 || kv_heads < 1 || heads % kv_heads || T < 1)
     throw Invalid("heads that share keys evenly were expected");
-  BufferRef out = floats(mass ? heads * T : heads * T * T);
+  BufferRef out = floats(heads * T * T);
   napi_value result = handle(env, out);
   const auto run = [=](lensor_context* context) mutable {
     point_at(q, *queries), point_at(k, *keys);
-    float* to = out->memory.as<float>();
     const lensor_attention_map map{static_cast<int32_t>(heads),
                                    static_cast<int32_t>(kv_heads),
                                    static_cast<int32_t>(d),
@@ -55,11 +53,10 @@ napi_value attention_map(napi_env env, napi_callback_info info) {
                                    static_cast<const float*>(q.data),
                                    static_cast<const float*>(k.data),
                                    1.0f / std::sqrt(static_cast<float>(d)),
-                                   mass ? nullptr : to,
-                                   mass ? to : nullptr};
+                                   out->memory.as<float>()};
     return engine().ops()->attention_map(context, &map);
   };
-  enqueue({mass ? "keyMass" : "attention", {queries, keys}, {out}, run, nullptr});
+  enqueue({"attention", {queries, keys}, {out}, run, nullptr});
   return result;
 }
 

@@ -64,7 +64,6 @@ Line table[] = {
     {"attention", LENSOR_I8, {2e-2, 2e-2, 2e-2, 2e-2}, {}},
     {"attention's sums", LENSOR_F32, {3e-7, 3e-7, 3e-7, 3e-7}, {}},
     {"attention map", LENSOR_F32, {2e-6, 2e-6, 2e-6, 2e-6}, {}},
-    {"attention mass", LENSOR_F32, {7e-7, 8e-7, 8e-7, 8e-7}, {}},
     {"flash", LENSOR_F32, {2e-5, 2e-5, 2e-5, 2e-5}, {}},
     {"flash", LENSOR_BF16, {3e-2, 3e-2, 3e-2, 3e-2}, {}},
     {"layers", LENSOR_F32, {1e-4, 1e-4, 1e-4, 1e-4}, {}},

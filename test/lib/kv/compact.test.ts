@@ -3,6 +3,7 @@
 
 import { beforeAll, describe, expect, it } from "vitest";
 import {
+  adaKV,
   type Cache,
   type Model,
   pipe,
@@ -284,6 +285,15 @@ describe("what a method is shown", () => {
 describe("a text that goes on within a budget", () => {
   const options = { maxTokens: 700, temperature: 1, seed: 5, repetitionPenalty: 1 };
 
+  /** By all caches there are, as the allocator has it. */
+  const held = () => {
+    const kind = MEMORY_KINDS.indexOf("KV cache");
+    const rows = native().memoryHolders();
+    let bytes = 0;
+    for (let i = 0; i < rows.length; i += 5) if (rows[i + 1] === kind) bytes += rows[i + 2]!;
+    return bytes;
+  };
+
   it("stays within it and inside the context, and gives the same tokens again", async () => {
     const budget = 300 * 3 * 2 * 8 * 2 * 4;
     const watched = { method: streaming(), bytes: budget, keepFirst: 8, keepLast: 40 };
@@ -298,13 +308,6 @@ describe("a text that goes on within a budget", () => {
   it(`holds it over ${many} tokens`, async () => {
     const model = await loadRandom({ headWidth: 16 });
     const budget = 400 * 2 * 2 * 32 * 4;
-    const kind = MEMORY_KINDS.indexOf("KV cache");
-    const held = () => {
-      const rows = native().memoryHolders();
-      let bytes = 0;
-      for (let i = 0; i < rows.length; i += 5) if (rows[i + 1] === kind) bytes += rows[i + 2]!;
-      return bytes;
-    };
     const base = held();
     let most = 0;
     let times = 0;
@@ -329,6 +332,27 @@ describe("a text that goes on within a budget", () => {
     expect(most).toBeGreaterThan(0.8 * budget);
     expect(held()).toBeLessThanOrEqual(base);
   }, 240_000);
+
+  it("holds it with 8-bit pages of odd sizes and heads of different lengths", async () => {
+    const model = await loadRandom({ headWidth: 8, context: 4096 });
+    const start = await model.prefill(ids.slice(0, 200), { compute: "fast", kv: "i8" });
+    const budget = 1.5 * start.bytes;
+    const base = held();
+    const sizes: number[] = [];
+    const uneven = (ratio?: number): Method => ({
+      ...{ name: "uneven", ratio, options: {} },
+      at: uneven,
+      plan(source, room) {
+        sizes.push(held() - base);
+        return adaKV().at(ratio!).plan(source, room);
+      },
+    });
+    const compact = { method: uneven(), bytes: budget, keepFirst: 4, keepLast: 70 };
+    const reply = await model.generate(ids.slice(0, 10), { ...options, cache: start, compact });
+    expect(reply.tokens).toHaveLength(700);
+    expect(sizes.length).toBeGreaterThan(0);
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(budget);
+  });
 
   it("moves keys by RoPE's own turns: a key that has moved is the one that its new place would have made", async () => {
     // In the first layer a key depends on its token and place alone.
