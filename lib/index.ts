@@ -28,6 +28,7 @@ export type { TokenAttention } from "./attention/token.ts";
 export { Trace } from "./attention/trace.ts";
 export { Chunk, Column, type Row } from "./data/chunk.ts";
 export { type DataProvenance, Dataset } from "./data/dataset.ts";
+export type { DecontaminateOptions } from "./data/decontaminate.ts";
 export { data } from "./data/index.ts";
 export { type LanguageOptions, language } from "./data/language.ts";
 export type { Broken, Log, Reason } from "./data/log.ts";
@@ -37,6 +38,7 @@ export type { C4Options } from "./data/quality/c4.ts";
 export type { FinewebOptions } from "./data/quality/fineweb.ts";
 export type { GopherOptions } from "./data/quality/gopher.ts";
 export { quality } from "./data/quality/index.ts";
+export type { PerplexityOptions } from "./data/quality/perplexity.ts";
 export type { ReadOptions } from "./data/read/format.ts";
 export type { DataReport, ReportOptions, StepReport } from "./data/report.ts";
 export type { Filter, Found, Redactor, Step } from "./data/step.ts";
@@ -116,7 +118,9 @@ export {
   toTfjs,
 } from "./tensor/index.ts";
 export type { Message } from "./text/chat.ts";
+export { text } from "./text/index.ts";
 export { Tokenizer } from "./text/tokenizer.ts";
+export type { TrainBPEOptions } from "./text/train-bpe.ts";
 export type { FinetuneOptions, TokenData } from "./train/finetune.ts";
 export type { Learner } from "./train/learner.ts";
 export type { Batches, Objective } from "./train/objective.ts";

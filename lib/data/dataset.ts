@@ -5,6 +5,7 @@ import type { Table } from "apache-arrow";
 import { packageVersion } from "../package.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import type { Chunk, Measure, Row } from "./chunk.ts";
+import { type DecontaminateOptions, decontaminate } from "./decontaminate.ts";
 import { hashOf } from "./fingerprint.ts";
 import { type NormalizeOptions, normalize } from "./normalize.ts";
 import { newRecord, type Record as Run, run, WORDS } from "./pipeline.ts";
@@ -68,6 +69,11 @@ export class Dataset<R extends Row = Row> {
   /** Parts of the text replaced: `redact(pii())`. */
   redact(redactor: Redactor): Dataset<R> {
     return this.step(redactStep(redactor));
+  }
+
+  /** Without texts that share a row of words with what is kept for tests. */
+  decontaminate(options: DecontaminateOptions): Dataset<R> {
+    return this.step(decontaminate(options));
   }
 
   /** Each row replaced by what a function makes of it. */

@@ -2,14 +2,20 @@
 // Source: `bytes_to_unicode` of https://github.com/openai/gpt-2/blob/master/src/encoder.py
 
 const BYTE_OF = new Map<string, number>();
+const CHARACTERS: string[] = [];
 let next = 256;
 for (let byte = 0; byte < 256; byte++) {
   const printable = (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
-  BYTE_OF.set(String.fromCharCode(printable ? byte : next++), byte);
+  const character = String.fromCharCode(printable ? byte : next++);
+  CHARACTERS.push(character);
+  BYTE_OF.set(character, byte);
 }
 
 /** The alphabet: 256 characters, in no particular order. */
 export const ALPHABET: readonly string[] = [...BYTE_OF.keys()];
+
+/** The character that a byte is written as. */
+export const characterOfByte = (byte: number): string => CHARACTERS[byte]!;
 
 /** The bytes of a token as the vocabulary writes it, or undefined where a character is not of the alphabet. */
 export function bytesOfToken(token: string): Uint8Array | undefined {

@@ -3,6 +3,7 @@
 import { c4 } from "./c4.ts";
 import { fineweb } from "./fineweb.ts";
 import { gopher } from "./gopher.ts";
+import { perplexity } from "./perplexity.ts";
 import { repetition } from "./repetition.ts";
 
-export const quality = { gopher, repetition, c4, fineweb };
+export const quality = { gopher, repetition, c4, fineweb, perplexity };

@@ -1,0 +1,5 @@
+// What `text` is: what is done with texts that no dataset and no model is needed for.
+
+import { trainBPE } from "./train-bpe.ts";
+
+export const text = { trainBPE };
