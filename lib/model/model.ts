@@ -22,6 +22,7 @@ import type { Tokenizer } from "../text/tokenizer.ts";
 import { type FinetuneOptions, finetune, type TokenData } from "../train/finetune.ts";
 import type { Run } from "../train/run.ts";
 import type { Adapter, Tuned } from "../tune/adapter.ts";
+import { loadAdapter } from "../tune/peft.ts";
 import { type Stored, storedTensors } from "./build.ts";
 import type { Compute } from "./compute.ts";
 import type { ModelConfig, ModelTensor } from "./config.ts";
@@ -166,6 +167,11 @@ export class Model {
   /** A cache that `cache.save(file)` wrote, of this model. */
   loadCache(file: string): Promise<Cache> {
     return loadCache(this, file);
+  }
+
+  /** An adapter in PEFT's format, for this model: `(await model.loadAdapter(folder)).model()`. */
+  loadAdapter(folder: string): Promise<Adapter> {
+    return loadAdapter(this, folder);
   }
 
   /**

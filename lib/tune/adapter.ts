@@ -9,7 +9,9 @@ import { FrozenWeights, unpacked } from "../model/weights.ts";
 import { type NativeAdapter, type NativeModel, native } from "../native.ts";
 import { scope, untrack } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { checkSameShapes, type MergeOptions, replaced, undone } from "./merge.ts";
 import type { Beside, Kind, Matrix, Part } from "./part.ts";
+import { saveAdapter } from "./peft.ts";
 
 /** A model with an adapter beside its base. */
 export type Tuned = Model & { readonly adapter: Adapter };
@@ -62,6 +64,39 @@ export class Adapter {
     return made as Tuned;
   }
 
+  /**
+   * A Model with what was learnt inside its weights, which stands by itself. The adapted matrices are kept in floating
+   * numbers, those of a quantized base too; the others share the base's bytes.
+   */
+  async merge(options?: MergeOptions): Promise<Model> {
+    const tuned = this.model();
+    const values = (name: string) => unpacked(tuned, name);
+    const names = new Set<string>();
+    for (let one: Adapter | undefined = this; one; one = one.base.adapter)
+      for (const name of one.#parts.keys()) names.add(name);
+    return replaced("adapter.merge", this.base, [...names], values, `${this.base.name}, merged`, options);
+  }
+
+  /**
+   * A Model without what was learnt here, out of one that it was merged into: W = W' / gain - scale B A. Near the base, to
+   * what floating numbers can hold.
+   */
+  async unmerge(model: Model, options?: MergeOptions): Promise<Model> {
+    checkSameShapes("adapter.unmerge", model, this.base);
+    const values = (name: string) => undone(model, name, this.#parts.get(name)!.beside(this.#matrix(name)));
+    return replaced("adapter.unmerge", model, [...this.#parts.keys()], values, this.base.name, options);
+  }
+
+  /** Writes it in PEFT's format: a folder of adapter_config.json and adapter_model.safetensors. */
+  save(folder: string): Promise<void> {
+    return saveAdapter(this, folder);
+  }
+
+  /** @internal What stands beside each matrix, by its name in the file. */
+  get parts(): ReadonlyMap<string, Part> {
+    return this.#parts;
+  }
+
   /** @internal @throws LensorError for another model than its own */
   weights(model: Model): Weights {
     if (model.adapter === this) return model.weights();
@@ -96,12 +131,12 @@ export class Adapter {
   #collect(lists: Map<string, NativeAdapter[]>): void {
     const under = this.base.adapter;
     if (under) under.#collect(lists);
-    const weights = this.base.weights();
-    const shapes = expectedTensors(this.base.config);
-    for (const [name, part] of this.#parts) {
-      const beside = part.beside(matrixOf(this.base, name, shapes.get(name)!, weights));
-      lists.set(name, [...(lists.get(name) ?? []), handlesOf(beside)]);
-    }
+    for (const [name, part] of this.#parts)
+      lists.set(name, [...(lists.get(name) ?? []), handlesOf(part.beside(this.#matrix(name)))]);
+  }
+
+  #matrix(name: string): Matrix {
+    return matrixOf(this.base, name, expectedTensors(this.base.config).get(name)!, this.base.weights());
   }
 
   /** What a list of variables says of it. */

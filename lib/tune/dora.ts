@@ -4,11 +4,12 @@
 import { untrack } from "../tensor/scope.ts";
 import { noGrad } from "../tensor/tape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { scaled } from "./ia3.ts";
 import type { LowRank } from "./lora.ts";
 import type { Matrix, Part } from "./part.ts";
 
-/** Lengths beside a low-rank part: of W's rows at first, so that nothing changes. */
-export function dora(low: LowRank, matrix: Matrix): Part {
+/** Lengths beside a low-rank part: those given, or of W's rows, so that nothing changes at first. */
+export function dora(low: LowRank, matrix: Matrix, given?: Tensor): Part {
   const { lora_a: a, lora_b: b } = low.parameters;
   const { scale } = low;
   const values = matrix.values();
@@ -28,13 +29,13 @@ export function dora(low: LowRank, matrix: Matrix): Part {
         .add(own.mul(scale * scale))
         .sqrt();
     });
-  const magnitude = squares.sqrt();
+  const magnitude = given ?? squares.sqrt();
   return {
     parameters: { ...low.parameters, magnitude },
+    scale,
     linear: (below, x, precision, addend) => {
       const gain = magnitude.div(lengths(below));
-      const y = low.linear(below, x, precision).mul(gain);
-      return addend ? addend.add(y.cast(addend.dtype)) : y.cast(precision);
+      return scaled((...to) => low.linear(below, x, precision, ...to), gain, precision, addend);
     },
     beside: (below) => ({ ...low.beside(below), gain: noGrad(() => magnitude.div(lengths(below))) }),
   };

@@ -38,6 +38,8 @@ export interface Beside {
 export interface Part {
   /** By their roles ("lora_a"), f32. */
   readonly parameters: Readonly<Record<string, Tensor>>;
+  /** What a low-rank part counts. */
+  readonly scale?: number;
   /** What the adapted matrix makes of rows x `[T, in]`; differentiable in the parameters and in x. */
   linear(matrix: Matrix, x: Tensor, precision: Precision, addend?: Tensor): Tensor;
   /** Tensors of parameters as they are, or made for it. Called inside a scope. */

@@ -22,10 +22,12 @@ export interface TinySpec {
   /** Without it nothing but the length ends a text. */
   end?: boolean;
   seed?: number;
+  /** What a tensor of F32 holds, row-major, in place of random numbers. */
+  values?: (name: string) => Float64Array;
 }
 
 export interface TinyModel {
-  readonly spec: Required<TinySpec>;
+  readonly spec: Required<Omit<TinySpec, "values">>;
   readonly bytes: Buffer;
   readonly weights: ReadonlyMap<string, Float64Array>;
 }
@@ -53,7 +55,11 @@ export function randomModel(
   const random = generator(spec.seed);
   const weights = new Map<string, Float64Array>();
   const tensors: TensorSpec[] = [];
-  const keep = (name: string, sizes: number[], { type, data, values }: RandomTensor) => {
+  const keep = (name: string, sizes: number[], random: RandomTensor) => {
+    const own = given.values?.(name);
+    const { type, data, values } = own
+      ? { type: "F32" as const, data: Buffer.from(Float32Array.from(own).buffer), values: own }
+      : random;
     weights.set(name, values);
     tensors.push({ name, sizes, type: BLOCKS[type].code, bytes: data.length, data });
   };
