@@ -132,5 +132,6 @@ export type { Adapter, Tuned } from "./tune/adapter.ts";
 export { type Ia3, type Ia3Options, ia3 } from "./tune/ia3.ts";
 export { type Lora, type LoraOptions, lora } from "./tune/lora.ts";
 export type { MergeOptions } from "./tune/merge.ts";
+export type { AdapterChoice } from "./tune/mixed.ts";
 export type { Beside, Kind, Matrix, Part } from "./tune/part.ts";
 export type { Target } from "./tune/targets.ts";

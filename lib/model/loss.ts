@@ -7,7 +7,7 @@ import { linearCrossEntropy, linearLogprobs } from "../tensor/nn/loss.ts";
 import { upload } from "../tensor/queue.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { Adapter } from "../tune/adapter.ts";
+import { type AdapterChoice, weightsFor } from "../tune/mixed.ts";
 import { checkHooks, type Hooks } from "./hooks.ts";
 import { checkContext, idsOf } from "./ids.ts";
 import type { Model } from "./model.ts";
@@ -21,8 +21,8 @@ export interface LossOptions {
   mask?: Sequences | readonly boolean[] | readonly (readonly boolean[])[];
   precision?: Precision;
   labelSmoothing?: number;
-  /** Adapters beside the frozen weights, to be learnt in their place. */
-  adapter?: Adapter;
+  /** What learns beside the frozen weights, in their place; a list gives each sequence its own. */
+  adapter?: AdapterChoice;
   /** Functions that look at the pass, or put something else in its places. Gradients flow through them. */
   hooks?: Hooks;
 }
@@ -79,7 +79,7 @@ function prepare(model: Model, ids: Sequences, options: LossOptions, call: strin
   checkHooks(call, hooks);
   checkChoice(call, "precision", precision, ["f32", "bf16"]);
   const task = taskOf(model, ids, options.mask, call);
-  const weights = adapter ? adapter.weights(model) : model.weights();
+  const weights = weightsFor(call, model, adapter, task.offsets);
   const rows = lastHidden(model.config, weights, task, precision, { hooks });
   const targets = upload(BigInt64Array.from(task.targets, BigInt), [task.targets.length], "i64", "targets");
   return { rows, targets, weights, task, precision };
