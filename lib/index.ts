@@ -128,7 +128,7 @@ export { type Optimizer, optim } from "./train/optim/index.ts";
 export type { Run } from "./train/run.ts";
 export { constant, cosine, linear, oneCycle, type Schedule, wsd } from "./train/schedule.ts";
 export type { RunOptions } from "./train/start.ts";
-export type { Adapter, Tuned } from "./tune/adapter.ts";
+export type { Adapter, Adapts, Tuned } from "./tune/adapter.ts";
 export { type Ia3, type Ia3Options, ia3 } from "./tune/ia3.ts";
 export { type Lora, type LoraOptions, lora } from "./tune/lora.ts";
 export type { MergeOptions } from "./tune/merge.ts";

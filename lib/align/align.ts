@@ -13,8 +13,7 @@ import { kept } from "../train/optim/optimizer.ts";
 import type { Run } from "../train/run.ts";
 import { RowBatches } from "../train/sequences.ts";
 import { type RunOptions, settingsOf, start } from "../train/start.ts";
-import type { Adapter, Tuned } from "../tune/adapter.ts";
-import type { Lora } from "../tune/lora.ts";
+import type { Adapter, Adapts, Tuned } from "../tune/adapter.ts";
 import { LazyBatches } from "./lazy-batches.ts";
 import { type LeftOut, type Pair, type PairRow, type Rows, readPairs, rowsNow, rowsOf } from "./pairs.ts";
 import { counted, pass, type Sequence } from "./pass.ts";
@@ -22,8 +21,8 @@ import type { Preference, Preferences } from "./preference.ts";
 import type { Reward, RewardModel } from "./reward-model.ts";
 
 export interface AlignOptions extends RunOptions {
-  /** What learns in the model's place: `lora({ rank: 8 })`. */
-  adapter: Lora;
+  /** What learns in the model's place: `lora({ rank: 8 })`, or an adapter of the model, to go on from. */
+  adapter: Adapts;
   /** Pairs that are scored now and then, never learnt from. */
   heldOut?: Rows<PairRow>;
   /** In tokens, prompt and reply together: longer pairs are left out, and counted. The model's context, 1,024 at most. */
@@ -109,7 +108,7 @@ export function align(
 export function learnerOf(
   call: string,
   model: Model,
-  kind: Lora,
+  kind: Adapts,
   { seed, precision }: { seed: number; precision: "f32" | "bf16" },
 ): { adapter: Adapter; learner: Learner } {
   if (typeof kind?.on !== "function")
@@ -123,7 +122,7 @@ export function learnerOf(
 }
 
 /** An adapter's options, for provenance. */
-export function toldOf({ name, options }: Lora): Json {
+export function toldOf({ name, options }: Adapts): Json {
   return { name, ...options };
 }
 

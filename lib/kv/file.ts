@@ -41,12 +41,12 @@ interface Header {
   layers: number[];
 }
 
-/** What makes two models' caches exchangeable: their architecture and weights, as the file tells of them. */
-function fingerprintOf({ config, tensors }: Model): string {
+/** What makes two models' caches exchangeable: architecture and weights, as the file tells of them, and what is learnt beside. */
+async function fingerprintOf({ config, tensors, adapter }: Model): Promise<string> {
   const { name: _, ...shape } = config;
-  return createHash("sha256")
-    .update(JSON.stringify([shape, tensors]))
-    .digest("hex");
+  const hash = createHash("sha256").update(JSON.stringify([shape, tensors]));
+  for (let one = adapter; one; one = one.base.adapter) hash.update(await one.fingerprint());
+  return hash.digest("hex");
 }
 
 /** Writes beside the file and then renames: a file is whole, or not there. */
@@ -59,7 +59,7 @@ export async function saveCache(cache: Cache, path: string): Promise<void> {
     for (let layer = 0; layer < layers; layer++)
       stored.push(await native().storeCache(cache.native(), layer));
     const header: Header = {
-      ...{ version: VERSION, model: model.name, fingerprint: fingerprintOf(model) },
+      ...{ version: VERSION, model: model.name, fingerprint: await fingerprintOf(model) },
       ...{ compute: cache.compute, kv: cache.kv, ids: [...cache.ids] },
       rope: { ...cache.rope, frequencies: [...cache.rope.frequencies] },
       ...(kept && { kept: await keptFacts(cache, kept) }),
@@ -108,7 +108,7 @@ export async function loadCache(model: Model, path: string): Promise<Cache> {
   const file = await open(path, "r");
   try {
     const header = await readHeader(file, path, size);
-    checkHeader(header, model, path);
+    checkHeader(header, model, await fingerprintOf(model), path);
     const { frequencies, ...rest } = header.rope;
     const rope = { ...rest, scaling: rest.scaling as never, frequencies: Float32Array.from(frequencies) };
     const empty = Cache.empty(model, header.compute, rope, header.kv);
@@ -189,14 +189,14 @@ async function readHeader(file: File, path: string, size: number): Promise<Heade
   return header;
 }
 
-function checkHeader(header: Header, model: Model, path: string): void {
+function checkHeader(header: Header, model: Model, fingerprint: string, path: string): void {
   const { layers, kvHeads, headWidth, vocabulary } = model.config;
   if (header.version !== VERSION)
     throw new LensorError(`${path} is of another version`, {
       expected: `version ${VERSION}`,
       got: describe(header.version),
     });
-  if (header.fingerprint !== fingerprintOf(model))
+  if (header.fingerprint !== fingerprint)
     throw new LensorError(`${path}: the cache belongs to another model`, {
       expected: `a cache of ${model.name}`,
       got: `one of ${describe(header.model)}`,

@@ -4,8 +4,7 @@
 import { LensorError } from "../errors.ts";
 import type { Model } from "../model/model.ts";
 import { checkNumber, describe } from "../options.ts";
-import type { Tuned } from "../tune/adapter.ts";
-import type { Lora } from "../tune/lora.ts";
+import type { Adapts, Tuned } from "../tune/adapter.ts";
 import { Learner } from "./learner.ts";
 import { nextToken } from "./next-token.ts";
 import type { Batches } from "./objective.ts";
@@ -17,8 +16,8 @@ import { type RunOptions, settingsOf, start } from "./start.ts";
 export type TokenData = readonly (string | readonly number[] | Int32Array | TokenRow)[] | Batches<TokenBatch>;
 
 export interface FinetuneOptions extends RunOptions {
-  /** What learns in the model's place: `lora({ rank: 8 })`. */
-  adapter: Lora;
+  /** What learns in the model's place: `lora({ rank: 8 })`, or an adapter of the model, to go on from. */
+  adapter: Adapts;
   /** Scored now and then, never learnt from. */
   heldOut?: TokenData;
   /** In tokens: longer texts are cut into pieces. */

@@ -1,6 +1,7 @@
 // What is learnt beside a frozen model, and the model that the two make together. Relies on the kinds (part.ts) for what
 // stands beside each matrix; the packed pass gets the same through native code. Never changes the base.
 
+import { createHash } from "node:crypto";
 import { LensorError } from "../errors.ts";
 import { expectedTensors } from "../model/config.ts";
 import { Model } from "../model/model.ts";
@@ -16,8 +17,16 @@ import { saveAdapter } from "./peft.ts";
 /** A model with an adapter beside its base. */
 export type Tuned = Model & { readonly adapter: Adapter };
 
+/** What gives a model something to learn beside it: `lora()`, `ia3()`, or an adapter, from whose numbers its copy goes on. */
+export interface Adapts {
+  readonly name: string;
+  readonly options: Kind["options"];
+  /** `seed` is taken where none was given before. */
+  on(model: Model, options?: { seed: number }): Adapter;
+}
+
 /** The adapters of one model. Give it to `model.loss(ids, { adapter })` and its parameters to an optimizer. */
-export class Adapter {
+export class Adapter implements Adapts {
   /** What it was made for, which stays as it is. */
   readonly base: Model;
   readonly kind: Kind;
@@ -42,6 +51,35 @@ export class Adapter {
       throw new LensorError(`${kind.name}: its targets fit nothing in ${base.name}`, {
         expected: `patterns of names such as "blk.0.attn_q", with blocks up to ${base.config.layers - 1}`,
       });
+  }
+
+  get name(): string {
+    return this.kind.name;
+  }
+
+  get options(): Kind["options"] {
+    return this.kind.options;
+  }
+
+  /** Another of the same numbers, which learns by itself. @throws LensorError for another model than its own */
+  on(model: Model): Adapter {
+    if (model !== this.base) throw this.#stranger(model);
+    const made = new Adapter(this.base, this.kind, this.seed);
+    const own = this.parameters();
+    made.parameters().forEach((parameter, i) => {
+      parameter.assign(own[i]!);
+    });
+    return made;
+  }
+
+  /** A hash of its numbers, and of what they mean. */
+  async fingerprint(): Promise<string> {
+    const hash = createHash("sha256").update(JSON.stringify([this.name, this.options]));
+    for (const parameter of this.parameters()) {
+      hash.update(parameter.name);
+      hash.update((await parameter.data()) as Float32Array);
+    }
+    return hash.digest("hex");
   }
 
   /** The parameters of every adapted matrix, named after it: of LoRA A `[rank, in]` and B `[out, rank]`. */
@@ -101,7 +139,11 @@ export class Adapter {
   weights(model: Model): Weights {
     if (model.adapter === this) return model.weights();
     if (model === this.base) return this.over(new FrozenWeights(model));
-    throw new LensorError("The adapter belongs to another model", {
+    throw this.#stranger(model);
+  }
+
+  #stranger(model: Model): LensorError {
+    return new LensorError("The adapter belongs to another model", {
       expected: `one made with ${this.kind.name}(...).on(${model.name})`,
       got: `one of ${this.base.name}`,
     });

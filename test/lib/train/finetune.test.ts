@@ -24,7 +24,7 @@ describe("a run", () => {
     expect(column(run.history, "step")).toEqual(Array.from({ length: 30 }, (_, i) => i + 1));
     expect(losses.at(-1)!).toBeLessThan(0.7 * losses[0]!);
     expect(Number(await model.loss([1, 2, 3, 4]).item())).toBe(before);
-    expect(adapter.model).toBe(model);
+    expect(adapter.base).toBe(model);
     expect(run.history.schema.fields.map(({ name }) => name)).toEqual([
       ...["step", "loss", "evalLoss", "lr", "gradNorm", "tokensPerSecond"],
     ]);

@@ -3,6 +3,9 @@
 // Against PEFT's own numbers: peft.test.ts.
 
 import { createHash } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type Adapter, ia3, LensorError, lora, type Model, optim } from "../../../lib/index.ts";
 import { expectedTensors } from "../../../lib/model/config.ts";
@@ -156,6 +159,30 @@ describe("a tuned model", () => {
     expect(far(after, before)).toBeGreaterThan(0.01);
     base.dispose();
     expect(await logits(tuned)).toEqual(after);
+  });
+
+  it("an adapter goes on as a copy of its own", async () => {
+    const base = await loadRandom();
+    const first = disturbed(lora({ seed: 1, dora: true }).on(base));
+    const second = first.on(base);
+    expect(await second.fingerprint()).toBe(await first.fingerprint());
+    expect(await logits(second.model())).toEqual(await logits(first.model()));
+    const before = await first.fingerprint();
+    disturbed(second);
+    expect(await first.fingerprint()).toBe(before);
+    expect(await second.fingerprint()).not.toBe(before);
+  });
+
+  it("its caches are no caches of the base, in files too", async () => {
+    const base = await loadRandom();
+    const folder = mkdtempSync(join(tmpdir(), "lensor-tune-"));
+    const [one, other] = [disturbed(lora({ seed: 1 }).on(base)), disturbed(lora({ seed: 2 }).on(base))];
+    const file = join(folder, "cache");
+    await (await one.model().prefill(ids)).save(file);
+    expect((await one.model().loadCache(file)).length).toBe(ids.length);
+    for (const stranger of [base, other.model()])
+      await expect(stranger.loadCache(file)).rejects.toThrow(/belongs to another model/);
+    rmSync(folder, { recursive: true });
   });
 
   it("whose every number is to learn has its adapter inside them", async () => {
