@@ -30,7 +30,7 @@ export interface TokenizerParts {
 }
 
 // The Rust library's \s is Unicode White_Space, JavaScript's has U+FEFF and lacks U+0085; its digits are all of \p{N}.
-const SPACE = "\\t-\\r \\x85\\xA0\\u1680\\u2000-\\u200A\\u2028\\u2029\\u202F\\u205F\\u3000";
+const SPACE = "\\t-\\r \\u0085\\u00A0\\u1680\\u2000-\\u200A\\u2028\\u2029\\u202F\\u205F\\u3000";
 /** How GPT-2 cuts text into words, as a regular expression whose matches are the words. */
 export const GPT2 =
   `'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^${SPACE}\\p{L}\\p{N}]+` +
@@ -55,15 +55,10 @@ export function byteParts(): TokenizerParts {
   };
 }
 
-export function makeEncoder(parts: TokenizerParts): Encoder {
+/** The tokenizer in the words of Hugging Face's tokenizer.json, which its Rust library reads. */
+export function tokenizerJson(parts: TokenizerParts) {
   const { tokens, merges, pre, added, special, normalizer = null, ignoreMerges = false } = parts;
-  // The Rust library drops bytes that have no token before it merges, the JavaScript one after; so they go here.
-  const known = new Set(tokens);
-  const missing = ALPHABET.filter((character) => !known.has(character)).map(
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
-  const drop = { type: "Replace", pattern: { Regex: `[${missing.join("")}]` }, content: "" };
-  const json = {
+  return {
     added_tokens: [...added].map((id) => ({
       id,
       content: tokens[id]!,
@@ -74,9 +69,9 @@ export function makeEncoder(parts: TokenizerParts): Encoder {
       rstrip: false,
     })),
     normalizer,
-    pre_tokenizer: { type: "Sequence", pretokenizers: missing.length > 0 ? [...pre, drop] : pre },
+    pre_tokenizer: { type: "Sequence", pretokenizers: pre },
     post_processor: null,
-    decoder: { type: "ByteLevel" },
+    decoder: BYTES,
     // fromEntries defines keys as they are, where assigning "__proto__" would not.
     model: {
       type: "BPE",
@@ -86,5 +81,15 @@ export function makeEncoder(parts: TokenizerParts): Encoder {
       ignore_merges: ignoreMerges,
     },
   };
+}
+
+export function makeEncoder(parts: TokenizerParts): Encoder {
+  // The Rust library drops bytes that have no token before it merges, the JavaScript one after; so they go here.
+  const known = new Set(parts.tokens);
+  const missing = ALPHABET.filter((character) => !known.has(character)).map(
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+  const drop = { type: "Replace", pattern: { Regex: `[${missing.join("")}]` }, content: "" };
+  const json = tokenizerJson(missing.length > 0 ? { ...parts, pre: [...parts.pre, drop] } : parts);
   return new Encoder(json, { clean_up_tokenization_spaces: false });
 }

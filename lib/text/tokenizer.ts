@@ -1,12 +1,12 @@
 // A byte-level BPE tokenizer. Encoding is done by @huggingface/tokenizers from its parts; decoding is done here, over bytes,
 // so that nothing is trimmed, cleaned up or lost. Never reads a file: where the parts come from is their reader's business.
 
-import type { Tokenizer as Encoder } from "@huggingface/tokenizers";
 import { LensorError } from "../errors.ts";
 import type { GgufFile } from "../model/gguf.ts";
 import { bytesOfToken, readable } from "./bytes.ts";
 import { partsOfGguf } from "./gguf-parts.ts";
 import { makeEncoder, type TokenizerParts } from "./parts.ts";
+import { WordEncoder } from "./word-encoder.ts";
 
 export interface Encoding {
   ids: number[];
@@ -30,7 +30,7 @@ export class Tokenizer {
   readonly parts: TokenizerParts;
   private readonly bytes: Uint8Array[] = [];
   private readonly texts: string[] = [];
-  private encoder: Encoder | undefined;
+  private encoder: ((text: string) => number[]) | undefined;
 
   private constructor(parts: TokenizerParts) {
     this.parts = parts;
@@ -64,11 +64,17 @@ export class Tokenizer {
         expected: "a string",
         got: text === null ? "null" : typeof text,
       });
-    // Made at the first use: building the merge table takes longer than reading the file's header.
-    this.encoder ??= makeEncoder(this.parts);
-    const ids: number[] = text === "" ? [] : this.encoder.encode(text, { add_special_tokens: false }).ids;
-    if (this.addsBos) ids.unshift(this.bos!);
+    const ids = this.idsOf(text);
     return { ids, tokens: ids.map((id) => this.token(id)) };
+  }
+
+  /** The ids of `encode` alone. @internal */
+  idsOf(text: string): number[] {
+    // Made at the first use: building the merge table takes longer than reading the file's header.
+    this.encoder ??= encoderOf(this.parts);
+    const ids = text === "" ? [] : this.encoder(text);
+    if (this.addsBos) ids.unshift(this.bos!);
+    return ids;
   }
 
   /** Text of ids; bytes that are no UTF-8 become U+FFFD. `skipSpecial` leaves control tokens out. */
@@ -119,6 +125,14 @@ export class Tokenizer {
     const own = this.parts.added.has(id) ? undefined : bytesOfToken(token);
     return (this.bytes[id] = own ?? new TextEncoder().encode(token));
   }
+}
+
+/** Word by word where the rules allow it, which is many times as fast; else as the package does. */
+function encoderOf(parts: TokenizerParts): (text: string) => number[] {
+  const encoder = makeEncoder(parts);
+  const slow = (text: string): number[] => encoder.encode(text, { add_special_tokens: false }).ids;
+  const words = WordEncoder.of(parts, slow);
+  return words ? (text) => words.encode(text) : slow;
 }
 
 /** Emits only whole characters: the bytes of an unfinished one wait for the tokens that complete it. */

@@ -177,7 +177,7 @@ export function sequenceOf(
   const mask: number[] = [];
   for (const part of parts) {
     if (part.text === "") continue;
-    const own = tokenizer.encode(part.text).ids;
+    const own = tokenizer.idsOf(part.text);
     // A start token belongs to the beginning alone.
     for (let i = ids.length > 0 && tokenizer.addsBos ? 1 : 0; i < own.length; i++) {
       ids.push(own[i]!);

@@ -1,10 +1,13 @@
 // The embedded model's tokenizer and chat template against transformers; see test/fixtures/make_tokenizer.py.
 
 import { readFileSync } from "node:fs";
+import fc from "fast-check";
+import { Tokenizer as Rust } from "tokenizers";
 import { beforeAll, describe, expect, it } from "vitest";
 import { readGguf } from "../../../lib/model/gguf.ts";
 import { locate } from "../../../lib/model/registry.ts";
 import { type Message, renderChat } from "../../../lib/text/chat.ts";
+import { tokenizerJson } from "../../../lib/text/parts.ts";
 import { Tokenizer } from "../../../lib/text/tokenizer.ts";
 
 interface Reference {
@@ -134,5 +137,40 @@ describe("chat", () => {
     ).toThrow(/too much work/);
     expect(render("x".repeat(1 << 20))).toThrow(/too large/);
     expect(render("{{ messages.constructor.constructor('return process')() }}")).toThrow(/failed/);
+  });
+});
+
+describe("words that came before are looked up", () => {
+  it("gives the ids of the Rust library, whatever the text", async () => {
+    const rust = Rust.fromString(JSON.stringify(tokenizerJson(tokenizer.parts)));
+    const alphabet = [
+      "a",
+      "B",
+      "é",
+      "1",
+      "٣",
+      " ",
+      "  ",
+      "\n",
+      "\t",
+      "'s",
+      "'",
+      "<|im_end|>",
+      "<|im",
+      "😀",
+      "\u0085",
+      "ﬁ",
+      "-",
+    ];
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.constantFrom(...alphabet), { maxLength: 30 }), async (parts) => {
+        const text = parts.join("");
+        const wanted = await rust.encode(text, null, { addSpecialTokens: false });
+        expect(tokenizer.encode(text).ids).toEqual(wanted.getIds());
+        // And again, when every word is known.
+        expect(tokenizer.encode(text).ids).toEqual(wanted.getIds());
+      }),
+      { numRuns: process.env.LENSOR_FULL ? 5000 : 200 },
+    );
   });
 });
