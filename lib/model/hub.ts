@@ -1,16 +1,17 @@
-// From a name, a folder or a file to a model in memory. Relies on registry.ts for where the file is, on gguf.ts and
+// From a name, a folder or a file to a model in memory. Relies on registry.ts for where the file is, on gguf.ts, folder.ts and
 // config.ts for checking it, on the addon for the weights.
 
 import { open } from "node:fs/promises";
 import { LensorError } from "../errors.ts";
-import { native, WEIGHT_TYPES } from "../native.ts";
+import { native, type TensorSpec, WEIGHT_TYPES } from "../native.ts";
 import { checkChoice, checkNames } from "../options.ts";
 import { Tokenizer } from "../text/tokenizer.ts";
 import { specOf } from "./build.ts";
 import { type Compute, checkCompute } from "./compute.ts";
-import { configFromGguf, type ModelConfig, ROPE_FACTORS } from "./config.ts";
+import { configFromGguf, type ModelConfig, type ModelTensor, ROPE_FACTORS } from "./config.ts";
 import { checkLength, warnOfLength } from "./context.ts";
-import { type GgufFile, type GgufTensor, readGguf } from "./gguf.ts";
+import { readFolder } from "./folder.ts";
+import { type GgufFile, readGguf } from "./gguf.ts";
 import { Model } from "./model.ts";
 import { locate } from "./registry.ts";
 import { contextWith } from "./rope.ts";
@@ -27,6 +28,25 @@ export interface LoadOptions {
   ropeScaling?: GivenRopeScaling;
 }
 
+/** A tensor of a model, and where its bytes lie. */
+export interface FoundTensor extends ModelTensor {
+  /** Which of the files. */
+  readonly file: number;
+  /** In bytes from its start. */
+  readonly offset: number;
+}
+
+/** A model whose header was read and checked, in whatever format. */
+export interface FoundModel {
+  readonly path: string;
+  readonly config: ModelConfig;
+  readonly tokenizer: Tokenizer;
+  readonly files: readonly { path: string; size: number }[];
+  /** RoPE's pairs are neighbouring rows of queries and keys, as in GGUF; else a head's two halves. */
+  readonly pairs: boolean;
+  readonly tensors: readonly FoundTensor[];
+}
+
 async function load(name: string, options: LoadOptions = {}): Promise<Model> {
   checkNames("hub.load", options, ["device", "compute", "context", "ropeScaling"]);
   const { device = "cpu", compute, context, ropeScaling } = options;
@@ -34,47 +54,60 @@ async function load(name: string, options: LoadOptions = {}): Promise<Model> {
   checkCompute("hub.load", compute);
   checkLength("hub.load", context);
   const located = await locate(name);
-  const file = await readGguf(located.path);
-  const own = configFromGguf(file, await ropeFactorsOf(file));
+  const found = located.folder ? await readFolder(located.path, located.name) : await readFile(located.path);
+  const { path, config: own, tokenizer, files, pairs, tensors } = found;
   const scaling = ropeScaling && checkRopeScaling("hub.load", ropeScaling, own.headWidth);
   const config: ModelConfig = scaling ? { ...own, ropeScaling: scaling } : own;
-  const tokenizer = Tokenizer.fromGguf(file);
   // Fewer would not do either: the model could draw a token that no text stands for.
   if (tokenizer.size !== config.vocabulary)
     throw new LensorError(
-      `${file.path}: the tokenizer has ${tokenizer.size > config.vocabulary ? "more" : "fewer"} tokens than the model`,
+      `${path}: the tokenizer has ${tokenizer.size > config.vocabulary ? "more" : "fewer"} tokens than the model`,
       {
         expected: String(config.vocabulary),
         got: String(tokenizer.size),
         fix: "The file is damaged: fetch it again.",
       },
     );
-  const tensors = file.tensors.filter(({ name }) => name !== ROPE_FACTORS).map(placeOf);
   const loaded = await native()
-    .loadModel([{ path: file.path, size: file.size }], true, specOf(config), tensors)
+    .loadModel(files, pairs, specOf(config), tensors.map(placeOf))
     .catch((cause: Error) => {
-      throw new LensorError(`${file.path} could not be loaded: ${cause.message.replace(/^load: /, "")}`, {
+      throw new LensorError(`${path} could not be loaded: ${cause.message.replace(/^load: /, "")}`, {
         cause,
       });
     });
   const model = new Model({
     name: located.name,
-    path: file.path,
+    path,
     config,
     tokenizer,
     context: context ?? (scaling ? contextWith(own, scaling) : config.context),
     compute,
-    tensors: file.tensors,
+    tensors,
     native: loaded,
   });
   warnOfLength(model, model.context, scaling);
   return model;
 }
 
+async function readFile(path: string): Promise<FoundModel> {
+  const file = await readGguf(path);
+  return {
+    path: file.path,
+    config: configFromGguf(file, await ropeFactorsOf(file)),
+    tokenizer: Tokenizer.fromGguf(file),
+    files: [{ path: file.path, size: file.size }],
+    pairs: true,
+    tensors: file.tensors
+      .filter(({ name }) => name !== ROPE_FACTORS)
+      .map((tensor) => ({ ...tensor, file: 0 })),
+  };
+}
+
 /** Models by name, folder or file. */
 export const hub = {
   /**
-   * Loads a model: a registered name (downloaded once, hash checked), a folder with one `.gguf` file, or the file.
+   * Loads a model of the Llama family: a registered name (downloaded once, hash checked), a `.gguf` file or a folder with one,
+   * or a folder as transformers saves it (config.json, safetensors in F32, F16 or BF16, tokenizer.json).
    * @throws LensorError for an unknown name (with near ones), for a damaged or foreign file, naming the field
    */
   load,
@@ -94,8 +127,8 @@ async function ropeFactorsOf({ path, tensors }: GgufFile): Promise<number[] | un
   }
 }
 
-function placeOf({ name, type, shape, offset, bytes }: GgufTensor) {
+function placeOf({ name, type, shape, file, offset, bytes }: FoundTensor): TensorSpec {
   const columns = shape.at(-1)!;
   const rows = shape.slice(0, -1).reduce((a, b) => a * b, 1);
-  return { name, type: WEIGHT_TYPES[type], rows, columns, file: 0, offset, bytes };
+  return { name, type: WEIGHT_TYPES[type], rows, columns, file, offset, bytes };
 }

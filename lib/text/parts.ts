@@ -14,7 +14,7 @@ export interface TokenizerParts {
   /** Ids of all tokens that are cut out of a text before anything else: the special ones too. */
   readonly added: ReadonlySet<number>;
   /** How text is cut before merging: steps in the words of tokenizer.json, the last of which turns text into bytes. */
-  readonly pre: readonly object[];
+  readonly pre: readonly PreStep[];
   /** Of Unicode, in the words of tokenizer.json, before anything is cut. */
   readonly normalizer?: object | undefined;
   /** A word that is a token as a whole stays one, whatever the merges say. */
@@ -35,16 +35,31 @@ const SPACE = "\\t-\\r \\u0085\\u00A0\\u1680\\u2000-\\u200A\\u2028\\u2029\\u202F
 export const GPT2 =
   `'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^${SPACE}\\p{L}\\p{N}]+` +
   `|[${SPACE}]+(?![^${SPACE}])|[${SPACE}]+`;
-export const split = (Regex: string) => ({
-  ...{ type: "Split", pattern: { Regex }, behavior: "Isolated", invert: false },
-});
-export const BYTES = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: false };
 
-/** How text is cut before merging, by the name a GGUF file gives it: upstream's Digits + ByteLevel, and ByteLevel alone. */
-export const PRE_TOKENIZERS: Readonly<Record<string, readonly object[]>> = {
-  smollm: [split("\\p{N}"), split(GPT2), BYTES],
-  "gpt-2": [split(GPT2), BYTES],
+/** One step of cutting text, in the words of tokenizer.json. */
+export interface PreStep {
+  readonly type: string;
+  readonly [option: string]: unknown;
+}
+
+const BYTES: PreStep = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true };
+
+/** How text is cut before merging, by the name a GGUF file gives it. */
+export const PRE_TOKENIZERS: Readonly<Record<string, readonly PreStep[]>> = {
+  smollm: [{ type: "Digits", individual_digits: true }, BYTES],
+  "gpt-2": [BYTES],
 };
+
+/** The same step for the JavaScript library, whose digits and white space are others. */
+function encodable(step: PreStep): PreStep[] {
+  const split = (Regex: string) => ({
+    ...{ type: "Split", pattern: { Regex }, behavior: "Isolated", invert: false },
+  });
+  if (step.type === "Digits") return [split(step.individual_digits ? "\\p{N}" : "\\p{N}+")];
+  if (step.type === "ByteLevel" && step.use_regex !== false)
+    return [split(GPT2), { ...step, use_regex: false }];
+  return [step];
+}
 
 /** 256 tokens, one a byte, and one that ends a text: what a model without a vocabulary of its own reads. */
 export function byteParts(): TokenizerParts {
@@ -90,6 +105,7 @@ export function makeEncoder(parts: TokenizerParts): Encoder {
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
   const drop = { type: "Replace", pattern: { Regex: `[${missing.join("")}]` }, content: "" };
-  const json = tokenizerJson(missing.length > 0 ? { ...parts, pre: [...parts.pre, drop] } : parts);
+  const steps = parts.pre.flatMap(encodable);
+  const json = tokenizerJson({ ...parts, pre: missing.length > 0 ? [...steps, drop] : steps });
   return new Encoder(json, { clean_up_tokenization_spaces: false });
 }

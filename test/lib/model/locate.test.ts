@@ -73,8 +73,8 @@ describe("locate", () => {
   it("finds a file and a folder with one model", async () => {
     mkdirSync(join(folder, "one"));
     const path = put("one/My Model.GGUF", tinyModel());
-    expect(await locate(path)).toEqual({ path, name: "My Model" });
-    expect(await locate(join(folder, "one"))).toEqual({ path, name: "My Model" });
+    expect(await locate(path)).toEqual({ path, folder: false, name: "My Model" });
+    expect(await locate(join(folder, "one"))).toEqual({ path, folder: false, name: "My Model" });
     put("one/second.gguf", tinyModel());
     await expect(locate(join(folder, "one"))).rejects.toThrow(/more than one.*My Model\.GGUF, second\.gguf/s);
   });
@@ -110,7 +110,7 @@ describe("locate", () => {
     writeFileSync(target, Buffer.alloc(1000));
     await expect(locate(name)).rejects.toThrow(/Python/);
     writeFileSync(target, Buffer.alloc(bytes));
-    expect(await locate(" SmolLM2-135M-Instruct ")).toEqual({ path: target, name });
+    expect(await locate(" SmolLM2-135M-Instruct ")).toEqual({ path: target, folder: false, name });
   });
 });
 

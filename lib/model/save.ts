@@ -1,0 +1,152 @@
+// Writes a model as a folder that transformers and hub.load read: config.json, weights in safetensors, tokenizer.json. One
+// tensor is in memory at a time. The config comes last: a folder without one is no model.
+
+import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { LensorError } from "../errors.ts";
+import { native } from "../native.ts";
+import { checkChoice, checkNames, checkNumber, describe } from "../options.ts";
+import { formatBytes } from "../plot/format.ts";
+import { showProgress } from "../progress.ts";
+import { cat } from "../tensor/join.ts";
+import { cast, nativeOf } from "../tensor/queue.ts";
+import { scope } from "../tensor/scope.ts";
+import { writeTokenizerFolder } from "../text/save-tokenizer.ts";
+import { type Stored, storedTensors } from "./build.ts";
+import type { ModelTensor } from "./config.ts";
+import { INDEX, ONE } from "./folder.ts";
+import type { Model } from "./model.ts";
+import { type SafePart, type SafeType, writeSafetensors } from "./safetensors.ts";
+import { jsonOfConfig, transformersName } from "./transformers.ts";
+import { unpacked } from "./weights.ts";
+
+export interface SaveOptions {
+  /** Of the matrices; their own by default, f32 where they are quantized: so that nothing is lost. */
+  dtype?: Stored;
+  /** In bytes: a file that would grow past it is followed by another; 5 GB by default. */
+  shard?: number;
+}
+
+const TORCH = { f32: "float32", f16: "float16", bf16: "bfloat16" } as const;
+
+/** @throws LensorError for a path that is taken by something else, or that cannot be written */
+export async function saveModel(model: Model, path: string, options: SaveOptions = {}): Promise<void> {
+  const call = "model.save";
+  checkNames(call, options, ["dtype", "shard"]);
+  const { dtype = ownType(model), shard = 5e9 } = options;
+  checkChoice(call, "dtype", dtype, Object.keys(TORCH));
+  checkNumber(call, "shard", shard, { least: 1, whole: true });
+  if (typeof path !== "string" || path.trim() === "" || /\.[a-z]+$/i.test(path.trim()))
+    throw new LensorError(`${call} writes a folder`, {
+      expected: `a path such as "models/mine"`,
+      got: describe(path),
+    });
+  const folder = resolve(path);
+  await mkdir(folder, { recursive: true }).catch((cause) => {
+    throw new LensorError(`${folder} cannot be written: ${cause.code}`, { cause });
+  });
+  const files = shardsOf(await typed(model, dtype), shard);
+  const total = files.flat().reduce((sum, { bytes }) => sum + bytes, 0);
+  const progress = showProgress(`Saving ${model.name}`, total, {
+    amount: (done, all) => `${formatBytes(done)} of ${formatBytes(all)}`,
+    afterMs: 1500,
+  });
+  let written = 0;
+  // What lay there before is no model until the new one is whole.
+  await rm(join(folder, "config.json"), { force: true });
+  const names = files.map((_, i) => nameOf(i, files.length));
+  for (const [i, tensors] of files.entries()) {
+    const parts = tensors.map(({ name, type, shape, bytes }): SafePart => {
+      const data = async () => {
+        progress.update((written += bytes));
+        return bytesOf(model, name, type === "F32" ? "f32" : dtype);
+      };
+      return { name: transformersName(name), type: type as SafeType, shape, data };
+    });
+    // Other tools want to know whose tensors these are.
+    await writeSafetensors(join(folder, names[i]!), parts, { format: "pt" });
+  }
+  for (const old of await readdir(folder))
+    if (/^model(-\d+-of-\d+)?\.safetensors(\.index\.json)?$/.test(old) && !names.includes(old))
+      await rm(join(folder, old));
+  if (files.length > 1) await writeJson(join(folder, INDEX), indexOf(files, names, total));
+  await writeTokenizerFolder(folder, model.tokenizer.parts);
+  await writeJson(join(folder, "config.json"), jsonOfConfig(model.config, TORCH[dtype], model.tokenizer));
+  progress.end(`Saved ${model.name} (${formatBytes(total)})`);
+}
+
+/** The type that all matrices have, where they have one that safetensors knows. */
+function ownType({ tensors }: Model): Stored {
+  const types = new Set(tensors.filter(({ shape }) => shape.length > 1).map(({ type }) => type));
+  if (types.size !== 1) return "f32";
+  return types.has("BF16") ? "bf16" : types.has("F16") ? "f16" : "f32";
+}
+
+/** Gains are f32 in memory; in the file they have the others' type where all of them fit it, as transformers keeps them. */
+async function typed(model: Model, dtype: Stored): Promise<ModelTensor[]> {
+  const tensors = storedTensors(model.config, dtype);
+  const [matrix] = tensors.filter(({ shape }) => shape.length > 1);
+  const gains = tensors.filter(({ shape }) => shape.length === 1);
+  const lost = scope(() => {
+    const each = gains.map(({ name }) => {
+      const gain = unpacked(model, name);
+      return gain.sub(gain.cast(dtype)).abs().max().reshape(1);
+    });
+    return cat(each).max();
+  });
+  const fits = Number(await lost.item()) === 0;
+  lost.dispose();
+  if (!fits) return tensors;
+  return tensors.map((one) =>
+    one.shape.length > 1
+      ? one
+      : { ...one, type: matrix!.type, bytes: dtype === "f32" ? one.bytes : one.bytes / 2 },
+  );
+}
+
+/** Tensors in their order, cut where a file would grow too large. */
+function shardsOf(tensors: readonly ModelTensor[], most: number): ModelTensor[][] {
+  const files: ModelTensor[][] = [[]];
+  let size = 0;
+  for (const tensor of tensors) {
+    if (size > 0 && size + tensor.bytes > most) {
+      files.push([]);
+      size = 0;
+    }
+    files.at(-1)!.push(tensor);
+    size += tensor.bytes;
+  }
+  return files;
+}
+
+function nameOf(index: number, count: number): string {
+  const padded = (i: number) => String(i).padStart(5, "0");
+  return count === 1 ? ONE : `model-${padded(index + 1)}-of-${padded(count)}.safetensors`;
+}
+
+function indexOf(files: readonly ModelTensor[][], names: readonly string[], total: number): object {
+  const map = files.flatMap((tensors, i) => tensors.map(({ name }) => [transformersName(name), names[i]]));
+  return { metadata: { total_size: total }, weight_map: Object.fromEntries(map) };
+}
+
+/** A weight's numbers in a type, row-major, little-endian. */
+async function bytesOf(model: Model, name: string, stored: Stored): Promise<Uint8Array> {
+  const own = scope(() => cast(unpacked(model, name), stored));
+  const { buffer, view } = nativeOf(own);
+  try {
+    return new Uint8Array(await native().read(buffer, view));
+  } finally {
+    own.dispose();
+  }
+}
+
+async function writeJson(path: string, value: object): Promise<void> {
+  const temporary = `${path}.${process.pid}.part`;
+  try {
+    await writeFile(temporary, `${JSON.stringify(value, undefined, 2)}\n`);
+    await rename(temporary, path);
+  } catch (cause) {
+    await rm(temporary, { force: true });
+    throw new LensorError(`${path} cannot be written: ${(cause as NodeJS.ErrnoException).code}`, { cause });
+  }
+}
