@@ -12,7 +12,7 @@ import type { Batches, Json, Objective } from "../train/objective.ts";
 import { kept } from "../train/optim/optimizer.ts";
 import type { Run } from "../train/run.ts";
 import { RowBatches } from "../train/sequences.ts";
-import { type RunOptions, settingsOf, start } from "../train/start.ts";
+import { type RunOptions, type Settings, settingsOf, start } from "../train/start.ts";
 import type { Adapter, Adapts, Tuned } from "../tune/adapter.ts";
 import { LazyBatches } from "./lazy-batches.ts";
 import { type LeftOut, type Pair, type PairRow, type Rows, readPairs, rowsNow, rowsOf } from "./pairs.ts";
@@ -109,7 +109,7 @@ export function learnerOf(
   call: string,
   model: Model,
   kind: Adapts,
-  { seed, precision }: { seed: number; precision: "f32" | "bf16" },
+  settings: Pick<Settings, "seed" | "precision" | "dropout" | "checkpoint">,
 ): { adapter: Adapter; learner: Learner } {
   if (typeof kind?.on !== "function")
     throw new LensorError(`${call} needs an adapter`, {
@@ -117,8 +117,8 @@ export function learnerOf(
       got: describe(kind),
       fix: "The base without it is the reference that a method compares with.",
     });
-  const adapter = kind.on(model, { seed });
-  return { adapter, learner: new Learner({ model, adapter, precision, seed }) };
+  const adapter = kind.on(model, { seed: settings.seed });
+  return { adapter, learner: new Learner({ ...settings, model, adapter }) };
 }
 
 /** An adapter's options, for provenance. */

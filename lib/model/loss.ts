@@ -2,7 +2,7 @@
 // adapter's.
 
 import { LensorError } from "../errors.ts";
-import { checkChoice, checkNames, checkNumber, describe } from "../options.ts";
+import { checkChoice, checkFlag, checkNames, checkNumber, describe } from "../options.ts";
 import { linearCrossEntropy, linearLogprobs } from "../tensor/nn/loss.ts";
 import { upload } from "../tensor/queue.ts";
 import { scope } from "../tensor/scope.ts";
@@ -23,6 +23,8 @@ export interface LossOptions {
   labelSmoothing?: number;
   /** What learns beside the frozen weights, in their place; a list gives each sequence its own. */
   adapter?: AdapterChoice;
+  /** Blocks keep nothing for the way back but what enters them, and are run again there: less memory for a second forward. */
+  checkpoint?: boolean;
   /** Functions that look at the pass, or put something else in its places. Gradients flow through them. */
   hooks?: Hooks;
 }
@@ -34,7 +36,14 @@ interface Task extends Packed {
 
 /** Mean cross entropy of the next tokens, over all that count in all sequences: a scalar. */
 export function loss(model: Model, ids: Sequences, options: LossOptions = {}): Tensor {
-  checkNames("model.loss", options, ["mask", "precision", "labelSmoothing", "adapter", "hooks"]);
+  checkNames("model.loss", options, [
+    "mask",
+    "precision",
+    "labelSmoothing",
+    "adapter",
+    "checkpoint",
+    "hooks",
+  ]);
   const { labelSmoothing = 0 } = options;
   checkNumber("model.loss", "labelSmoothing", labelSmoothing, { least: 0, most: 1 });
   return scope(() => {
@@ -64,7 +73,7 @@ export function logprobs(
   ids: Sequences,
   options: Omit<LossOptions, "labelSmoothing"> = {},
 ): Tensor {
-  checkNames("model.logprobs", options, ["mask", "precision", "adapter", "hooks"]);
+  checkNames("model.logprobs", options, ["mask", "precision", "adapter", "checkpoint", "hooks"]);
   return scope(() => {
     const { rows, targets, weights, task, precision } = prepare(model, ids, options, "model.logprobs");
     const predicted = linearLogprobs(rows, weights.head, targets, { precision });
@@ -75,12 +84,13 @@ export function logprobs(
 }
 
 function prepare(model: Model, ids: Sequences, options: LossOptions, call: string) {
-  const { precision = "f32", adapter, hooks } = options;
+  const { precision = "f32", adapter, checkpoint = false, hooks } = options;
   checkHooks(call, hooks);
   checkChoice(call, "precision", precision, ["f32", "bf16"]);
+  checkFlag(call, "checkpoint", checkpoint);
   const task = taskOf(model, ids, options.mask, call);
   const weights = weightsFor(call, model, adapter, task.offsets);
-  const rows = lastHidden(model.config, weights, task, precision, { hooks });
+  const rows = lastHidden(model.config, weights, task, precision, { hooks, checkpoint });
   const targets = upload(BigInt64Array.from(task.targets, BigInt), [task.targets.length], "i64", "targets");
   return { rows, targets, weights, task, precision };
 }

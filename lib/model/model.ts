@@ -19,8 +19,10 @@ import type { Figure } from "../plot/figure.ts";
 import type { Tensor } from "../tensor/index.ts";
 import type { Message } from "../text/chat.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import { type FinetuneOptions, finetune, type TokenData } from "../train/finetune.ts";
+import { type FinetuneOptions, finetune, type TextOptions } from "../train/finetune.ts";
 import type { Run } from "../train/run.ts";
+import type { TokenData } from "../train/text.ts";
+import { train } from "../train/train.ts";
 import type { Adapter, Tuned } from "../tune/adapter.ts";
 import { loadAdapter } from "../tune/peft.ts";
 import { type Stored, storedTensors } from "./build.ts";
@@ -247,6 +249,11 @@ export class Model {
    */
   finetune(data: TokenData, options: FinetuneOptions): Run<Tuned> {
     return finetune(this, data, options);
+  }
+
+  /** Teaches every number of a copy of it a text. The copy is the result, kept in f32; the model itself stays as it is. */
+  train(data: TokenData, options?: TextOptions): Run<Model> {
+    return train(this, data, options);
   }
 
   /**

@@ -3,6 +3,7 @@
 // frozen, trained and adapted models are one network.
 
 import { DTYPES, UNARY } from "../native.ts";
+import { checkpoint } from "../tensor/checkpoint.ts";
 import { cat } from "../tensor/join.ts";
 import { packedAttention } from "../tensor/nn/attention.ts";
 import type { Head } from "../tensor/nn/loss.ts";
@@ -43,6 +44,8 @@ export interface Reach {
   from?: { layer: number; residual: Tensor };
   /** Keys and values of a text before the one sequence that is read. */
   past?: Past | undefined;
+  /** Blocks keep nothing for the way back but what enters them, and are run again there. */
+  checkpoint?: boolean | undefined;
 }
 
 export interface Past {
@@ -61,7 +64,7 @@ export function lastHidden(
   weights: Weights,
   { ids, offsets }: Packed,
   precision: Precision,
-  { hooks, from, past }: Reach = {},
+  { hooks, from, past, checkpoint: again = false }: Reach = {},
 ): Tensor {
   return scope(() => {
     const start = past?.length ?? 0;
@@ -77,7 +80,9 @@ export function lastHidden(
     const first = from?.layer ?? 0;
     for (let layer = first; layer < config.layers; layer++) {
       const before = x;
-      x = scope(() => block(config, weights, layer, before, { turns, at, offsets, past }, precision, hooks));
+      const places = { turns, at, offsets, past };
+      const pass = () => block(config, weights, layer, before, places, precision, hooks);
+      x = again ? checkpoint(pass) : scope(pass);
       if (before !== from?.residual) before.dispose();
     }
     const final = hooked(hooks, "residual", config.layers, x);

@@ -7,60 +7,51 @@ import { checkNumber, describe } from "../options.ts";
 import type { Adapts, Tuned } from "../tune/adapter.ts";
 import { Learner } from "./learner.ts";
 import { nextToken } from "./next-token.ts";
-import type { Batches } from "./objective.ts";
 import type { Run } from "./run.ts";
-import { RowBatches, type TokenBatch, type TokenRow, tokenBatch, tokenRows } from "./sequences.ts";
 import { type RunOptions, settingsOf, start } from "./start.ts";
+import { batchesOf, heldOutOf, type TokenData } from "./text.ts";
 
-/** Texts, lists of token ids, `{ ids, mask }` (1 where a token is to be learnt), or batches of these. */
-export type TokenData = readonly (string | readonly number[] | Int32Array | TokenRow)[] | Batches<TokenBatch>;
-
-export interface FinetuneOptions extends RunOptions {
-  /** What learns in the model's place: `lora({ rank: 8 })`, or an adapter of the model, to go on from. */
-  adapter: Adapts;
+export interface TextOptions extends RunOptions {
   /** Scored now and then, never learnt from. */
   heldOut?: TokenData;
-  /** In tokens: longer texts are cut into pieces. */
+  /** In tokens: longer texts are cut into pieces. The model's context, 512 at most. */
   length?: number;
+}
+
+export interface FinetuneOptions extends TextOptions {
+  /** What learns in the model's place: `lora({ rank: 8 })`, or an adapter of the model, to go on from. */
+  adapter: Adapts;
 }
 
 export function finetune(model: Model, data: TokenData, options: FinetuneOptions): Run<Tuned> {
   const call = "model.finetune";
   const settings = settingsOf(call, options, ["adapter", "heldOut", "length"]);
-  const { adapter: kind, length = Math.min(512, model.context) } = options;
-  checkNumber(call, "length", length, { least: 2, most: model.context, whole: true });
+  const { adapter: kind } = options;
   if (typeof kind?.on !== "function")
     throw new LensorError(`${call} needs an adapter`, {
       expected: "adapter: lora({ rank: 8 })",
       got: describe(kind),
       fix: "Use model.train to change every number of a model.",
     });
-  const { seed, precision, batch } = settings;
-  const adapter = kind.on(model, { seed });
-  const learner = new Learner({ model, adapter, precision, seed });
-  const batches = batchesOf(call, model, data, { size: batch, seed, length });
-  const heldOut = options.heldOut === undefined ? [] : heldOutOf(call, model, options.heldOut, batch, length);
+  const reading = readingOf(call, model, options, settings);
+  const adapter = kind.on(model, { seed: settings.seed });
   return start({
-    ...{ call, settings, learner, objective: nextToken(), batches, heldOut },
-    told: { adapter: { name: kind.name, ...kind.options }, length },
+    ...{ call, settings, learner: new Learner({ ...settings, model, adapter }) },
+    objective: nextToken(),
+    batches: batchesOf(call, model, data, reading),
+    heldOut: heldOutOf(call, model, options.heldOut, reading),
+    told: { adapter: { name: kind.name, ...kind.options }, length: reading.length },
     finish: () => adapter.model(),
   });
 }
 
-export function batchesOf(
+/** How texts become batches. @throws LensorError for a length that does not fit the model */
+export function readingOf(
   call: string,
   model: Model,
-  data: TokenData,
-  { size, seed, length, shuffle = true }: { size: number; seed: number; length: number; shuffle?: boolean },
-): Batches<TokenBatch> {
-  if (typeof (data as Batches<TokenBatch>)?.seek === "function") return data as Batches<TokenBatch>;
-  const rows = tokenRows(call, data, (text) => [...model.tokenizer.encode(text).ids], length);
-  return new RowBatches(rows, { size, seed, shuffle }, tokenBatch);
-}
-
-function heldOutOf(call: string, model: Model, data: TokenData, size: number, length: number): TokenBatch[] {
-  const rows = tokenRows(`${call}: heldOut`, data, (text) => [...model.tokenizer.encode(text).ids], length);
-  return Array.from({ length: Math.ceil(rows.length / size) }, (_, i) =>
-    tokenBatch(rows.slice(i * size, (i + 1) * size)),
-  );
+  { length = Math.min(512, model.context) }: TextOptions,
+  { batch, seed }: { batch: number; seed: number },
+) {
+  checkNumber(call, "length", length, { least: 2, most: model.context, whole: true });
+  return { size: batch, seed, length };
 }

@@ -1,35 +1,53 @@
-// What an objective learns with: a model, its adapter if it has one, and the run's precision, bound to the loss and the
-// log-probabilities of text. Counts the tokens that go through it. Never steps anything.
+// What an objective learns with: a model, its adapter if it has one, and how the run goes through it, bound to the loss and
+// the log-probabilities of text. Counts the tokens that go through it. Never steps anything.
 
-import type { Hooks } from "../model/hooks.ts";
+import type { Hook, Hooks } from "../model/hooks.ts";
 import type { LossOptions, Sequences } from "../model/loss.ts";
 import type { Model } from "../model/model.ts";
 import type { Precision } from "../model/network.ts";
-import { noGrad } from "../tensor/tape.ts";
+import { isRecording, noGrad } from "../tensor/tape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Adapter } from "../tune/adapter.ts";
+import { dropout } from "./dropout.ts";
 
 /** What of `model.loss` is the batch's own; the rest is the learner's. */
 export type Text = Pick<LossOptions, "mask" | "labelSmoothing">;
+
+export interface LearnerParts {
+  model: Model;
+  adapter?: Adapter | undefined;
+  precision?: Precision;
+  seed?: number;
+  /** Share of what attention and MLP add to the stream that is left out while it learns. */
+  dropout?: number;
+  /** Blocks are run again on the way back. */
+  checkpoint?: boolean;
+}
 
 export class Learner {
   readonly model: Model;
   /** Learns in the model's place; without it the model's own parameters do. */
   readonly adapter: Adapter | undefined;
   readonly precision: Precision;
+  readonly seed: number;
   /** Optimizer steps that were taken: random numbers of a step belong to it. */
   step = 0;
-  readonly seed: number;
   /** Tokens that went through since the run last asked. */
   tokens = 0;
+  readonly #dropout: number;
+  readonly #checkpoint: boolean;
   #hooks: Hooks | undefined;
+  /** How often numbers were drawn in this step. */
+  #drawn = { step: 0, times: 0 };
 
-  constructor(parts: { model: Model; adapter?: Adapter | undefined; precision?: Precision; seed?: number }) {
-    const { model, adapter, precision = "f32", seed = 0 } = parts;
+  constructor(parts: LearnerParts) {
+    const { model, adapter, precision = "f32", seed = 0, dropout = 0, checkpoint = false } = parts;
     this.model = model;
     this.adapter = adapter;
     this.precision = precision;
     this.seed = seed;
+    this.#dropout = dropout;
+    this.#checkpoint = checkpoint;
   }
 
   /** What learns, in the order in which checkpoints keep it. */
@@ -41,7 +59,7 @@ export class Learner {
   loss(ids: Sequences, { mask, labelSmoothing }: Text = {}): Tensor {
     this.#count(ids);
     return this.model.loss(ids, {
-      ...this.#own,
+      ...this.#own(),
       ...(mask && { mask }),
       ...(labelSmoothing !== undefined && { labelSmoothing }),
     });
@@ -50,7 +68,7 @@ export class Learner {
   /** log p of each token given those before it, f32 `[tokens]`, with a gradient. See `model.logprobs`. */
   logprobs(ids: Sequences, { mask }: Pick<Text, "mask"> = {}): Tensor {
     this.#count(ids);
-    return this.model.logprobs(ids, { ...this.#own, ...(mask && { mask }) });
+    return this.model.logprobs(ids, { ...this.#own(), ...(mask && { mask }) });
   }
 
   /**
@@ -78,10 +96,28 @@ export class Learner {
     }
   }
 
-  get #own() {
+  /** Dropout is for learning: where no gradient is recorded nothing is left out. */
+  #own(): LossOptions {
     const { precision, adapter } = this;
-    const hooks = this.#hooks;
-    return { precision, ...(adapter && { adapter }), ...(hooks && { hooks }) };
+    const drops = this.#dropout > 0 && isRecording();
+    const hooks = drops ? { ...this.#hooks, ...this.#dropping() } : this.#hooks;
+    return {
+      precision,
+      ...(adapter && { adapter }),
+      ...(this.#checkpoint && { checkpoint: true }),
+      ...(hooks && { hooks }),
+    };
+  }
+
+  #dropping(): Hooks {
+    const hook: Hook = (x) => dropout(x, this.#dropout, this.#nextSeed());
+    return { attention: hook, mlp: hook };
+  }
+
+  #nextSeed(): number {
+    if (this.#drawn.step !== this.step) this.#drawn = { step: this.step, times: 0 };
+    // Streams of one seed lie far apart: a step draws less than 2^20 times.
+    return (this.seed + (this.step * 2 ** 20 + ++this.#drawn.times) * 1_000_003) % Number.MAX_SAFE_INTEGER;
   }
 
   #count(ids: Sequences): void {

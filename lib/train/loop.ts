@@ -16,7 +16,7 @@ import { draw, gather, meanLoss, numberOf, read } from "./step.ts";
 
 export interface Loop<Batch> extends Subject<Batch>, KeeperOptions {
   /** Scored now and then, never learnt from. */
-  readonly heldOut: readonly Batch[];
+  readonly heldOut: readonly Batch[] | (() => Promise<readonly Batch[]>);
   readonly schedule: Schedule;
   readonly journal: Journal;
   readonly steps: number;
@@ -36,14 +36,18 @@ export async function loop<Batch>(of: Loop<Batch>, steering: Steering): Promise<
   const keeper = new Keeper(of, journal, of);
   try {
     await objective.prepare?.(learner);
-    if (!(await keeper.resume())) {
-      journal.startLoss = await meanLoss(learner, objective, heldOut);
+    const held = typeof heldOut === "function" ? await heldOut() : heldOut;
+    if (await keeper.resume()) {
+      // Streamed data says that it is not the run's own when it is asked for a batch; a run that is over asks for none.
+      if (learner.step >= steps) await draw(batches, 1);
+    } else {
+      journal.startLoss = await meanLoss(learner, objective, held);
       await keeper.begin();
     }
     let spoilt = 0;
     while (learner.step < steps && !keeper.isOver && (await steering.proceed())) {
       const began = performance.now();
-      const taken = await step(of, began);
+      const taken = await step(of, held, began);
       if (taken === "over") break;
       spoilt = taken === "spoilt" ? spoilt + 1 : 0;
       const wild = objective.noisy ? 0 : outOfLine(journal.rows);
@@ -69,7 +73,11 @@ export async function loop<Batch>(of: Loop<Batch>, steering: Steering): Promise<
 }
 
 /** Takes one step; or leaves all as it is where a number is not finite, and says so in the journal. */
-async function step<Batch>(of: Loop<Batch>, began: number): Promise<"taken" | "spoilt" | "over"> {
+async function step<Batch>(
+  of: Loop<Batch>,
+  held: readonly Batch[],
+  began: number,
+): Promise<"taken" | "spoilt" | "over"> {
   const { learner, objective, optimizer, journal, steps, evalEvery } = of;
   learner.tokens = 0;
   const drawn = await draw(of.batches, of.accumulate);
@@ -101,7 +109,7 @@ async function step<Batch>(of: Loop<Batch>, began: number): Promise<"taken" | "s
   learner.step++;
   const tokensPerSecond = tokens / ((performance.now() - began) / 1000);
   const due = learner.step % evalEvery === 0 || learner.step === steps;
-  const evalLoss = due ? await meanLoss(learner, objective, of.heldOut) : null;
+  const evalLoss = due ? await meanLoss(learner, objective, held) : null;
   const row: Row = {
     step: learner.step,
     loss,
@@ -168,6 +176,7 @@ async function ended<Batch>(
     steering.stop();
     const until = performance.now() + PATIENCE_MS;
     while (flag?.[0] && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 5));
+    if (error instanceof TornStep) await keeper.back();
     await keeper.end();
     return;
   }

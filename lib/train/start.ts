@@ -2,17 +2,18 @@
 // What `finetune`, `train` and the alignment verbs share.
 
 import { LensorError } from "../errors.ts";
-import { checkChoice, checkNames, checkNumber, describe } from "../options.ts";
+import type { Model } from "../model/model.ts";
+import { checkChoice, checkFlag, checkNames, checkNumber, describe } from "../options.ts";
 import { provenance } from "../provenance.ts";
 import { checkSeed, drawSeed } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { fingerprint, type Identity, RunFolder, seedOf } from "./folder.ts";
+import { fingerprint, RunFolder, seedOf } from "./folder.ts";
 import { Journal } from "./journal.ts";
-import type { Learner } from "./learner.ts";
+import { Learner } from "./learner.ts";
 import { loop } from "./loop.ts";
 import type { Batches, Json, Objective } from "./objective.ts";
 import { type Optimizer, optim } from "./optim/index.ts";
-import { Run } from "./run.ts";
+import { Run, type Steering } from "./run.ts";
 import { type Schedule, scheduleOf } from "./schedule.ts";
 
 /** What every verb that learns takes. */
@@ -26,6 +27,10 @@ export interface RunOptions {
   /** Batches whose gradients make one step: more rows a step than memory has room for. */
   accumulate?: number;
   precision?: "f32" | "bf16";
+  /** Share of what attention and MLP add to the stream that is left out at random while it learns. */
+  dropout?: number;
+  /** Blocks keep nothing for the way back but what enters them, and are run again there: less memory, a third more time. */
+  checkpoint?: boolean;
   /** The gradients of all parameters together are scaled down to this length. */
   clip?: number;
   /** Of `optim`: `optim.lion`, or with options of its own, `(p, o) => optim.adamw(p, { ...o, weightDecay: 0.1 })`. */
@@ -49,7 +54,7 @@ export interface RunOptions {
 
 export const RUN_OPTIONS = [
   ...["steps", "lr", "batch", "accumulate", "precision", "clip", "optimizer", "seed", "evalEvery", "signal"],
-  ...["folder", "saveEvery", "patience"],
+  ...["folder", "saveEvery", "patience", "dropout", "checkpoint"],
 ] as const;
 
 /** Options with their defaults, checked. */
@@ -60,6 +65,7 @@ export function settingsOf(call: string, options: RunOptions, more: readonly str
   checkNames(call, options, [...RUN_OPTIONS, ...more]);
   const { steps = 100, lr = 1e-4, batch = 8, accumulate = 1, precision = "f32", clip, signal } = options;
   const { optimizer = optim.adamw, evalEvery = Math.max(1, Math.round(steps / 10)) } = options;
+  const { dropout = 0, checkpoint = false } = options;
   const { folder, saveEvery = Math.max(1, Math.round(steps / 10)), patience } = options;
   if (folder !== undefined && (typeof folder !== "string" || folder === ""))
     throw new LensorError(`${call}: folder is wrong`, { expected: "a path", got: describe(folder) });
@@ -71,62 +77,80 @@ export function settingsOf(call: string, options: RunOptions, more: readonly str
   checkNumber(call, "evalEvery", evalEvery, { least: 1, whole: true });
   checkNumber(call, "saveEvery", saveEvery, { least: 1, whole: true });
   if (patience !== undefined) checkNumber(call, "patience", patience, { least: 1, whole: true });
+  checkNumber(call, "dropout", dropout, { least: 0, most: 0.99 });
+  checkFlag(call, "checkpoint", checkpoint);
   checkChoice(call, "precision", precision, ["f32", "bf16"]);
   if (clip !== undefined) checkNumber(call, "clip", clip, { least: 0, above: true });
   const schedule = scheduleOf(call, lr);
   const kept = { folder, saveEvery, patience };
-  return { steps, schedule, batch, accumulate, precision, clip, optimizer, seed, evalEvery, signal, ...kept };
+  const plan = { steps, schedule, batch, accumulate, precision, dropout, checkpoint };
+  return { ...plan, clip, optimizer, seed, evalEvery, signal, ...kept };
 }
 
 export interface Start<T, Batch> {
   /** The verb, as errors name it: "model.finetune". */
   readonly call: string;
   readonly settings: Settings;
-  readonly learner: Learner;
+  /** What learns; or of what model it is to be made, where that takes its time. */
+  readonly learner: Learner | { readonly model: Model; make(): Promise<Learner> };
   readonly objective: Objective<Batch>;
   readonly batches: Batches<Batch>;
-  readonly heldOut?: readonly Batch[];
+  /** Scored now and then; asked for once the objective is prepared. */
+  readonly heldOut?: readonly Batch[] | (() => Promise<readonly Batch[]>);
   /** Of the verb's own options, what provenance tells. */
   readonly told?: Readonly<Record<string, Json>>;
   /** Makes the result once the last step is taken, or the run is stopped. */
-  readonly finish: (run: Run<T>) => T | Promise<T>;
+  readonly finish: (learner: Learner) => T | Promise<T>;
 }
 
 /** Begins at once. */
 export function start<T, Batch>(of: Start<T, Batch>): Run<T> {
-  const { call, settings, learner, objective, batches, heldOut = [], told = {} } = of;
+  const { call, settings, objective, batches, heldOut = [] } = of;
+  const { model } = of.learner;
   const { steps, schedule, accumulate, clip, seed, evalEvery, saveEvery, patience, signal } = settings;
-  const parameters = [...learner.parameters, ...(objective.parameters ?? [])];
-  const optimizer = settings.optimizer(parameters, {
-    lr: schedule.at(0, steps),
-    ...(clip !== undefined && { clip }),
+  const options = optionsOf(of);
+  const journal = new Journal({
+    ...{ call, name: model.name, objective: objective.name, steps },
+    ...{ columns: objective.columns, panels: objective.panels ?? {} },
+    provenance: provenance(model.name, options, seed),
   });
-  const plan = {
-    ...{ steps, batch: settings.batch, accumulate, precision: settings.precision },
-    ...(clip !== undefined && { clip }),
+  const folder = settings.folder === undefined ? undefined : folderOf(settings.folder, model, seed, options);
+  const work = async (steering: Steering) => {
+    const learner = of.learner instanceof Learner ? of.learner : await of.learner.make();
+    const optimizer = settings.optimizer([...learner.parameters, ...(objective.parameters ?? [])], {
+      lr: schedule.at(0, steps),
+      ...(clip !== undefined && { clip }),
+    });
+    const subject = { learner, objective, batches, optimizer };
+    const plan = { schedule, journal, steps, accumulate, evalEvery, folder, saveEvery, patience };
+    await loop({ ...subject, ...plan, heldOut }, steering);
+    return of.finish(learner);
   };
-  const options = {
-    ...{ objective: { name: objective.name, ...objective.options }, ...told, ...plan },
-    ...{ lr: { name: schedule.name, ...schedule.options }, optimizer: optimizer.name },
+  return new Run<T>(journal, work, { signal });
+}
+
+/** What made the run, as plain data; what is as by default is left out. */
+function optionsOf<T, Batch>({
+  settings,
+  objective,
+  batches,
+  told = {},
+}: Start<T, Batch>): Record<string, Json> {
+  const { steps, batch, accumulate, precision, clip, dropout, schedule, optimizer } = settings;
+  return {
+    ...{ objective: { name: objective.name, ...objective.options }, ...told },
+    ...{ steps, batch, accumulate, precision },
+    ...(clip !== undefined && { clip }),
+    ...(dropout > 0 && { dropout }),
+    ...{ lr: { name: schedule.name, ...schedule.options }, optimizer: optimizer.name || "of its own" },
     ...(batches.fingerprint !== undefined && { data: batches.fingerprint }),
   };
-  const journal = new Journal({
-    ...{ call, name: learner.model.name, objective: objective.name, steps },
-    ...{ columns: objective.columns, panels: objective.panels ?? {} },
-    provenance: provenance(learner.model.name, options, seed),
+}
+
+function folderOf(path: string, model: Model, seed: number, options: Record<string, Json>): RunFolder {
+  const { name: _, ...shape } = model.config;
+  return new RunFolder(path, {
+    seed,
+    identity: { model: fingerprint([shape, model.tensors]), seed, ...options },
   });
-  const { name: _, ...shape } = learner.model.config;
-  const identity = { model: fingerprint([shape, learner.model.tensors]), seed, ...options } as Identity;
-  const folder =
-    settings.folder === undefined ? undefined : new RunFolder(settings.folder, { seed, identity });
-  const run: Run<T> = new Run<T>(
-    journal,
-    async (steering) => {
-      const parts = { learner, objective, batches, heldOut, optimizer, schedule, journal, steps, accumulate };
-      await loop({ ...parts, evalEvery, folder, saveEvery, patience }, steering);
-      return of.finish(run);
-    },
-    { signal },
-  );
-  return run;
 }
