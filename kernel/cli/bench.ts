@@ -15,6 +15,8 @@ const USAGE = `Usage: lensor bench suite... [--threads n] [--rounds n] [--only t
 Suites: gemm, attention [--context n]
         decode, prefill [--model name|file] [--context n] [--tokens n]
         train           [--model name|file] [--sequence n] [--batch n]
+        kv              [--model name|file] [--context n]
+        quality         [--text file]... [--context n]
         memory          [--steps n] [--tokens n]
         interrupt
 

@@ -26,6 +26,14 @@ struct MatchHead {
   float* weights() const { return m->weights + h * m->room; }
 };
 
+// What a query's row of Phi, and its mass, are multiplied by where weights are looked for.
+LENSOR_INLINE double query_weight(const MatchHead& head, int64_t i) {
+  const double root = sqrt((double)head.mass()[i]);
+  double by = 1;
+  for (int32_t power = 0; power < head.m->even_queries; power++) by /= root;
+  return by;
+}
+
 // What queries are multiplied by: scores come in units of log 2.
 LENSOR_INLINE float match_scale(const lensor_match* m) { return m->scale * kLog2e; }
 

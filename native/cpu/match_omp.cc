@@ -213,6 +213,20 @@ int64_t drop_light(Pursuit& p) {
   return dropped;
 }
 
+// Phi and the mass by what each query counts for.
+lensor_status weigh(Pursuit& p) {
+  float* by = p.residual(0);
+  for (int64_t i = 0; i < p.phi.row; i++) by[i] = i < p.head.n ? (float)query_weight(p.head, i) : 0;
+  for (int64_t i = 0; i < p.phi.row; i++) p.mass[i] = i < p.head.n ? p.head.mass()[i] * by[i] : 0;
+  if (p.head.m->even_queries == 0) return LENSOR_OK;
+  return in_chunks(p.context, p.head.keys, 16, [&](int64_t begin, int64_t end, int32_t) {
+    for (int64_t j = begin; j < end; j++) {
+      float* row = p.phi.data + j * p.phi.row;
+      for (int64_t i = 0; i < p.phi.row; i += 16) store(row + i, mul(load(row + i), load(by + i)));
+    }
+  });
+}
+
 lensor_status run(Pursuit& p, int64_t* room) {
   const lensor_match* m = p.head.m;
   lensor_status status = LENSOR_OK;
@@ -265,8 +279,7 @@ lensor_status pursue(lensor_context* context, const MatchHead& head, const Match
     p.epoch[j] = -1;
     p.free[j] = 1;
   }
-  memcpy(p.mass, head.mass(), (size_t)head.n * 4);
-  memset(p.mass + head.n, 0, (size_t)(phi.row - head.n) * 4);
+  if (const auto status = weigh(p)) return status;
   memcpy(p.residual(0), p.mass, (size_t)phi.row * 4);
   return run(p, room);
 }

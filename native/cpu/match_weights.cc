@@ -24,7 +24,7 @@ void column_sums(const Fit& f, const double* r, double* out) {
 // Rows of Phi_S times what the queries count for, and what they come near.
 void weigh_queries(const Fit& f, double* mass) {
   for (int64_t i = 0; i < f.head.n; i++) {
-    const double m = f.head.mass()[i], by = f.head.m->even_queries ? 1 / sqrt(m) : 1;
+    const double m = f.head.mass()[i], by = query_weight(f.head, i);
     float* row = f.x + i * f.row();
     for (int64_t a = 0; by != 1 && a < f.columns; a++) row[a] = (float)(row[a] * by);
     mass[i] = m * by;

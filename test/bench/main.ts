@@ -12,6 +12,7 @@ import { decode, prefill } from "./suites/generate.ts";
 import { interrupt } from "./suites/interrupt.ts";
 import { kv } from "./suites/kv.ts";
 import { memory } from "./suites/memory.ts";
+import { quality } from "./suites/quality.ts";
 import { train } from "./suites/train.ts";
 
 /** Ours against peers, something of ours that is watched alone, or both. */
@@ -23,7 +24,7 @@ export interface Suite {
 }
 
 const SUITES: Readonly<Record<string, Suite>> = {
-  ...{ gemm, attention, decode, prefill, train, kv, memory, interrupt },
+  ...{ gemm, attention, decode, prefill, train, kv, quality, memory, interrupt },
 };
 
 // A reader of figures wants the sentence, not the stack.

@@ -10,6 +10,8 @@ export interface Options extends Numbers {
   readonly threads: number;
   /** A name or a file. */
   readonly model: string;
+  /** Files of text; those of the suite where there is none. */
+  readonly text: readonly string[];
   /** Contests whose name holds one of these; all where there is none. */
   readonly only: readonly string[];
   /** Where to write JSON: a file, or "-" for the output itself, with all else on the error stream. */
@@ -28,6 +30,7 @@ export function parseOptions(args: string[], suites: readonly string[]): Options
         [name in (typeof NUMBERS)[number]]: { type: "string" };
       }),
       model: { type: "string", default: "smollm2-135m-instruct" },
+      text: { type: "string", multiple: true },
       only: { type: "string", multiple: true },
       json: { type: "string" },
       short: { type: "boolean", default: false },
@@ -49,6 +52,7 @@ export function parseOptions(args: string[], suites: readonly string[]): Options
     suites: positionals,
     threads: numbers.threads ?? availableParallelism(),
     model: values.model,
+    text: values.text ?? [],
     only: values.only ?? [],
     json: values.json,
     short: values.short,

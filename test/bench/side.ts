@@ -30,6 +30,8 @@ export interface Turn {
   extraBytes?: number;
   /** Tokens that were made, to show that sides did the same work. */
   made?: number[];
+  /** For a job that is about what was made, not how fast: its error by method. */
+  found?: Record<string, number>;
 }
 
 type Process = ChildProcessByStdio<Writable, Readable, null>;

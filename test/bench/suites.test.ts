@@ -60,6 +60,22 @@ it("watches how what makes caches smaller grows with the text, and what looking 
   }
 });
 
+it("sets each way to choose keys beside the best method that only leaves keys out", {
+  timeout: 120_000,
+}, async () => {
+  const args = ["quality", "--short", "--context", "256", "--threads", "1", "--only", "layer", "--json", "-"];
+  const { results } = await bench(...args);
+  const readings = results as unknown as Reading[];
+  expect(readings.map(({ name }) => name)).toEqual(
+    ["hak", "omp", "ompFast"].map((select) => `${select}: output error of layer 15, alice, 256 tokens, 10x`),
+  );
+  for (const { value, samples, most } of readings) {
+    expect(value).toBeCloseTo(samples[0]! / samples[1]!);
+    expect(samples.every((error) => error > 0 && error < 2)).toBe(true);
+    expect(most).toBe(1);
+  }
+});
+
 it("holds what it watches against the most and the least that it may be", () => {
   expect(missedBound({ value: 1.5, most: 1.3 })).toEqual(["1.500, wanted 1.3 at most"]);
   expect(missedBound({ value: 0.5, least: 0.85 })).toEqual(["0.500, wanted 0.85 at least"]);

@@ -10,7 +10,7 @@ import type { HeadPlan, LayerSource, Method, Observed, Plan, Queries, Room, Sour
 import { checkRatio, optionsOf, withLayer } from "../select/selection.ts";
 import { byCurves, type ErrorCurve } from "./budgets.ts";
 import { curvesOf } from "./curves.ts";
-import { type Fitting, type Look, look, matched, SCORES } from "./layer.ts";
+import { type Look, look, matched, type Pursuit, SCORES } from "./layer.ts";
 import { turnedBehind } from "./turned.ts";
 
 export interface AttentionMatchingOptions {
@@ -29,7 +29,10 @@ export interface AttentionMatchingOptions {
   horizon?: number;
   /** How much of a key queries see: the root of the mean square of its weights (the default), their mean or their largest. */
   score?: keyof typeof SCORES;
-  /** Biases that bring back the mass: true; `"paper"`: solved for as the paper's implementation does it. */
+  /**
+   * Biases that bring back the mass: true, and then a query counts for the part of its mass that is missed. `"paper"`: as the
+   * paper's implementation finds them, and a pursuit's keys, where a query counts for as many keys as it sees.
+   */
   beta?: boolean | "paper";
   /** Values that bring back the mix: true; else those of the kept keys. */
   fit?: boolean;
@@ -176,9 +179,10 @@ class AttentionMatching implements Method {
     counts: readonly number[],
   ): Promise<{ heads: readonly HeadPlan[]; errors: Errors }> {
     const { select, beta, fit: values } = this.options;
-    const found = select === "hak" ? undefined : await pursued(stored, seen, PURSUITS[select], counts);
+    const pursuit = select !== "hak" && { ...PURSUITS[select], evenQueries: beta === "paper" ? 0 : 2 };
+    const found = pursuit ? await pursued(stored, seen, { ...pursuit, wanted: counts }) : undefined;
     const picks = found?.picks ?? seen.scores!.map((scores, h) => bestOf(scores, counts[h]!));
-    const weights = fittingOf(beta, found?.weights);
+    const weights = beta === false ? "none" : (found?.weights ?? (beta === "paper" ? "paper" : "solve"));
     const made = matched(stored, found?.look ?? seen.look!, picks, { weights, values });
     if (found) disposeLook(found.look);
     const [w, errors, had] = (await Promise.all([
@@ -217,33 +221,45 @@ interface Seen {
 /** `[2 kvHeads]`: with kept values and with fitted ones. */
 type Errors = Float32Array;
 
-function fittingOf(beta: Settings["beta"], weights: readonly Float32Array[] | undefined): Fitting["weights"] {
-  if (beta === false) return "none";
-  return weights ?? (beta === "paper" ? "paper" : "solve");
-}
+/** A pursuit's weight below which a key brings nothing back. */
+const LIGHT = Math.exp(-7);
 
-/** Keys by orthogonal matching pursuit, in the order of their places, with its weights. */
+/**
+ * Keys by orthogonal matching pursuit, in the order of their places. Some hundred bring back all the mass that there is in so
+ * many queries; what it picks then has no weight, and the keys that queries see most take that room. Where queries count for
+ * their mass, as in the paper, the picks are its own, with its weights.
+ */
 async function pursued(
   stored: LayerSource,
   seen: Seen,
-  rounds: { atOnce: number; interval: number },
-  wanted: readonly number[],
-): Promise<{ look: Look; picks: Int32Array[]; weights: Float32Array[] }> {
-  const made = look(stored, seen.queries, "rms", { ...rounds, wanted });
-  const [picks, weights, found] = (await Promise.all([
+  pursuit: Pursuit,
+): Promise<{ look: Look; picks: Int32Array[]; weights?: Float32Array[] }> {
+  const made = look(stored, seen.queries, "rms", pursuit);
+  const [picks, weights, found, scores] = (await Promise.all([
     made.picks!.data(),
     made.weights!.data(),
     made.found!.data(),
-  ])) as [Int32Array, Float32Array, BigInt64Array];
+    made.scores.data(),
+  ])) as [Int32Array, Float32Array, BigInt64Array, Float32Array];
   const room = made.picks!.shape[1]!;
-  const heads = wanted.map((_, h) => {
+  const heads = pursuit.wanted.map((_, h) => {
     const order = Array.from({ length: Number(found[h]!) }, (_, i) => h * room + i);
     return order.sort((a, b) => picks[a]! - picks[b]!);
   });
+  if (pursuit.evenQueries === 0)
+    return {
+      look: made,
+      picks: heads.map((order) => Int32Array.from(order, (i) => picks[i]!)),
+      weights: heads.map((order) => Float32Array.from(order, (i) => weights[i]!)),
+    };
+  const all = rowsOf(scores, stored.counts);
   return {
     look: made,
-    picks: heads.map((order) => Int32Array.from(order, (i) => picks[i]!)),
-    weights: heads.map((order) => Float32Array.from(order, (i) => weights[i]!)),
+    picks: heads.map((order, h) => {
+      const worth = all[h]!.slice();
+      for (const i of order) if (weights[i]! >= LIGHT) worth[picks[i]!] = Number.POSITIVE_INFINITY;
+      return bestOf(worth, pursuit.wanted[h]!);
+    }),
   };
 }
 

@@ -12,6 +12,8 @@ export const SCORES = { rms: 0, mean: 1, max: 2 } as const;
 export interface Pursuit {
   readonly atOnce: number;
   readonly interval: number;
+  /** By which power of the root of its mass a query counts for less: 2: for the part of it that is missed. */
+  readonly evenQueries: number;
   /** `[kvHeads]`: how many keys are picked. */
   readonly wanted: readonly number[];
 }
@@ -54,8 +56,9 @@ export function look(stored: Stored, queries: Tensor, score: keyof typeof SCORES
       { name: "weights", dtype: f32, shape: [H, room] },
       { name: "found", dtype: "i64" as const, shape: [H] },
     ];
-    const rounds = pursuit ? [pursuit.atOnce, pursuit.interval] : [0, 0];
-    const options = [...scaleOf(stored), SCORES[score], ...rounds, Math.exp(7), Math.exp(-7)];
+    const { atOnce = 0, interval = 0, evenQueries = 0 } = pursuit ?? {};
+    const rounds = [atOnce, interval, Math.exp(7), Math.exp(-7), evenQueries];
+    const options = [...scaleOf(stored), SCORES[score], ...rounds];
     const [scores, top, mass, out, picks, weights, found] = enqueueAll(
       "matchLook",
       [...options, ...stored.counts, ...(pursuit?.wanted ?? [])],
@@ -84,8 +87,8 @@ export interface Fitted {
 /** How far a weight may be from 1, as a logarithm. */
 const BOUND = 3;
 /** Parts of a matrix's largest eigenvalue: what holds weights together, and values to those that they were. */
-const EVEN = 1e-2;
-const RIDGE = 1e-3;
+const EVEN = 1e-5;
+const RIDGE = 1e-5;
 const PAPER = { even: 1e-10, steps: 2, evenQueries: 0 };
 
 /** @param picks Of each KV head, places in its keys */
@@ -96,7 +99,7 @@ export function matched(stored: Stored, seen: Look, picks: readonly Int32Array[]
     const room = Math.max(1, ...picks.map(({ length }) => length));
     const given = typeof weights === "string" ? undefined : rowsOf(weights, room);
     const kind = given ? 2 : weights === "none" ? 0 : 1;
-    const solving = weights === "paper" ? PAPER : { even: EVEN, steps: 0, evenQueries: 1 };
+    const solving = weights === "paper" ? PAPER : { even: EVEN, steps: 0, evenQueries: 2 };
     const [made, fitted, errors] = enqueueAll(
       "matchFit",
       [

@@ -3,8 +3,8 @@
 //   matchLook: q [H, n, d], k, v [H, T, d], then a bias [H, T] where there is one
 //     -> scores [H, T], top, mass [H, n], out [H, n, d]; of a pursuit also picks i32 [H, room], weights [H,
 //        room], found i64 [H]
-//     params: scale, bias, score, at once, interval, most, drop, then H times how many keys there are, and H
-//     times how many are wanted
+//     params: scale, bias, score, at once, interval, most, drop, even queries, then H times how many keys
+//     there are, and H times how many are wanted
 //   matchFit: q, k, v, top, mass, out, picks i32 [H, room], then a bias, then weights [H, room]
 //     -> weights [H, room], values [H, room, d], errors [H, 2]; of a curve only [H, room]
 //     params: scale, bias, kind (0: no weights, 1: solved for, 2: as given), values, curve, steps, low, high,
@@ -18,7 +18,7 @@ namespace lensor::ops {
 
 namespace {
 
-constexpr size_t kLook = 7, kFit = 11;
+constexpr size_t kLook = 8, kFit = 11;
 
 void need_floats(const Tensor& x, std::initializer_list<int64_t> shape) {
   const lensor_view& v = x.view;
@@ -103,7 +103,7 @@ lensor_status run_look(const Running& r) {
   m.at_once = static_cast<int32_t>(r.param(3)), m.interval = static_cast<int32_t>(r.param(4));
   std::vector<int64_t> wanted;
   if (m.at_once) {
-    m.most = r.param(5), m.drop = r.param(6);
+    m.most = r.param(5), m.drop = r.param(6), m.even_queries = static_cast<int32_t>(r.param(7));
     m.room = r.out[4].shape[1];
     wanted = list_of(r.params, kLook + static_cast<size_t>(heads), heads, m.room);
     m.wanted = wanted.data();
@@ -148,7 +148,7 @@ lensor_status run_fit(const Running& r) {
   const int kind = static_cast<int>(r.param(2));
   m.solve = kind == 1, m.steps = static_cast<int32_t>(r.param(5));
   m.low = r.param(6), m.high = r.param(7), m.even = r.param(8), m.ridge = r.param(9);
-  m.even_queries = r.param(10) != 0;
+  m.even_queries = static_cast<int32_t>(r.param(10));
   const size_t cells = static_cast<size_t>(heads * room);
   float* first = data<float>(r.out[0]);
   std::memset(first, 0, cells * sizeof(float));

@@ -7,6 +7,7 @@ import { decode, manyTokens, prefill } from "./generate.ts";
 import { interrupt } from "./interrupt.ts";
 import { kvDecode, kvGrowth, kvPrefill, kvWhole, matching } from "./kv.ts";
 import { attention, attentionMemory, gemm } from "./products.ts";
+import { qualityOfCaches, qualityOfLayers } from "./quality.ts";
 import { look } from "./trace.ts";
 import { smallSteps, train } from "./train.ts";
 
@@ -16,7 +17,7 @@ export type Run = () => Promise<Omit<Turn, "peakBytes">>;
 const JOBS = {
   ...{ gemm, attention, decode, prefill, look, train },
   ...{ attentionMemory, smallSteps, manyTokens, interrupt },
-  ...{ kvPrefill, kvWhole, kvDecode, kvGrowth, matching },
+  ...{ kvPrefill, kvWhole, kvDecode, kvGrowth, matching, qualityOfLayers, qualityOfCaches },
 } as Record<string, (args: never) => Promise<Run>>;
 
 let run: Run | undefined;
