@@ -29,6 +29,8 @@ export { Trace } from "./attention/trace.ts";
 export { Chunk, Column, type Row } from "./data/chunk.ts";
 export { type DataProvenance, Dataset } from "./data/dataset.ts";
 export type { DecontaminateOptions } from "./data/decontaminate.ts";
+export type { DedupOptions } from "./data/dedup/dedup.ts";
+export type { DuplicatePair, Duplicates } from "./data/dedup/duplicates.ts";
 export { data } from "./data/index.ts";
 export { type LanguageOptions, language } from "./data/language.ts";
 export type { Broken, Log, Reason } from "./data/log.ts";

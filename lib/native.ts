@@ -29,6 +29,11 @@ export interface NativeCache {
   readonly bytes: number;
 }
 
+/** Signatures of documents, and the spellings that their texts are read by. */
+export interface NativeSketches {
+  readonly sketches: never;
+}
+
 /** Numbers of `lensor_dtype`. */
 export const DTYPES = { f32: 0, f16: 1, bf16: 2, i8: 3, u8: 4, i32: 5, i64: 6, bool: 7 } as const;
 /** Numbers of `lensor_dtype` for the block formats of weights. */
@@ -394,6 +399,40 @@ export interface Addon {
   lens(model: NativeModel, rows: NativeBuffer, view: Float64Array, k: number): [NativeBuffer, NativeBuffer];
   /** Causal attention weights [heads, T, T] of one layer's q [heads, T, d] and k [kvHeads, T, d]. */
   attentionMap(q: NativeBuffer, qView: Float64Array, k: NativeBuffer, kView: Float64Array): NativeBuffer;
+
+  /**
+   * @param gram Words in a row that are one feature of a text
+   * @param compared Whether signatures are kept, a byte a function, to compare pairs by
+   * @param functions a and then b of each: native/cpu/minhash.cc
+   * @param entries By code point: native/data/spelling.h. `replacements` are what they stand for, `lines` as in
+   * tellSketches of spellings whose characters are all plain
+   */
+  newSketches(
+    bands: number,
+    rows: number,
+    gram: number,
+    compared: boolean,
+    functions: BigUint64Array,
+    entries: Uint32Array,
+    replacements: Uint8Array,
+    lines: Uint8Array,
+  ): NativeSketches;
+  /** Spellings and their words, each a line; in the queue's order. */
+  tellSketches(sketches: NativeSketches, lines: Uint8Array): void;
+  /**
+   * Of texts that stand one after the other in UTF-8, up to `ends`: adds them as the documents `ids`, or without them gives
+   * their signatures [texts, functions]. `became`, of each text: 0 done, 1 it has no n-gram, 2 it has spellings that nobody
+   * told, which `unknown` lists by lines, 3 it has characters beyond `entries`. Texts of the last two can be given again.
+   */
+  sketch(
+    sketches: NativeSketches,
+    texts: Uint8Array,
+    ends: Float64Array,
+    ids: Float64Array | undefined,
+  ): Promise<{ became: Uint8Array; unknown: Uint8Array; signatures: BigUint64Array }>;
+  /** For each document the first of its cluster: those that agree in a band, and above `least` 0 in that part of the functions. */
+  cluster(sketches: NativeSketches, least: number): Promise<Int32Array>;
+  releaseSketches(sketches: NativeSketches): void;
 }
 
 let loaded: Addon | undefined;
@@ -457,6 +496,8 @@ function withCallers(addon: Addon): Addon {
     loadModel: told(addon.loadModel),
     newModel: told(addon.newModel),
     copyModel: told(addon.copyModel),
+    sketch: told(addon.sketch),
+    cluster: told(addon.cluster),
     probe: told(addon.probe),
   };
 }

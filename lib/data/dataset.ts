@@ -6,6 +6,8 @@ import { packageVersion } from "../package.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import type { Chunk, Measure, Row } from "./chunk.ts";
 import { type DecontaminateOptions, decontaminate } from "./decontaminate.ts";
+import { type DedupOptions, dedup } from "./dedup/dedup.ts";
+import { type Duplicates, findDuplicates } from "./dedup/duplicates.ts";
 import { hashOf } from "./fingerprint.ts";
 import { type NormalizeOptions, normalize } from "./normalize.ts";
 import { newRecord, type Record as Run, run, WORDS } from "./pipeline.ts";
@@ -69,6 +71,16 @@ export class Dataset<R extends Row = Row> {
   /** Parts of the text replaced: `redact(pii())`. */
   redact(redactor: Redactor): Dataset<R> {
     return this.step(redactStep(redactor));
+  }
+
+  /** Of texts that are the same or nearly, the first alone. Reads all rows before it gives the first. */
+  dedup(options?: DedupOptions): Dataset<R> {
+    return this.step(dedup(options));
+  }
+
+  /** The clusters that `dedup` with these options would leave one text of, to be looked at. */
+  duplicates(options?: DedupOptions): Promise<Duplicates> {
+    return findDuplicates(this.chunks(), options);
   }
 
   /** Without texts that share a row of words with what is kept for tests. */

@@ -5,17 +5,21 @@ namespace lensor {
 
 namespace scalar {
 extern const lensor_ops table;
-}
+extern const TextKernels texts;
+} // namespace scalar
 #if defined(__x86_64__)
 namespace avx2 {
 extern const lensor_ops table;
-}
+extern const TextKernels texts;
+} // namespace avx2
 namespace avx512 {
 extern const lensor_ops table;
-}
+extern const TextKernels texts;
+} // namespace avx512
 namespace avx512bf16 {
 extern const lensor_ops table;
-}
+extern const TextKernels texts;
+} // namespace avx512bf16
 #endif
 
 #if defined(LENSOR_ONLY)
@@ -43,6 +47,20 @@ const std::vector<const lensor_ops*>& cpu_tables() {
   return tables;
 }
 #endif
+
+const TextKernels& text_kernels(const lensor_ops* ops) {
+#if defined(LENSOR_ONLY)
+  return LENSOR_ONLY::texts;
+#else
+  const std::string name = ops->name;
+#if defined(__x86_64__)
+  if (name == "avx512bf16") return avx512bf16::texts;
+  if (name == "avx512") return avx512::texts;
+  if (name == "avx2") return avx2::texts;
+#endif
+  return scalar::texts;
+#endif
+}
 
 const lensor_ops* cpu_table(const std::string& forced) {
   const auto& tables = cpu_tables();

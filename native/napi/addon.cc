@@ -58,6 +58,7 @@ NAPI_MODULE_INIT() {
     add_caches(env, exports);
     add_inspect(env, exports);
     add_observe(env, exports);
+    add_sketches(env, exports);
   } catch (const std::exception& error) {
     napi_throw_error(env, nullptr, error.what());
   }

@@ -18,6 +18,7 @@ LENSOR_TAG(Buffer, 1)
 LENSOR_TAG(Model, 2)
 LENSOR_TAG(Cache, 3)
 LENSOR_TAG(Place, 4)
+LENSOR_TAG(Sketches, 5)
 
 // ---------------------------------------------------------------- promises
 namespace {

@@ -73,6 +73,7 @@ template <typename T> struct Handle {
 
 struct Model;
 class Cache;
+class Sketches;
 // A place on the tape: one result of one node.
 struct Place {
   std::shared_ptr<Node> node;
@@ -83,6 +84,7 @@ template <> const napi_type_tag& tag_of<Buffer>();
 template <> const napi_type_tag& tag_of<Model>();
 template <> const napi_type_tag& tag_of<Cache>();
 template <> const napi_type_tag& tag_of<Place>();
+template <> const napi_type_tag& tag_of<Sketches>();
 
 template <typename T> void let_go(node_api_basic_env env, Handle<T>* handle) {
   if (!handle->value) return;
@@ -152,5 +154,6 @@ void add_models(napi_env env, napi_value exports);
 void add_caches(napi_env env, napi_value exports);
 void add_inspect(napi_env env, napi_value exports);
 void add_observe(napi_env env, napi_value exports);
+void add_sketches(napi_env env, napi_value exports);
 
 } // namespace lensor
