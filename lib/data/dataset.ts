@@ -3,6 +3,7 @@
 
 import type { Table } from "apache-arrow";
 import { packageVersion } from "../package.ts";
+import { datasetCard } from "../plot/dataset-card.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import type { Chunk, Measure, Row } from "./chunk.ts";
 import { type DecontaminateOptions, decontaminate } from "./decontaminate.ts";
@@ -11,6 +12,7 @@ import { type Duplicates, findDuplicates } from "./dedup/duplicates.ts";
 import { hashOf } from "./fingerprint.ts";
 import { type NormalizeOptions, normalize } from "./normalize.ts";
 import { newRecord, type Record as Run, run, WORDS } from "./pipeline.ts";
+import { previewOf } from "./preview.ts";
 import { DataReport, type ReportOptions } from "./report.ts";
 import type { Source } from "./source.ts";
 import { type Filter, type Redactor, redactStep, type Step } from "./step.ts";
@@ -213,6 +215,17 @@ export class Dataset<R extends Row = Row> {
   lastRecord(measure: Measure, column: string): Run | undefined {
     const last = this.#last;
     return last?.measure === measure && last.column === column ? last : undefined;
+  }
+
+  async [Symbol.for("Jupyter.display")]() {
+    const { rows, complete, kinds } = await previewOf(this);
+    const columns = rows.names.map((name) => ({
+      name,
+      kind: kinds.get(name)!,
+      values: rows.columns.get(name)!.values,
+    }));
+    const steps = this.steps.map(({ name }) => name);
+    return datasetCard({ title: this.source.name, steps, columns, rows: rows.length, complete });
   }
 
   private described(): DataProvenance["steps"] {

@@ -17,14 +17,16 @@ const BINS = 32;
 export class Count {
   rows = 0;
   characters = 0;
-  /** In the run's own unit: words, or tokens where a tokenizer was given. */
+  /** Words, or tokens where a tokenizer was given or rows are tokenized. */
   length = 0;
+  unit = "words";
   /** Rows by the length of their text: bin i holds lengths from 2^(i-1) to 2^i - 1, bin 0 the empty ones. */
   readonly histogram = new Float64Array(BINS);
 
   add(chunk: Chunk, column: string, measure: Measure): void {
     this.rows += chunk.length;
     const ids = chunk.columns.get("ids");
+    this.unit = ids ? "tokens" : measure.unit;
     const counted = ids ?? chunk.columns.get(column);
     if (!counted) return;
     const lengths = ids

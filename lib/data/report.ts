@@ -1,15 +1,31 @@
-// What became of the data: how many rows and words went through each step, what was dropped and why, with examples. Runs the
+// What became of the data: how many rows and tokens went through each step, what was dropped and why, with examples. Runs the
 // pipeline when it is first read, and keeps numbers and a few short texts, no rows.
 
 import { type Table, tableFromArrays } from "apache-arrow";
-import { checkNames } from "../options.ts";
+import { LensorError } from "../errors.ts";
+import { checkNames, describe } from "../options.ts";
+import { dataReport } from "../plot/data-report.ts";
+import { Figure } from "../plot/figure.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
+import type { Measure } from "./chunk.ts";
 import type { Dataset } from "./dataset.ts";
 import type { Broken, Reason } from "./log.ts";
-import { type Count, type Record as Run, WORDS } from "./pipeline.ts";
+import { type Count, type Record as Run, type Stage, WORDS } from "./pipeline.ts";
 
 export interface ReportOptions {
   /** The column whose text is measured; `text` by default. */
   column?: string;
+  /** Counts its tokens; without one, words are counted until rows are tokenized. */
+  tokenizer?: Tokenizer;
+}
+
+/** What passed one point: rows, and how long their texts are together. */
+export interface Amount {
+  readonly rows: number;
+  readonly length: number;
+  readonly unit: string;
+  /** Rows by length: bin i holds lengths from 2^(i-1) to 2^i - 1, bin 0 the empty ones. */
+  readonly histogram: readonly number[];
 }
 
 export interface StepReport {
@@ -17,9 +33,8 @@ export interface StepReport {
   readonly options: Readonly<Record<string, unknown>>;
   readonly rowsIn: number;
   readonly rowsOut: number;
-  /** In words, or in tokens once they are counted. */
-  readonly lengthIn: number;
-  readonly lengthOut: number;
+  readonly before: Amount;
+  readonly after: Amount;
   /** The most frequent first. */
   readonly dropped: readonly Reason[];
   readonly changed: readonly Reason[];
@@ -29,25 +44,26 @@ export interface StepReport {
 export class DataReport {
   readonly #dataset: Dataset;
   readonly #column: string;
+  readonly #measure: Measure;
   #run: Promise<Run> | undefined;
 
   /** @internal Use `dataset.report()`. */
   constructor(dataset: Dataset, options: ReportOptions = {}) {
-    checkNames("dataset.report", options, ["column"]);
+    checkNames("dataset.report", options, ["column", "tokenizer"]);
+    const { column = "text", tokenizer } = options;
+    if (tokenizer !== undefined && typeof tokenizer?.encode !== "function")
+      throw new LensorError("dataset.report: tokenizer is wrong", {
+        expected: "model.tokenizer",
+        got: describe(tokenizer),
+      });
     this.#dataset = dataset;
-    this.#column = options.column ?? "text";
+    this.#column = column;
+    this.#measure = tokenizer ? tokensOf(tokenizer) : WORDS;
   }
 
   /** The source first, then every step. */
   async steps(): Promise<StepReport[]> {
-    const { stages } = await this.#ran();
-    return stages.map(({ log, before, after }, i) => ({
-      name: log.name,
-      options: log.options,
-      ...{ rowsIn: i === 0 ? after.rows + log.brokenCount : before.rows, rowsOut: after.rows },
-      ...{ lengthIn: i === 0 ? after.length : before.length, lengthOut: after.length },
-      ...{ dropped: log.drops, changed: log.changes, notes: log.notes },
-    }));
+    return (await this.#ran()).stages.map(stepOf);
   }
 
   /** Pieces of input that could not be read: file, line, problem, text. The first thousand. */
@@ -55,13 +71,7 @@ export class DataReport {
     return (await this.#ran()).stages[0]!.log.broken;
   }
 
-  /** Rows by the length of their text, of the source and at the end. @internal */
-  async ends(): Promise<{ before: Count; after: Count; unit: string }> {
-    const { stages, measure } = await this.#ran();
-    return { before: stages[0]!.after, after: stages.at(-1)!.after, unit: measure.unit };
-  }
-
-  /** One row a step: step, rowsIn, rowsOut, dropped, wordsIn, wordsOut. */
+  /** One row a step: step, rowsIn, rowsOut, dropped, lengthIn, lengthOut, unit (words or tokens). */
   async table(): Promise<Table> {
     const steps = await this.steps();
     const numbers = (pick: (step: StepReport) => number) => Float64Array.from(steps, pick);
@@ -70,9 +80,36 @@ export class DataReport {
       rowsIn: numbers((step) => step.rowsIn),
       rowsOut: numbers((step) => step.rowsOut),
       dropped: numbers((step) => Math.max(0, step.rowsIn - step.rowsOut)),
-      [`${WORDS.unit}In`]: numbers((step) => step.lengthIn),
-      [`${WORDS.unit}Out`]: numbers((step) => step.lengthOut),
+      lengthIn: numbers((step) => step.before.length),
+      lengthOut: numbers((step) => step.after.length),
+      unit: steps.map(({ after }) => after.unit),
     });
+  }
+
+  /** One row a reason: step, reason, kind (dropped or changed), count, example. */
+  async reasons(): Promise<Table> {
+    const each = (await this.steps()).flatMap(({ name, dropped, changed }) => [
+      ...dropped.map((reason) => ({ name, kind: "dropped", ...reason })),
+      ...changed.map((reason) => ({ name, kind: "changed", ...reason })),
+    ]);
+    return tableFromArrays({
+      step: each.map(({ name }) => name),
+      reason: each.map(({ reason }) => reason),
+      kind: each.map(({ kind }) => kind),
+      count: Float64Array.from(each, ({ count }) => count),
+      example: each.map(({ examples }) => examples[0] ?? null),
+    });
+  }
+
+  /** The funnel of rows, the reasons why they went, and the lengths of texts before and after. */
+  plot(): Figure {
+    return new Figure(async () =>
+      dataReport({ source: this.#dataset.source.name, steps: await this.steps() }),
+    );
+  }
+
+  [Symbol.for("Jupyter.display")]() {
+    return (this.plot() as unknown as Record<symbol, () => unknown>)[Symbol.for("Jupyter.display")]!();
   }
 
   #ran(): Promise<Run> {
@@ -80,12 +117,37 @@ export class DataReport {
   }
 
   async #read(): Promise<Run> {
-    const known = this.#dataset.lastRecord(WORDS, this.#column);
+    const known = this.#dataset.lastRecord(this.#measure, this.#column);
     if (known) return known;
-    const record = this.#dataset.record(WORDS, this.#column);
+    const record = this.#dataset.record(this.#measure, this.#column);
     for await (const _ of this.#dataset.run(record)) {
       // Only what the log counts is wanted.
     }
     return record;
   }
+}
+
+function stepOf({ log, before, after }: Stage, i: number): StepReport {
+  const first = i === 0;
+  return {
+    name: log.name,
+    options: log.options,
+    ...{ rowsIn: first ? after.rows + log.brokenCount : before.rows, rowsOut: after.rows },
+    ...{ before: amountOf(first ? after : before), after: amountOf(after) },
+    ...{ dropped: log.drops, changed: log.changes, notes: log.notes },
+  };
+}
+
+function amountOf({ rows, length, unit, histogram }: Count): Amount {
+  return { rows, length, unit, histogram: [...histogram] };
+}
+
+const measures = new WeakMap<Tokenizer, Measure>();
+
+/** One for each tokenizer, so that lengths once counted are known to be its. */
+function tokensOf(tokenizer: Tokenizer): Measure {
+  let measure = measures.get(tokenizer);
+  if (!measure)
+    measures.set(tokenizer, (measure = { unit: "tokens", of: (text) => tokenizer.idsOf(text).length }));
+  return measure;
 }

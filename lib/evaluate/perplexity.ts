@@ -3,40 +3,63 @@
 // A text longer than the context is read in windows of the context that move by half their length; each token is
 // predicted once, with at least half a context before it (as transformers' documentation does with stride = length / 2).
 
+import type { Dataset } from "../data/dataset.ts";
 import { LensorError } from "../errors.ts";
 import { Cache } from "../kv/cache.ts";
 import type { Model } from "../model/model.ts";
 import { whileReading } from "../model/pass.ts";
 import { DTYPES, native } from "../native.ts";
-import { describe } from "../options.ts";
+import { checkNames, describe } from "../options.ts";
 
 /** A function of a model. */
 export type Metric = (model: Model) => Promise<number>;
 
 /**
- * @param texts A text, or texts that are counted together.
+ * @param texts A text, texts that are counted together, or a dataset: of it the column `text`, or `options.column`; rows
+ *   without text are left out.
  * @returns A metric, in no unit: how many equally probable tokens the model hesitates between.
  * @throws LensorError where there is nothing to predict: a text of one token, or none
  */
-export function perplexity(texts: string | readonly string[]): Metric {
-  const list = typeof texts === "string" ? [texts] : texts;
-  if (!Array.isArray(list) || list.some((text) => typeof text !== "string"))
-    throw new LensorError("perplexity takes a text or a list of texts", { got: describe(texts) });
+export function perplexity(
+  texts: string | readonly string[] | Dataset,
+  options: { column?: string } = {},
+): Metric {
+  checkNames("perplexity", options, ["column"]);
+  const { column } = options;
+  const all = textsOf(texts, column);
   const metric = async (model: Model) => {
-    let [total, count] = [0, 0];
-    for (const text of list) {
+    let [total, count, read] = [0, 0, 0];
+    for await (const text of all()) {
       const losses = await lossesOf(model, model.tokenizer.encode(text).ids);
       for (const loss of losses) total += loss;
       count += losses.length;
+      read++;
     }
     if (count === 0)
       throw new LensorError("There is no token to predict", {
         expected: "a text of at least two tokens",
-        got: list.length === 1 ? describe(list[0]) : `${list.length} texts of at most one token`,
+        got: typeof texts === "string" ? describe(texts) : `${read} texts of at most one token`,
       });
     return Math.exp(total / count);
   };
   return Object.defineProperty(metric, "name", { value: "perplexity" });
+}
+
+function textsOf(
+  given: string | readonly string[] | Dataset,
+  column: string | undefined,
+): () => Iterable<string> | AsyncIterable<string> {
+  if (typeof (given as Partial<Dataset> | null)?.chunks === "function")
+    return async function* () {
+      for await (const chunk of (given as Dataset).chunks())
+        for (const text of chunk.texts(column ?? "text", "perplexity")) if (text !== undefined) yield text;
+    };
+  if (column !== undefined)
+    throw new LensorError("perplexity: only a dataset has columns", { got: describe(given) });
+  const list = typeof given === "string" ? [given] : given;
+  if (!Array.isArray(list) || list.some((text) => typeof text !== "string"))
+    throw new LensorError("perplexity takes a text, a list of texts or a dataset", { got: describe(given) });
+  return () => list;
 }
 
 /** -ln p of every id but the first. */

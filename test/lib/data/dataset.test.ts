@@ -108,13 +108,13 @@ describe("a report", () => {
       .redact(at)
       .report();
     const [source, filtered, redacted] = await report.steps();
-    expect(source).toMatchObject({ rowsIn: 4, rowsOut: 4, lengthOut: 9 });
+    expect(source).toMatchObject({ rowsIn: 4, rowsOut: 4, after: { length: 9, unit: "words" } });
     expect(filtered).toMatchObject({
       name: "short",
       options: { least: 2 },
       rowsIn: 4,
       rowsOut: 2,
-      lengthOut: 8,
+      after: { length: 8, unit: "words" },
     });
     expect(filtered!.dropped).toEqual([
       { reason: "fewer than 2 words", count: 1, examples: ["four"] },
