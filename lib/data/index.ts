@@ -7,6 +7,7 @@ import type { Row } from "./chunk.ts";
 import { Dataset } from "./dataset.ts";
 import type { ReadOptions } from "./read/format.ts";
 import { filesSource } from "./read/index.ts";
+import { type SqlTables, sqlSource } from "./read/sql.ts";
 import { rowsSource, tableSource } from "./source.ts";
 
 export const data = {
@@ -33,6 +34,11 @@ export const data = {
       typeof row === "string" ? { text: row } : row,
     );
     return new Dataset<R>(rowsSource(list));
+  },
+
+  /** Rows of a query, by DuckDB: `data.sql("select id, count(*) n from docs group by id", { docs })`. */
+  sql<R extends Row = Row>(query: string, tables?: SqlTables): Dataset<R> {
+    return new Dataset<R>(sqlSource(query, tables));
   },
 
   /** An apache-arrow Table, read where it lies. */
