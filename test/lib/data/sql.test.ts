@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { data, type Row } from "../../../lib/index.ts";
+import { data } from "../../../lib/index.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "lensor-query-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
