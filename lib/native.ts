@@ -328,8 +328,16 @@ export interface Addon {
    * @param length The cache's next position; it must stand there
    */
   readPages(cache: NativeCache, length: number, pages: number): [NativeCache, NativeBuffer];
-  /** Of one layer, f32: keys and values `[kvHeads, room, headWidth]`, biases `[kvHeads, room]`; zeros behind a head's own. */
-  readCache(cache: NativeCache, layer: number, room: number): [NativeBuffer, NativeBuffer, NativeBuffer];
+  /**
+   * Of one layer, f32: keys and values `[kvHeads, room, headWidth]`, biases `[kvHeads, room]`; zeros behind a head's own.
+   * @param behind How many that `layer` has written behind these are read too
+   */
+  readCache(
+    cache: NativeCache,
+    layer: number,
+    room: number,
+    behind: number,
+  ): [NativeBuffer, NativeBuffer, NativeBuffer];
   /** A layer's pages, with the codes that they are in, as bytes; each with just the room of its keys, as chooseKeys leaves them. */
   storeCache(cache: NativeCache, layer: number): Promise<ArrayBuffer>;
   /**

@@ -41,10 +41,10 @@ export interface Observed {
   /** The n tokens' positions, ascending; those of "repeat" and "selfStudy" lie behind the text. */
   readonly positions: Int32Array;
   /**
-   * Of queries that lie behind the text, where every token's are given: the keys of these tokens, `[kvHeads, n, d]`. Query i
-   * saw the first i + 1 of them too.
+   * Of queries that lie behind the text, where every token's are given: the keys of these tokens, `[kvHeads, n, d]`, one tensor
+   * for each stretch of them that was read by itself. Query i of a stretch saw the first i + 1 of its keys too.
    */
-  readonly own?: Tensor | undefined;
+  readonly own?: readonly Tensor[] | undefined;
 }
 
 /** What a method sees of a cache. */

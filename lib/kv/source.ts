@@ -22,7 +22,7 @@ export function layerOf(cache: Cache, layer: number): LayerSource {
   const { kvHeads, headWidth } = cache.model.config;
   const counts = cache.counts(layer);
   const room = Math.max(...counts);
-  const [keys, values, biases] = native().readCache(cache.native(), layer, room);
+  const [keys, values, biases] = native().readCache(cache.native(), layer, room, 0);
   const shape = [kvHeads, room, headWidth];
   const bias = Tensor.fromBuffer(biases, [kvHeads, room], "f32", "bias");
   if (!cache.kept?.biased) bias.dispose();

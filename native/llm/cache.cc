@@ -144,8 +144,8 @@ std::vector<lensor_kv_head> Cache::heads(int32_t layer, int64_t rows) const {
   return list;
 }
 
-void Cache::read(lensor_context* context, const lensor_ops* ops, int32_t layer, int64_t room, float* keys,
-                 float* values, float* bias) const {
+void Cache::read(lensor_context* context, const lensor_ops* ops, int32_t layer, int64_t room, int64_t behind,
+                 float* keys, float* values, float* bias) const {
   const int64_t width = shape_.head_width;
   std::memset(keys, 0, sizeof(float) * shape_.kv_heads * room * width);
   std::memset(values, 0, sizeof(float) * shape_.kv_heads * room * width);
@@ -157,7 +157,8 @@ void Cache::read(lensor_context* context, const lensor_ops* ops, int32_t layer, 
   in_parallel(context, shape_.kv_heads * pages, [&](int64_t item) {
     const int64_t g = item / pages, at = item % pages * LENSOR_PAGE;
     const Head& head = heads_[index(layer, static_cast<int32_t>(g))];
-    const int64_t rows = std::min<int64_t>(LENSOR_PAGE, std::min(room, count(head)) - at);
+    const int64_t written = std::min(count(head) + behind, room_of(head));
+    const int64_t rows = std::min<int64_t>(LENSOR_PAGE, std::min(room, written) - at);
     if (rows > 0)
       ops->kv_read(context, shape_.dtype, head.pages.data(), at, rows, shape_.head_width,
                    keys + (g * room + at) * width, values + (g * room + at) * width, width);

@@ -82,9 +82,9 @@ public:
   void read_only(lensor_context*, const lensor_ops*, int64_t pages);
 
   // Keys and values of one layer, f32 [kv_heads, room, head_width], and biases [kv_heads, room]; zeros behind
-  // a head's own.
-  void read(lensor_context*, const lensor_ops*, int32_t layer, int64_t room, float* keys, float* values,
-            float* bias) const;
+  // a head's own and the `behind` that the layer wrote past the length.
+  void read(lensor_context*, const lensor_ops*, int32_t layer, int64_t room, int64_t behind, float* keys,
+            float* values, float* bias) const;
 
   // One layer's pages with the codes that they are in, each with just the room of its keys.
   std::vector<char> store(int32_t layer) const;
@@ -114,6 +114,10 @@ private:
   };
   size_t index(int32_t layer, int32_t head) const { return size_t(layer) * shape_.kv_heads + head; }
   int64_t count(const Head& head) const { return head.kept + length_ - least_; }
+  static int64_t room_of(const Head& head) {
+    if (head.pages.empty()) return 0;
+    return (static_cast<int64_t>(head.pages.size()) - 1) * LENSOR_PAGE + head.pages.back().room;
+  }
   void count_bytes();
   Head read_head(const lensor_ops*, const char*& from, const char* end, int64_t keys, Owner) const;
 

@@ -240,16 +240,17 @@ napi_value read_pages(napi_env env, napi_callback_info info) {
 }
 
 napi_value read_cache(napi_env env, napi_callback_info info) {
-  Arguments a(env, info, 3);
+  Arguments a(env, info, 4);
   const auto cache = unwrap<Cache>(env, a.at[0]);
   const CacheShape& shape = cache->shape();
   const auto layer = static_cast<int32_t>(a.whole(1, 0, shape.layers - 1));
-  const int64_t room = a.whole(2, 0, kLongest), keys_count = shape.kv_heads * room;
+  const int64_t room = a.whole(2, 0, kLongest), behind = a.whole(3, 0, room);
+  const int64_t keys_count = shape.kv_heads * room;
   BufferRef keys = floats(keys_count * shape.head_width), values = floats(keys_count * shape.head_width),
             bias = floats(keys_count);
   const auto run = [=](lensor_context* context) {
-    cache->read(context, engine().ops(), layer, room, keys->memory.as<float>(), values->memory.as<float>(),
-                bias->memory.as<float>());
+    cache->read(context, engine().ops(), layer, room, behind, keys->memory.as<float>(),
+                values->memory.as<float>(), bias->memory.as<float>());
     return LENSOR_OK;
   };
   enqueue({"read cache", {}, {keys, values, bias}, run, nullptr});

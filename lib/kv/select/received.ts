@@ -19,7 +19,7 @@ export function received(stored: LayerSource, seen: Observed, how: Gathered = "s
   const by: How = { how, fast };
   return scope(() => {
     if (positions.length === 0) return tensor.zeros([seen.queries.shape[0]!, stored.keys.shape[1]!]);
-    if (seen.own) return withOwn(stored, seen, seen.own, by);
+    if (seen.own) return withOwn(stored, seen.queries, seen.own, by);
     const first = positions[0]!;
     if (stored.positions.every((held) => held.length === 0 || held.at(-1)! <= first))
       return fused(stored, seen.queries, false, by);
@@ -52,8 +52,20 @@ function fused({ keys, bias, counts }: LayerSource, queries: Tensor, causal: boo
   return receivedWeights(queries, keys, { causal, bias, keyCounts: counts, ...by });
 }
 
+/** Of stretches that were read each by itself. */
+function withOwn(stored: LayerSource, queries: Tensor, own: readonly Tensor[], by: How): Tensor {
+  let from = 0;
+  const parts = own.map((keys) => {
+    const to = from + keys.shape[1]!;
+    const part = ofStretchWithOwn(stored, queries.at(null, [from, to]), keys, by);
+    from = to;
+    return part;
+  });
+  return parts.reduce((all, part) => (by.how === "sum" ? all.add(part) : all.maximum(part)));
+}
+
 /** The queries' own keys come behind each head's stored ones: query i sees those of the first i + 1. */
-function withOwn(stored: LayerSource, { queries }: Observed, own: Tensor, by: How): Tensor {
+function ofStretchWithOwn(stored: LayerSource, queries: Tensor, own: Tensor, by: How): Tensor {
   const { keys, counts, bias } = stored;
   const [kvHeads, T, d] = keys.shape as [number, number, number];
   const more = own.shape[1]!;

@@ -55,7 +55,7 @@ const matching = (options: object) =>
 
 /** Each as it is by itself; what looks at all queries of the text looks at so many a KV head. */
 const evictions = (perHead: number): readonly Method[] => [
-  ...[streaming(), snapKV(), tova(), knorm(), keyDiff(), h2o({ perHead }), buzz(), kvzip({ perHead })],
+  ...[streaming(), snapKV(), tova(), knorm(), keyDiff(), h2o({ perHead }), buzz(), kvzip()],
   ...[expectedAttention({ perHead }), adaKV(snapKV()), adaKV(expectedAttention({ perHead }))],
 ];
 
@@ -153,8 +153,8 @@ class Looks {
       if (!this.#layers.includes(seen.layer)) return undefined;
       const behind = which.of === "context";
       const queries = behind ? turnedBehind(this.#source, seen, HORIZON) : seen.queries.clone();
-      const own = seen.own?.clone();
-      for (const one of [queries, own]) if (one) untrack(one);
+      const own = seen.own?.map((keys) => keys.clone());
+      for (const one of [queries, ...(own ?? [])]) untrack(one);
       all.set(seen.layer, { ...seen, queries, own });
       return undefined;
     });

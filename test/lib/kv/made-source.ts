@@ -55,7 +55,12 @@ export function madeSource(layers: readonly MadeLayer[], options: MadeOptions = 
       for (const [layer, made] of layers.entries()) {
         const { queries, positions } = seenBy(which, made, heads / kvHeads, seed + layer);
         const all = which.of === "repeat" && positions.length === made.repeated?.shape[1];
-        const seen: Observed = { layer, queries, positions, own: all ? made.repeatedKeys : undefined };
+        const seen: Observed = {
+          layer,
+          queries,
+          positions,
+          own: all && made.repeatedKeys ? [made.repeatedKeys] : undefined,
+        };
         const settled: readonly HeadPlan[] | undefined = await visit(seen);
         queries.dispose();
         void settled; // The tensors are what they are: no later layer is read anew.

@@ -39,7 +39,7 @@ describe("what a key receives", () => {
           const stored = madeSource([layers[kind]!(made)]).layer(0);
           const queries = positions === behind ? made.repeated! : made.queries.indexSelect(1, [...positions]);
           const mine = own ? tensor.randn([2, 40, 8], { seed: 9 }) : undefined;
-          const seen = { layer: 0, queries, positions, own: mine };
+          const seen = { layer: 0, queries, positions, own: mine && [mine] };
           const got = (await received(stored, seen, how).data()) as Float32Array;
           const wanted = await naive(stored, queries, positions, mine, how);
           // f32 against doubles; sums of at most 150 weights, each off by some 1e-7 of itself.
