@@ -283,7 +283,7 @@ export class Model {
 
   /**
    * Writes it as a folder that transformers and `hub.load` read: safetensors, config.json, tokenizer.json. Quantized weights
-   * are written as the numbers that they stand for.
+   * are written as the numbers that they stand for, what was learnt beside them inside them.
    */
   save(folder: string, options?: SaveOptions): Promise<void> {
     return saveModel(this, folder, options);

@@ -75,8 +75,9 @@ export async function saveModel(model: Model, path: string, options: SaveOptions
   progress.end(`Saved ${model.name} (${formatBytes(total)})`);
 }
 
-/** The type that all matrices have, where they have one that safetensors knows. */
-function ownType({ tensors }: Model): Stored {
+/** The type that all matrices have, where they have one that safetensors knows. What an adapter adds needs all bits. */
+function ownType({ tensors, adapter }: Model): Stored {
+  if (adapter) return "f32";
   const types = new Set(tensors.filter(({ shape }) => shape.length > 1).map(({ type }) => type));
   if (types.size !== 1) return "f32";
   return types.has("BF16") ? "bf16" : types.has("F16") ? "f16" : "f32";

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
-import { hub, LensorError, Model, type Tensor } from "../../../lib/index.ts";
+import { hub, LensorError, lora, Model, type Tensor, tensor } from "../../../lib/index.ts";
 import { readSafetensors, readTensors } from "../../../lib/model/safetensors.ts";
 import { loadRandom } from "./temporary.ts";
 
@@ -100,6 +100,18 @@ describe("a saved model", () => {
     await model.save(folder);
     const exact = await hub.load(folder);
     expect(await lastLogits(exact, ids)).toEqual(await lastLogits(model, ids));
+  });
+
+  it("with an adapter has it inside its weights", async () => {
+    const base = await hub.load(join(fixtures, "llama"));
+    const adapter = lora({ rank: 2, seed: 1 }).on(base);
+    for (const part of adapter.parameters()) part.assign(tensor.rand(part.shape, { seed: 2 }).mul(0.2));
+    const tuned = adapter.model();
+    const ids = [5, 6, 7, 8];
+    const wanted = await lastLogits(tuned, ids);
+    expect(difference(wanted, await lastLogits(base, ids))).toBeGreaterThan(0.01);
+    await tuned.save(folder);
+    expect(difference(await lastLogits(await hub.load(folder), ids), wanted)).toBeLessThan(1e-4);
   });
 
   it("in fewer files than before leaves none of the old ones", async () => {
