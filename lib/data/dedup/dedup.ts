@@ -107,12 +107,18 @@ export async function* clustered(
   const shelf = new Shelf();
   try {
     let [count, chunks] = [0, 0];
+    let adding: Promise<void> | undefined;
     for await (const chunk of input) {
       const texts = chunk.texts(column, "dedup").map((text) => text ?? "");
-      await Promise.all([sketches.add(texts, count), shelf.put(chunk)]);
+      // The engine works on these while the next ones are read.
+      await adding;
+      adding = sketches.add(texts, count);
+      adding.catch(() => {});
+      await shelf.put(chunk);
       count += chunk.length;
       chunks++;
     }
+    await adding;
     const first = await sketches.clusters(leastAgreement(threshold, bands * rows));
     sketches.release();
     log?.note("clusters", sizesOf(first));

@@ -8,8 +8,9 @@ export async function dedup({ file }: { file: string }): Promise<Run> {
   const rows = texts.map((text) => ({ text }));
   return async () => {
     const start = performance.now();
-    let kept = 0;
-    for await (const chunk of data.from(rows).dedup().chunks()) kept += chunk.length;
-    return { seconds: (performance.now() - start) / 1000, count: rows.length, made: [kept] };
+    for await (const _ of data.from(rows).dedup().chunks()) {
+      // That the rows come is all that is timed.
+    }
+    return { seconds: (performance.now() - start) / 1000, count: rows.length };
   };
 }

@@ -24,8 +24,8 @@ def timed(file, features):
 
     def run():
         start = time.perf_counter()
-        flags = flagged([features(text) for text in texts])
-        return {"seconds": time.perf_counter() - start, "count": len(texts), "made": [sum(flags)]}
+        flagged([features(text) for text in texts])
+        return {"seconds": time.perf_counter() - start, "count": len(texts)}
 
     run()
     return run
