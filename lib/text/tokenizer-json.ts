@@ -18,13 +18,13 @@ const LIMITS = {
 const NORMALIZERS = ["NFC", "NFD", "NFKC", "NFKD", "Lowercase"];
 
 /**
- * The tokenizer of a folder. `size`: how many tokens the model knows; ids that no text stands for fill what is missing.
+ * The tokenizer of a folder. `size`: how many tokens its model knows; ids that no text stands for fill what is missing.
  * @throws LensorError naming the file and the part that is missing, wrong, or of a kind that lensor does not read
  */
 export async function readTokenizerFolder(
   folder: string,
-  size: number,
-  ids: { bos?: number | undefined; eos?: number | undefined },
+  size?: number,
+  ids: { bos?: number | undefined; eos?: number | undefined } = {},
 ): Promise<TokenizerParts> {
   const path = join(folder, "tokenizer.json");
   const json = await readJson(path, LIMITS.file);
@@ -38,8 +38,8 @@ export async function readTokenizerFolder(
   const named = (key: string) => idOfToken(parts.tokens, config[`${key}_token`]);
   return {
     ...parts,
-    bos: named("bos") ?? parts.bos ?? inside(ids.bos, size),
-    eos: named("eos") ?? inside(ids.eos, size),
+    bos: named("bos") ?? parts.bos ?? inside(ids.bos, parts.tokens.length),
+    eos: named("eos") ?? inside(ids.eos, parts.tokens.length),
     unknown: named("unk"),
     padding: named("pad"),
     chatTemplate:

@@ -1,11 +1,14 @@
 // A byte-level BPE tokenizer. Encoding is done by @huggingface/tokenizers from its parts; decoding is done here, over bytes,
-// so that nothing is trimmed, cleaned up or lost. Never reads a file: where the parts come from is their reader's business.
+// so that nothing is trimmed, cleaned up or lost. What a file says is its reader's business: this knows parts alone.
 
+import { mkdir } from "node:fs/promises";
 import { LensorError } from "../errors.ts";
 import type { GgufFile } from "../model/gguf.ts";
 import { bytesOfToken, readable } from "./bytes.ts";
 import { partsOfGguf } from "./gguf-parts.ts";
 import { makeEncoder, type TokenizerParts } from "./parts.ts";
+import { writeTokenizerFolder } from "./save-tokenizer.ts";
+import { readTokenizerFolder } from "./tokenizer-json.ts";
 import { WordEncoder } from "./word-encoder.ts";
 
 export interface Encoding {
@@ -52,6 +55,17 @@ export class Tokenizer {
   /** Of pieces that are known to fit each other: trained, or read from a file. @internal */
   static fromParts(parts: TokenizerParts): Tokenizer {
     return new Tokenizer(parts);
+  }
+
+  /** Of a folder with tokenizer.json, as `save` and transformers write it. */
+  static async load(folder: string): Promise<Tokenizer> {
+    return new Tokenizer(await readTokenizerFolder(folder));
+  }
+
+  /** Writes tokenizer.json, which the Rust library and transformers read too, and tokenizer_config.json into a folder. */
+  async save(folder: string): Promise<void> {
+    await mkdir(folder, { recursive: true });
+    await writeTokenizerFolder(folder, this.parts);
   }
 
   /**

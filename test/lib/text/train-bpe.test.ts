@@ -1,9 +1,12 @@
 // Oracle: the trainer of the Rust tokenizers 0.23 on the same texts (test/fixtures/make_bpe.py); vocabulary, merges and ids exact.
 
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { data } from "../../../lib/data/index.ts";
 import { text } from "../../../lib/text/index.ts";
+import { Tokenizer } from "../../../lib/text/tokenizer.ts";
 
 const fixture = (name: string) => readFileSync(new URL(`../../fixtures/${name}`, import.meta.url), "utf8");
 const { other, cases } = JSON.parse(fixture("bpe.json")) as {
@@ -31,6 +34,26 @@ describe("trainBPE", () => {
     expect(tokenizer.parts.tokens).toEqual(one.tokens);
     expect(tokenizer.encode(one.line).ids).toEqual(one.ids);
     expect(tokenizer.decode(one.ids)).toBe(one.line);
+  });
+
+  it("is saved as tokenizer.json, with the vocabulary and merges of the Rust library's, and reads the same again", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "lensor-bpe-"));
+    for (const [i, one] of cases.entries()) {
+      const { vocabulary, frequency, cut } = one;
+      const tokenizer = await text.trainBPE(one.texts === "moby" ? moby : other, {
+        vocabulary,
+        frequency,
+        cut,
+      });
+      await tokenizer.save(join(folder, String(i)));
+      const { model } = JSON.parse(readFileSync(join(folder, String(i), "tokenizer.json"), "utf8"));
+      expect(one.tokens.map((token) => model.vocab[token])).toEqual(one.tokens.map((_, id) => id));
+      expect(model.merges).toEqual(one.merges);
+      const again = await Tokenizer.load(join(folder, String(i)));
+      expect(again.encode(`${one.line}<|endoftext|>`).ids).toEqual([...one.ids, 0]);
+      expect(again.eos).toBe(0);
+    }
+    rmSync(folder, { recursive: true });
   });
 
   it("reads a dataset, whatever column", async () => {
