@@ -19,6 +19,7 @@ import type { Figure } from "../plot/figure.ts";
 import type { Tensor } from "../tensor/index.ts";
 import type { Message } from "../text/chat.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
+import { type FindRateOptions, findRate, type RateSearch } from "../train/find-rate.ts";
 import { type FinetuneOptions, finetune, type TextOptions } from "../train/finetune.ts";
 import type { Run } from "../train/run.ts";
 import type { TokenData } from "../train/text.ts";
@@ -254,6 +255,11 @@ export class Model {
   /** Teaches every number of a copy of it a text. The copy is the result, kept in f32; the model itself stays as it is. */
   train(data: TokenData, options?: TextOptions): Run<Model> {
     return train(this, data, options);
+  }
+
+  /** Which learning rate to take for a text: tries ever higher ones until the loss runs away. Learns nothing that stays. */
+  findRate(data: TokenData, options?: FindRateOptions): Run<RateSearch> {
+    return findRate(this, data, options);
   }
 
   /**

@@ -65,8 +65,7 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
     else throw damaged(path, `tensor ${name} is of a type that checkpoints have not`);
   }
   if (hash.digest("hex") !== file.metadata.get("sha256")) throw damaged(path, "its hash is not what it says");
-  const rest = JSON.parse(text) as Rest;
-  if (rest.version !== VERSION) throw damaged(path, `it is of version ${rest.version}, not ${VERSION}`);
+  const rest = restOf(path, text);
   const get = (name: string) => {
     const values = found.get(name);
     if (!values) throw damaged(path, `${name} is missing`);
@@ -78,6 +77,37 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
     Array.from({ length: count }, (_, k) => get(`optimizer.${i}.${k}`)),
   );
   return { snapshot: { step, position, objective, parameters, optimizer }, journal };
+}
+
+/** What a checkpoint says of the run, without reading the tensors. @throws LensorError for a file that is damaged */
+export async function readJournal(path: string): Promise<JournalData> {
+  const text = (await readSafetensors(path)).metadata.get("lensor");
+  if (text === undefined) throw damaged(path, "it is no checkpoint");
+  return restOf(path, text).journal;
+}
+
+/** @throws LensorError where it is no JSON of this version, or not what a run writes */
+function restOf(path: string, text: string): Rest {
+  let rest: Rest;
+  try {
+    rest = JSON.parse(text) as Rest;
+  } catch {
+    throw damaged(path, "what it says is no JSON");
+  }
+  if (rest?.version !== VERSION) throw damaged(path, `it is of version ${rest?.version}, not ${VERSION}`);
+  const { journal, remembered, step } = rest;
+  const isCount = (x: unknown) => Number.isSafeInteger(x) && (x as number) >= 0;
+  const lists = [journal?.rows, journal?.marks, journal?.undone, remembered];
+  const rows = [...(journal?.rows ?? []), ...(journal?.undone ?? [])];
+  const sound =
+    isCount(step) &&
+    lists.every(Array.isArray) &&
+    remembered.every((count) => isCount(count) && count <= 16) &&
+    rows.every((row) => isCount(row?.step) && typeof row.loss === "number") &&
+    typeof journal.facts?.name === "string" &&
+    Array.isArray(journal.facts.columns);
+  if (!sound) throw damaged(path, "it says what no run writes");
+  return rest;
 }
 
 /** What of a checkpoint does not fit these parameters, in words. */

@@ -38,6 +38,8 @@ export interface JournalData {
   /** Rows of steps that the run went back behind. */
   readonly undone: readonly Row[];
   readonly startLoss: number | null;
+  /** That each batch is cut into, to fit the memory. */
+  readonly parts: number;
   readonly seconds: number;
 }
 
@@ -48,6 +50,7 @@ export class Journal {
   readonly undone: Row[] = [];
   /** The held-out loss before the first step. */
   startLoss: number | null = null;
+  parts = 1;
   /** Spent on it, in all processes. */
   seconds = 0;
 
@@ -81,8 +84,8 @@ export class Journal {
   }
 
   toJSON(): JournalData {
-    const { facts, rows, marks, undone, startLoss, seconds } = this;
-    return { facts, rows: [...rows], marks: [...marks], undone: [...undone], startLoss, seconds };
+    const { facts, rows, marks, undone, startLoss, parts, seconds } = this;
+    return { facts, rows: [...rows], marks: [...marks], undone: [...undone], startLoss, parts, seconds };
   }
 
   /** Takes over what another process wrote down. */
@@ -91,6 +94,7 @@ export class Journal {
     this.marks.splice(0, this.marks.length, ...data.marks);
     this.undone.splice(0, this.undone.length, ...data.undone);
     this.startLoss = data.startLoss;
+    this.parts = data.parts;
     this.seconds = data.seconds;
   }
 }

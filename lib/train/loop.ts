@@ -5,6 +5,7 @@
 import { LensorError } from "../errors.ts";
 import { currentHost } from "../host.ts";
 import { scope } from "../tensor/scope.ts";
+import { partsWithin } from "./budget.ts";
 import { IN_A_ROW, outOfLine, whereItBegins } from "./guard.ts";
 import type { Journal, Row } from "./journal.ts";
 import { Keeper, type KeeperOptions } from "./keeper.ts";
@@ -22,6 +23,8 @@ export interface Loop<Batch> extends Subject<Batch>, KeeperOptions {
   readonly steps: number;
   /** Batches whose gradients make one step. */
   readonly accumulate: number;
+  /** In bytes: batches are cut into parts so that a step takes no more. */
+  readonly memory: number | undefined;
   /** In steps, how often held-out batches are scored. */
   readonly evalEvery: number;
 }
@@ -41,6 +44,9 @@ export async function loop<Batch>(of: Loop<Batch>, steering: Steering): Promise<
       // Streamed data says that it is not the run's own when it is asked for a batch; a run that is over asks for none.
       if (learner.step >= steps) await draw(batches, 1);
     } else {
+      const { memory } = of;
+      if (memory !== undefined)
+        journal.parts = await partsWithin(journal.facts.call, memory, learner, objective, batches);
       journal.startLoss = await meanLoss(learner, objective, held);
       await keeper.begin();
     }
@@ -80,7 +86,8 @@ async function step<Batch>(
 ): Promise<"taken" | "spoilt" | "over"> {
   const { learner, objective, optimizer, journal, steps, evalEvery } = of;
   learner.tokens = 0;
-  const drawn = await draw(of.batches, of.accumulate);
+  const whole = await draw(of.batches, of.accumulate);
+  const drawn = journal.parts === 1 ? whole : whole.flatMap((one) => objective.split!(one, journal.parts));
   if (drawn.length === 0) return "over";
   const gathered = gather(learner, objective, drawn);
   optimizer.lr = of.schedule.at(learner.step, steps);

@@ -17,6 +17,13 @@ export function nextToken({ labelSmoothing = 0 } = {}): Objective<TokenBatch> {
         for (let t = 1; t < one.length; t++) if (!mask || one[t]) count++;
         return sum + count;
       }, 0),
+    split({ ids, mask }, parts) {
+      const size = Math.max(1, Math.ceil(ids.length / parts));
+      return Array.from({ length: Math.ceil(ids.length / size) }, (_, i) => {
+        const [from, to] = [i * size, (i + 1) * size];
+        return { ids: ids.slice(from, to), ...(mask && { mask: mask.slice(from, to) }) };
+      });
+    },
     loss: (learner, { ids, mask }) => ({
       loss: learner.loss(ids, { labelSmoothing, ...(mask && { mask: mask as never }) }),
     }),

@@ -24,6 +24,8 @@ export interface Objective<Batch> {
   prepare?(learner: Learner): Promise<void>;
   /** How much a batch counts among those of one step, when gradients are accumulated: what its mean is over. 1 by default. */
   weight?(batch: Batch): number;
+  /** The batch in at most so many parts of about as many rows, where it can be cut. */
+  split?(batch: Batch, parts: number): readonly Batch[];
   /**
    * The loss of a batch, a scalar with a gradient, and what is to be noted of it. Called inside a scope; also without
    * recording, for batches that are held out. Notes that are tensors are scalars.

@@ -26,6 +26,11 @@ export interface RunOptions {
   batch?: number;
   /** Batches whose gradients make one step: more rows a step than memory has room for. */
   accumulate?: number;
+  /**
+   * In bytes, of all that the engine holds: batches are cut into as many parts as it takes, whose gradients are added up. What
+   * is learnt is the same but for rounding.
+   */
+  memory?: number;
   precision?: "f32" | "bf16";
   /** Share of what attention and MLP add to the stream that is left out at random while it learns. */
   dropout?: number;
@@ -54,7 +59,7 @@ export interface RunOptions {
 
 export const RUN_OPTIONS = [
   ...["steps", "lr", "batch", "accumulate", "precision", "clip", "optimizer", "seed", "evalEvery", "signal"],
-  ...["folder", "saveEvery", "patience", "dropout", "checkpoint"],
+  ...["folder", "saveEvery", "patience", "dropout", "checkpoint", "memory"],
 ] as const;
 
 /** Options with their defaults, checked. */
@@ -65,7 +70,7 @@ export function settingsOf(call: string, options: RunOptions, more: readonly str
   checkNames(call, options, [...RUN_OPTIONS, ...more]);
   const { steps = 100, lr = 1e-4, batch = 8, accumulate = 1, precision = "f32", clip, signal } = options;
   const { optimizer = optim.adamw, evalEvery = Math.max(1, Math.round(steps / 10)) } = options;
-  const { dropout = 0, checkpoint = false } = options;
+  const { dropout = 0, checkpoint = false, memory } = options;
   const { folder, saveEvery = Math.max(1, Math.round(steps / 10)), patience } = options;
   if (folder !== undefined && (typeof folder !== "string" || folder === ""))
     throw new LensorError(`${call}: folder is wrong`, { expected: "a path", got: describe(folder) });
@@ -79,11 +84,12 @@ export function settingsOf(call: string, options: RunOptions, more: readonly str
   if (patience !== undefined) checkNumber(call, "patience", patience, { least: 1, whole: true });
   checkNumber(call, "dropout", dropout, { least: 0, most: 0.99 });
   checkFlag(call, "checkpoint", checkpoint);
+  if (memory !== undefined) checkNumber(call, "memory", memory, { least: 1e6 });
   checkChoice(call, "precision", precision, ["f32", "bf16"]);
   if (clip !== undefined) checkNumber(call, "clip", clip, { least: 0, above: true });
   const schedule = scheduleOf(call, lr);
   const kept = { folder, saveEvery, patience };
-  const plan = { steps, schedule, batch, accumulate, precision, dropout, checkpoint };
+  const plan = { steps, schedule, batch, accumulate, precision, dropout, checkpoint, memory };
   return { ...plan, clip, optimizer, seed, evalEvery, signal, ...kept };
 }
 
@@ -107,7 +113,8 @@ export interface Start<T, Batch> {
 export function start<T, Batch>(of: Start<T, Batch>): Run<T> {
   const { call, settings, objective, batches, heldOut = [] } = of;
   const { model } = of.learner;
-  const { steps, schedule, accumulate, clip, seed, evalEvery, saveEvery, patience, signal } = settings;
+  const { steps, schedule, accumulate, memory, clip, seed, evalEvery, saveEvery, patience, signal } =
+    settings;
   const options = optionsOf(of);
   const journal = new Journal({
     ...{ call, name: model.name, objective: objective.name, steps },
@@ -122,7 +129,7 @@ export function start<T, Batch>(of: Start<T, Batch>): Run<T> {
       ...(clip !== undefined && { clip }),
     });
     const subject = { learner, objective, batches, optimizer };
-    const plan = { schedule, journal, steps, accumulate, evalEvery, folder, saveEvery, patience };
+    const plan = { schedule, journal, steps, accumulate, memory, evalEvery, folder, saveEvery, patience };
     await loop({ ...subject, ...plan, heldOut }, steering);
     return of.finish(learner);
   };
@@ -136,10 +143,11 @@ function optionsOf<T, Batch>({
   batches,
   told = {},
 }: Start<T, Batch>): Record<string, Json> {
-  const { steps, batch, accumulate, precision, clip, dropout, schedule, optimizer } = settings;
+  const { steps, batch, accumulate, memory, precision, clip, dropout, schedule, optimizer } = settings;
   return {
     ...{ objective: { name: objective.name, ...objective.options }, ...told },
     ...{ steps, batch, accumulate, precision },
+    ...(memory !== undefined && { memory }),
     ...(clip !== undefined && { clip }),
     ...(dropout > 0 && { dropout }),
     ...{ lr: { name: schedule.name, ...schedule.options }, optimizer: optimizer.name || "of its own" },

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { data, lora, Model, type Tensor, tensor } from "../../../lib/index.ts";
+import { data, lora, Model, memory, runs, type Tensor, tensor } from "../../../lib/index.ts";
 import { dropout } from "../../../lib/train/dropout.ts";
 import { loadRandom } from "../model/temporary.ts";
 
@@ -65,6 +65,88 @@ describe("gradient checkpointing", () => {
       return Promise.all(adapter.parameters().map(bits));
     };
     expect(await learn(true)).toEqual(await learn(false));
+  });
+});
+
+describe("a memory budget", () => {
+  it("cuts batches into parts: less memory, the same learnt but for rounding", async () => {
+    const model = await loadRandom();
+    const long = Array.from({ length: 16 }, (_, i) =>
+      Array.from({ length: 200 }, (_, t) => (7 * i + t * t) % 250),
+    );
+    const options = { adapter: lora({ rank: 2 }), steps: 3, lr: 0.01, batch: 16, seed: 1 };
+    const whole = model.finetune(long, options);
+    await whole;
+    const live = memory().live;
+    const cut = model.finetune(long, { ...options, memory: live + 8e6 });
+    await cut;
+    expect(cut.journal.parts).toBeGreaterThan(1);
+    const since = memory()
+      .timeline.filter(({ seconds }) => seconds < cut.journal.seconds)
+      .map((one) => one.live);
+    expect(Math.max(...since)).toBeLessThan(live + 8e6);
+    const losses = column(whole.history, "loss");
+    column(cut.history, "loss").forEach((loss, i) => void expect(loss).toBeCloseTo(losses[i]!, 4));
+    const small = model.finetune(long, { ...options, memory: Math.max(1e6, live + 1e5) });
+    await expect(small.then((one) => one.name)).rejects.toThrow(/not even one row/);
+  });
+});
+
+describe("model.findRate", () => {
+  it("finds a rate at which a model learns, and leaves it as it was", async () => {
+    const model = await loadRandom();
+    const before = await bits((await model.forward([1, 2, 3])).logits);
+    const options = { steps: 40, batch: 4, seed: 1 };
+    const search = await model.findRate(texts, {
+      ...options,
+      from: 1e-5,
+      to: 10,
+      adapter: lora({ rank: 2 }),
+    });
+    expect(search.rate).toBeGreaterThan(1e-4);
+    expect(search.rate).toBeLessThanOrEqual(1);
+    expect(search.table().numRows).toBe(search.rows.length);
+    const { layout } = await search.plot().spec();
+    expect((layout.meta as { title: string }).title).toMatch(/^A rate of .*e−\d; /);
+    const whole = await model.findRate(texts, { ...options, from: 1e-5, to: 10 });
+    expect(whole.rate).toBeGreaterThan(1e-5);
+    expect(await bits((await model.forward([1, 2, 3])).logits)).toEqual(before);
+    const run = model.finetune(texts, { ...options, adapter: lora({ rank: 2 }), lr: search.rate });
+    expect(search.rate).toBeLessThanOrEqual(search.rows.at(-1)!.lr! / 10);
+    await run;
+    expect(column(run.history, "loss").at(-1)!).toBeLessThan(column(run.history, "loss")[0]!);
+  });
+});
+
+describe("runs", () => {
+  it("of a folder and at hand are compared, by name or by what differs", async () => {
+    const model = await loadRandom();
+    const options = { adapter: lora({ rank: 2 }), steps: 12, batch: 4, seed: 1, heldOut: texts };
+    const all = [0.001, 0.03].map((lr) =>
+      model.finetune(texts, { ...options, lr, folder: join(root, "all", `lr-${lr}`) }),
+    );
+    for (const run of all) await run;
+    const [kept, hand] = [await runs(join(root, "all")), await runs(all)];
+    expect(kept.all.map(({ name }) => name)).toEqual(["lr-0.001", "lr-0.03"]);
+    expect(hand.all.map(({ name }) => name)).toEqual(["lr.peak 0.001", "lr.peak 0.03"]);
+    expect(
+      kept
+        .table()
+        .toArray()
+        .map(({ evalLoss }) => evalLoss),
+    ).toEqual(
+      hand
+        .table()
+        .toArray()
+        .map(({ evalLoss }) => evalLoss),
+    );
+    const { layout } = await kept.plot().spec();
+    expect((layout.meta as { title: string }).title).toMatch(
+      /^lr-0.03 ends lowest: held-out loss .*, next lr-0.001/,
+    );
+    await expect(runs(join(root, "nowhere"))).rejects.toThrow(/cannot be read/);
+    await expect(runs([])).rejects.toThrow(/nothing to compare/);
+    await expect(runs([1] as never)).rejects.toThrow(/a list of runs/);
   });
 });
 
