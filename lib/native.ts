@@ -288,6 +288,8 @@ export interface Addon {
   ): void;
   /** A weight with its adapters in it, or a norm's gain, as values in f32, row-major. */
   unpackWeight(model: NativeModel, name: string): NativeBuffer;
+  /** A matrix as it is kept, u8: row after row in the blocks of its type, which must be the one of WEIGHT_TYPES that is given. */
+  storedWeight(model: NativeModel, name: string, type: number): NativeBuffer;
   /**
    * Replaces weights, and what stands beside them, by values of the same shapes, row-major, each of one of WEIGHT_TYPES (gains: f32); in the queue's order
    * with all that reads them. Rows of queries and keys as two halves.

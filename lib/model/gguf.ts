@@ -42,6 +42,11 @@ const TYPES: Record<number, { type: GgufType; elements: number; bytes: number }>
   30: { type: "BF16", elements: 1, bytes: 2 },
 };
 
+/** What ggml calls each type. */
+export const GGUF_TYPES = Object.fromEntries(
+  Object.entries(TYPES).map(([number, { type }]) => [type, Number(number)]),
+) as Readonly<Record<GgufType, number>>;
+
 /** Types that exist and that lensor does not read, for the error to call them by name. */
 const FOREIGN: Record<number, string> = {
   ...{ 9: "Q8_1", 10: "Q2_K", 11: "Q3_K", 12: "Q4_K", 13: "Q5_K", 15: "Q8_K" },

@@ -288,11 +288,12 @@ export class Model {
   }
 
   /**
-   * Writes it as a folder that transformers and `hub.load` read: safetensors, config.json, tokenizer.json. Quantized weights
-   * are written as the numbers that they stand for, what was learnt beside them inside them.
+   * Writes it as a folder that transformers and `hub.load` read (safetensors, config.json, tokenizer.json), or as a file whose
+   * name ends in ".gguf". Quantized weights stay as they are in GGUF, and are the numbers that they stand for in a folder;
+   * what was learnt beside them is inside them.
    */
-  save(folder: string, options?: SaveOptions): Promise<void> {
-    return saveModel(this, folder, options);
+  save(path: string, options?: SaveOptions): Promise<void> {
+    return saveModel(this, path, options);
   }
 
   /** Frees its weights now. */

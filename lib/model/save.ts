@@ -1,15 +1,13 @@
-// Writes a model as a folder that transformers and hub.load read: config.json, weights in safetensors, tokenizer.json. One
-// tensor is in memory at a time. The config comes last: a folder without one is no model.
+// Writes a model: a GGUF file (save-gguf.ts), or a folder that transformers and hub.load read: config.json, weights in
+// safetensors, tokenizer.json. One tensor is in memory at a time. The config comes last: a folder without one is no model.
 
 import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { extname, join, resolve } from "node:path";
 import { LensorError } from "../errors.ts";
-import { native } from "../native.ts";
 import { checkChoice, checkNames, checkNumber, describe } from "../options.ts";
 import { formatBytes } from "../plot/format.ts";
 import { showProgress } from "../progress.ts";
 import { cat } from "../tensor/join.ts";
-import { cast, nativeOf } from "../tensor/queue.ts";
 import { scope } from "../tensor/scope.ts";
 import { writeTokenizerFolder } from "../text/save-tokenizer.ts";
 import { type Stored, storedTensors } from "./build.ts";
@@ -17,11 +15,12 @@ import type { ModelTensor } from "./config.ts";
 import { INDEX, ONE } from "./folder.ts";
 import type { Model } from "./model.ts";
 import { type SafePart, type SafeType, writeSafetensors } from "./safetensors.ts";
+import { saveGguf } from "./save-gguf.ts";
 import { jsonOfConfig, transformersName } from "./transformers.ts";
-import { unpacked } from "./weights.ts";
+import { unpacked, weightBytes } from "./weights.ts";
 
 export interface SaveOptions {
-  /** Of the matrices; their own by default, f32 where they are quantized: so that nothing is lost. */
+  /** Of the matrices; their own by default. A folder has f32 where they are quantized: so that nothing is lost. */
   dtype?: Stored;
   /** In bytes: a file that would grow past it is followed by another; 5 GB by default. */
   shard?: number;
@@ -33,33 +32,53 @@ const TORCH = { f32: "float32", f16: "float16", bf16: "bfloat16" } as const;
 export async function saveModel(model: Model, path: string, options: SaveOptions = {}): Promise<void> {
   const call = "model.save";
   checkNames(call, options, ["dtype", "shard"]);
-  const { dtype = ownType(model), shard = 5e9 } = options;
-  checkChoice(call, "dtype", dtype, Object.keys(TORCH));
+  const { dtype, shard = 5e9 } = options;
+  if (dtype !== undefined) checkChoice(call, "dtype", dtype, Object.keys(TORCH));
   checkNumber(call, "shard", shard, { least: 1, whole: true });
-  if (typeof path !== "string" || path.trim() === "" || /\.[a-z]+$/i.test(path.trim()))
-    throw new LensorError(`${call} writes a folder`, {
-      expected: `a path such as "models/mine"`,
+  const ending = typeof path === "string" ? extname(path.trim()).toLowerCase() : undefined;
+  const other = ending !== ".gguf" && /^\.[a-z]+$/.test(ending ?? "");
+  if (ending === undefined || path.trim() === "" || other)
+    throw new LensorError(`${call} writes a folder or a .gguf file`, {
+      expected: `a path such as "models/mine" or "mine.gguf"`,
       got: describe(path),
     });
-  const folder = resolve(path);
+  const total = model.config.parameters * (dtype === undefined || dtype === "f32" ? 4 : 2);
+  const progress = showProgress(`Saving ${model.name}`, total, {
+    amount: (done, all) => `${formatBytes(done)} of about ${formatBytes(all)}`,
+    afterMs: 1500,
+  });
+  let written = 0;
+  const told = (bytes: number) => progress.update((written += bytes));
+  try {
+    if (ending === ".gguf") await saveGguf(model, resolve(path), dtype, told);
+    else await saveFolder(model, resolve(path), dtype ?? ownType(model), shard, told);
+    progress.end(`Saved ${model.name} (${formatBytes(written)})`);
+  } catch (error) {
+    progress.end(`Saving ${model.name} failed`);
+    throw error;
+  }
+}
+
+async function saveFolder(
+  model: Model,
+  folder: string,
+  dtype: Stored,
+  shard: number,
+  told: (bytes: number) => void,
+): Promise<void> {
   await mkdir(folder, { recursive: true }).catch((cause) => {
     throw new LensorError(`${folder} cannot be written: ${cause.code}`, { cause });
   });
   const files = shardsOf(await typed(model, dtype), shard);
   const total = files.flat().reduce((sum, { bytes }) => sum + bytes, 0);
-  const progress = showProgress(`Saving ${model.name}`, total, {
-    amount: (done, all) => `${formatBytes(done)} of ${formatBytes(all)}`,
-    afterMs: 1500,
-  });
-  let written = 0;
   // What lay there before is no model until the new one is whole.
   await rm(join(folder, "config.json"), { force: true });
   const names = files.map((_, i) => nameOf(i, files.length));
   for (const [i, tensors] of files.entries()) {
     const parts = tensors.map(({ name, type, shape, bytes }): SafePart => {
       const data = async () => {
-        progress.update((written += bytes));
-        return bytesOf(model, name, type === "F32" ? "f32" : dtype);
+        told(bytes);
+        return weightBytes(model, name, type === "F32" ? "f32" : dtype);
       };
       return { name: transformersName(name), type: type as SafeType, shape, data };
     });
@@ -72,7 +91,6 @@ export async function saveModel(model: Model, path: string, options: SaveOptions
   if (files.length > 1) await writeJson(join(folder, INDEX), indexOf(files, names, total));
   await writeTokenizerFolder(folder, model.tokenizer.parts);
   await writeJson(join(folder, "config.json"), jsonOfConfig(model.config, TORCH[dtype], model.tokenizer));
-  progress.end(`Saved ${model.name} (${formatBytes(total)})`);
 }
 
 /** The type that all matrices have, where they have one that safetensors knows. What an adapter adds needs all bits. */
@@ -128,17 +146,6 @@ function nameOf(index: number, count: number): string {
 function indexOf(files: readonly ModelTensor[][], names: readonly string[], total: number): object {
   const map = files.flatMap((tensors, i) => tensors.map(({ name }) => [transformersName(name), names[i]]));
   return { metadata: { total_size: total }, weight_map: Object.fromEntries(map) };
-}
-
-/** A weight's numbers in a type, row-major, little-endian. */
-async function bytesOf(model: Model, name: string, stored: Stored): Promise<Uint8Array> {
-  const own = scope(() => cast(unpacked(model, name), stored));
-  const { buffer, view } = nativeOf(own);
-  try {
-    return new Uint8Array(await native().read(buffer, view));
-  } finally {
-    own.dispose();
-  }
 }
 
 async function writeJson(path: string, value: object): Promise<void> {

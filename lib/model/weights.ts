@@ -3,8 +3,8 @@
 
 import { DTYPES, type NativeModel, native, WEIGHT_TYPES } from "../native.ts";
 import type { Head } from "../tensor/nn/loss.ts";
-import { enqueue } from "../tensor/queue.ts";
-import { untrack } from "../tensor/scope.ts";
+import { enqueue, nativeOf } from "../tensor/queue.ts";
+import { scope, untrack } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { put, type Stored } from "./build.ts";
 import { expectedTensors, type ModelConfig } from "./config.ts";
@@ -143,4 +143,15 @@ export function unpacked(model: Source, name: string): Tensor {
     "f32",
     name,
   );
+}
+
+/** A weight's numbers, what was learnt beside it inside them, in a type: row-major, little-endian. */
+export async function weightBytes(model: Source, name: string, stored: Stored): Promise<Uint8Array> {
+  const own = scope(() => unpacked(model, name).cast(stored));
+  const { buffer, view } = nativeOf(own);
+  try {
+    return new Uint8Array(await native().read(buffer, view));
+  } finally {
+    own.dispose();
+  }
 }

@@ -3,16 +3,20 @@
 
 import { LensorError } from "../errors.ts";
 import type { GgufFile } from "../model/gguf.ts";
-import { PRE_TOKENIZERS, type PreStep, type TokenizerParts } from "./parts.ts";
+import { LLAMA_3, PRE_TOKENIZERS, type TokenizerParts } from "./parts.ts";
 
 /** Kinds of a token that is cut out of a text before anything else. */
 export const CONTROL = 3;
 export const USER_DEFINED = 4;
+/** What no text stands for. */
+export const UNUSED = 5;
 
 /** @throws LensorError where the file has no tokenizer that lensor reads */
 export function partsOfGguf(file: GgufFile): TokenizerParts {
   const { path, metadata } = file;
-  const { tokens, types, merges, pre } = readFields(file);
+  const { tokens, types, merges, cut } = readFields(file);
+  // As llama.cpp takes it.
+  const ignoreMerges = cut === LLAMA_3;
   const id = (key: string) => {
     const value = metadata.get(`tokenizer.ggml.${key}_token_id`);
     if (value === undefined) return undefined;
@@ -27,10 +31,19 @@ export function partsOfGguf(file: GgufFile): TokenizerParts {
   const bos = id("bos");
   const template = metadata.get("tokenizer.chat_template");
   return {
-    ...{ tokens, merges, pre, bos, eos: id("eos"), unknown: id("unknown"), padding: id("padding") },
+    ...{
+      tokens,
+      merges,
+      pre: PRE_TOKENIZERS[cut]!,
+      ignoreMerges,
+      bos,
+      eos: id("eos"),
+      unknown: id("unknown"),
+      padding: id("padding"),
+    },
     special: new Set(ofType(CONTROL)),
     added: new Set(ofType(CONTROL, USER_DEFINED)),
-    addsBos: metadata.get("tokenizer.ggml.add_bos_token") === true && bos !== undefined,
+    addsBos: (metadata.get("tokenizer.ggml.add_bos_token") ?? cut === LLAMA_3) === true && bos !== undefined,
     chatTemplate: typeof template === "string" ? template : undefined,
   };
 }
@@ -39,7 +52,8 @@ interface Fields {
   tokens: string[];
   types: number[];
   merges: string[];
-  pre: readonly PreStep[];
+  /** A name of PRE_TOKENIZERS. */
+  cut: string;
 }
 
 function readFields({ path, metadata }: GgufFile): Fields {
@@ -50,19 +64,17 @@ function readFields({ path, metadata }: GgufFile): Fields {
       got: model === undefined ? "none" : JSON.stringify(String(model).slice(0, 60)),
     });
   const name = metadata.get("tokenizer.ggml.pre") ?? "gpt-2";
-  const pre =
-    typeof name === "string" && Object.hasOwn(PRE_TOKENIZERS, name) ? PRE_TOKENIZERS[name] : undefined;
-  if (!pre)
+  if (typeof name !== "string" || !Object.hasOwn(PRE_TOKENIZERS, name))
     throw new LensorError(`${path}: the tokenizer cuts text in a way lensor does not know`, {
       expected: `tokenizer.ggml.pre to be one of ${Object.keys(PRE_TOKENIZERS).join(", ")}`,
       got: JSON.stringify(String(name).slice(0, 60)),
     });
-  const list = <T extends "string" | "number">(key: string, type: T, length?: number) => {
+  const list = <T extends "string" | "number">(key: string, type: T, length?: number, least = 1) => {
     const value = metadata.get(key);
     const fits =
       Array.isArray(value) &&
       value.every((x) => typeof x === type) &&
-      (length === undefined ? value.length > 0 : value.length === length);
+      (length === undefined ? value.length >= least : value.length === length);
     if (fits) return value as unknown as (T extends "string" ? string : number)[];
     throw new LensorError(`${path}: ${key} is ${value === undefined ? "missing" : "wrong"}`, {
       expected: `an array of ${length ?? "at least one"} ${type}s`,
@@ -72,6 +84,7 @@ function readFields({ path, metadata }: GgufFile): Fields {
   };
   const tokens = list("tokenizer.ggml.tokens", "string");
   const types = list("tokenizer.ggml.token_type", "number", tokens.length);
-  const merges = list("tokenizer.ggml.merges", "string");
-  return { tokens, types, merges, pre };
+  // A vocabulary of bytes alone has none.
+  const merges = list("tokenizer.ggml.merges", "string", undefined, 0);
+  return { tokens, types, merges, cut: name };
 }

@@ -44,10 +44,20 @@ export interface PreStep {
 
 const BYTES: PreStep = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true };
 
+/** The name of Llama 3's way, in which a word that is a token stays one. */
+export const LLAMA_3 = "llama-bpe";
+const LLAMA_3_WORDS =
+  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}" +
+  "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+
 /** How text is cut before merging, by the name a GGUF file gives it. */
 export const PRE_TOKENIZERS: Readonly<Record<string, readonly PreStep[]>> = {
   smollm: [{ type: "Digits", individual_digits: true }, BYTES],
   "gpt-2": [BYTES],
+  [LLAMA_3]: [
+    { type: "Split", pattern: { Regex: LLAMA_3_WORDS }, behavior: "Isolated", invert: false },
+    { ...BYTES, use_regex: false },
+  ],
 };
 
 /** The same step for the JavaScript library, whose digits and white space are others. */

@@ -39,7 +39,7 @@ export async function trainBPE(
   } = options ?? {};
   checkNumber(call, "vocabulary", vocabulary, { least: 256 + special.length, most: 2 ** 22, whole: true });
   checkNumber(call, "frequency", frequency, { least: 0, whole: true });
-  checkChoice(call, "cut", cut, Object.keys(PRE_TOKENIZERS));
+  checkChoice(call, "cut", cut, ["gpt-2", "smollm"]);
   if (
     new Set(special).size !== special.length ||
     special.some((one) => typeof one !== "string" || one === "")

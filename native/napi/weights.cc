@@ -1,10 +1,12 @@
 // A model's weights as tensors, and back. Meanings: lib/native.ts.
 #include "../llm/model.h"
 #include "../quant/panel.h"
+#include "../quant/rows.h"
 #include "env.h"
 #include "view.h"
 #include <algorithm>
 #include <cstring>
+#include <stdexcept>
 
 namespace lensor {
 
@@ -43,6 +45,33 @@ napi_value unpack_weight(napi_env env, napi_callback_info info) {
     const lensor_weight& view = weight.matrix->view;
     weight.matrix->unpack(context, engine().ops(), values);
     if (weight.place) model->adapters.merge(context, *weight.place, view.rows, view.cols, values);
+    return LENSOR_OK;
+  };
+  enqueue({"weight", {}, {out}, run, nullptr, {}});
+  return handle(env, out);
+}
+
+napi_value stored_weight(napi_env env, napi_callback_info info) {
+  Arguments a(env, info, 3);
+  const auto model = unwrap<Model>(env, a.at[0]);
+  const Named weight = named(*model, a.text(1));
+  const auto dtype = static_cast<int32_t>(a.whole(2, 0, INT32_MAX));
+  if (!weight.matrix || !is_weight(dtype) || weight.matrix->view.cols % block_cols(dtype) != 0)
+    throw Invalid("a matrix and a type that it can have were expected");
+  const OwnerScope weights(Kind::weights);
+  const int64_t rows = weight.matrix->view.rows;
+  const BufferRef out = make_tensor(LENSOR_U8, {rows * row_bytes(dtype, weight.matrix->view.cols)}).buffer;
+  const auto run = [weight, out, model, dtype, rows](lensor_context* context) {
+    if (weight.matrix->view.dtype != dtype) throw std::runtime_error("the weight is kept in another type");
+    struct Rows {
+      const lensor_weight* weight;
+      uint8_t* to;
+    } all{&weight.matrix->view, out->memory.as<uint8_t>()};
+    const lensor_body body = [](void* arg, int64_t begin, int64_t end, int32_t) {
+      const Rows* all = static_cast<const Rows*>(arg);
+      stored_rows(*all->weight, begin, end, all->to);
+    };
+    context->parallel(context, (rows + LENSOR_PANEL - 1) / LENSOR_PANEL, 16, body, &all);
     return LENSOR_OK;
   };
   enqueue({"weight", {}, {out}, run, nullptr, {}});
@@ -181,6 +210,7 @@ napi_value versions(napi_env env, napi_callback_info info) {
 
 void add_weights(napi_env env, napi_value exports) {
   add(env, exports, "unpackWeight", entry<unpack_weight>);
+  add(env, exports, "storedWeight", entry<stored_weight>);
   add(env, exports, "updateWeights", entry<update_weights>);
   add(env, exports, "tunedModel", entry<tuned_model>);
   add(env, exports, "setAdapters", entry<set_adapters>);
