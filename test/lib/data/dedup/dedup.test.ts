@@ -106,7 +106,7 @@ describe("dedup", () => {
       [1, 4, 2, false],
     ]);
     const { layout } = await found.plot().spec();
-    expect((layout.meta as { title: string }).title).toContain("3 of 5 texts are copies");
+    expect((layout.meta as { title: string }).title).toContain("3 of 5 texts are copies of others");
   });
 
   it("refuses what cannot be", () => {
