@@ -18,7 +18,12 @@ const RAW = "rgba(0,114,178,0.42)";
 
 export function rateFigure({ rows, smooth, rate, limit, model }: RateInput): PlotlySpec {
   const losses = smooth.map(({ loss }) => loss!);
-  const range = bounds(losses, []);
+  // How it runs away is of no interest: as much above the start as the loss fell below it.
+  const [first, least] = [losses[0]!, Math.min(...losses)];
+  const range = bounds(
+    losses.filter((loss) => loss <= first + (first - least)),
+    [],
+  );
   const x = rows.map(({ lr }) => lr!);
   const line = (values: readonly (number | null)[], colour: string, width: number) => ({
     ...{ type: "scatter", mode: "lines", x, y: values.map((value) => Number(value!.toPrecision(4))) },

@@ -100,7 +100,10 @@ function lossPanel(input: TrainingInput): Panel {
   ];
   const raw = thinned(rows);
   const line = thinned(smooth);
-  const range = bounds([...smooth.map(({ loss }) => loss!), ...held.map(([, loss]) => loss!)], rows);
+  const range = bounds(
+    held.map(([, loss]) => loss!),
+    rows,
+  );
   const undone = thinned(input.undone);
   return {
     ...{
