@@ -76,6 +76,19 @@ it("sets each way to choose keys beside the best method that only leaves keys ou
   }
 });
 
+it("times how near copies are found, and how that grows, without the peers too", {
+  timeout: 120_000,
+}, async () => {
+  const args = ["data", "--short", "--rounds", "1", "--threads", "1", "--only", "dedup", "--json", "-"];
+  const { results, said } = await bench(...args);
+  expect(results.map(({ suite, name }) => [suite, name])).toEqual([
+    ["data", "dedup"],
+    ["data", "dedup growth"],
+  ]);
+  expect(results[0]!.ours.median).toBeGreaterThan(0);
+  expect(said).toMatch(/skipped: datatrove/);
+});
+
 it("holds what it watches against the most and the least that it may be", () => {
   expect(missedBound({ value: 1.5, most: 1.3 })).toEqual(["1.500, wanted 1.3 at most"]);
   expect(missedBound({ value: 0.5, least: 0.85 })).toEqual(["0.500, wanted 0.85 at least"]);

@@ -244,8 +244,8 @@ export const KINDS: Readonly<Record<string, readonly Kind[]>> = {
     },
     {
       mark: "[PHONE]",
-      // North America's: three, three and four, area and exchange from 2 to 9.
-      pattern: number("(?:1[ .\\-])?(?:\\([2-9]\\d{2}\\) ?|[2-9]\\d{2}[ .\\-])[2-9]\\d{2}[ .\\-]\\d{4}"),
+      // North America's: three, three and four with the same sign between, area and exchange from 2 to 9.
+      pattern: number("(?:1[ .\\-])?[2-9]\\d{2}([ .\\-])[2-9]\\d{2}\\1\\d{4}"),
     },
     {
       mark: "[PHONE]",

@@ -95,7 +95,7 @@ const ORDINARY = [
   "It cost +100 000 and -200,000; temperatures +15 to +20, +1, +12 34.",
   "He scored 100.200.300.400 points and 256.1.1.1 more.",
   "Latitude 52.520008, longitude 13.404954; 40 26 46 N 79 58 56 W.",
-  "0.1.2.3 and 1.02.3.4; chapter 0800 of 0900.",
+  "0.1.2.3 and 1.02.3.4; chapter 0800 of 0900, clause 252.227-7013.",
 ];
 
 function parsed(marked: string) {
