@@ -1,9 +1,9 @@
 // A cache as a file: a magic word, a header in JSON, then each layer's pages as native code stores them. What is read comes
 // from strangers: sizes, counts and ids are checked here, and pages again in native code.
 
-import { createHash } from "node:crypto";
 import { open, rename, rm, stat } from "node:fs/promises";
 import { LensorError } from "../errors.ts";
+import { fingerprintOf } from "../model/fingerprint.ts";
 import type { Model } from "../model/model.ts";
 import { native } from "../native.ts";
 import { describe } from "../options.ts";
@@ -39,14 +39,6 @@ interface Header {
   };
   /** In bytes: each layer's pages. */
   layers: number[];
-}
-
-/** What makes two models' caches exchangeable: architecture and weights, as the file tells of them, and what is learnt beside. */
-async function fingerprintOf({ config, tensors, adapter }: Model): Promise<string> {
-  const { name: _, ...shape } = config;
-  const hash = createHash("sha256").update(JSON.stringify([shape, tensors]));
-  for (let one = adapter; one; one = one.base.adapter) hash.update(await one.fingerprint());
-  return hash.digest("hex");
 }
 
 /** Writes beside the file and then renames: a file is whole, or not there. */

@@ -73,6 +73,7 @@ export class Model {
   #written = -1;
   #adapter: Adapter | undefined;
   #parameters: Parameters | undefined;
+  #edition = 0;
   #disposed = false;
 
   /** @internal Use `hub.load` or `Model.fromConfig`. */
@@ -140,6 +141,11 @@ export class Model {
   /** What it is made of, as it is kept now. */
   get tensors(): readonly ModelTensor[] {
     return this.#tensors;
+  }
+
+  /** Another number once it has learnt; undefined while its numbers are parameters, which a step may change. @internal */
+  get edition(): number | undefined {
+    return this.#parameters ? undefined : this.#edition;
   }
 
   /** Of a tuned model: what was learnt beside its base. */
@@ -327,6 +333,7 @@ export class Model {
     const native = this.native();
     const parameters = this.#parameters;
     this.#parameters = undefined;
+    this.#edition++;
     if (!stored) {
       parameters?.dispose();
       return;

@@ -3,17 +3,14 @@
 
 import { isDeepStrictEqual } from "node:util";
 import { LensorError } from "../errors.ts";
-import { native, WEIGHT_TYPES } from "../native.ts";
 import { frequenciesOf } from "../tensor/nn/rope.ts";
-import { nativeOf } from "../tensor/queue.ts";
-import { Tensor } from "../tensor/tensor.ts";
 import { CONTROL, UNUSED, USER_DEFINED } from "../text/gguf-parts.ts";
 import { LLAMA_3, PRE_TOKENIZERS, type TokenizerParts } from "../text/parts.ts";
 import { type Stored, storedTensors } from "./build.ts";
 import { expectedTensors, type ModelConfig, type ModelTensor, ROPE_FACTORS } from "./config.ts";
 import type { Model } from "./model.ts";
 import { ropeOf } from "./rope.ts";
-import { weightBytes } from "./weights.ts";
+import { storedBytes, weightBytes } from "./weights.ts";
 import { type GgufEntry, type GgufPart, writeGguf } from "./write-gguf.ts";
 
 type Metadata = [key: string, value: GgufEntry][];
@@ -54,18 +51,11 @@ function tensorsOf(model: Model, dtype: Stored | undefined): ModelTensor[] {
 }
 
 async function bytesOf(model: Model, tensor: ModelTensor, dtype: Stored | undefined): Promise<Uint8Array> {
-  const { name, type, shape, bytes } = tensor;
+  const { name, type, shape } = tensor;
   const plain = shape.length === 1 || dtype !== undefined || adapted(model, name);
   if (plain)
     return inPairs(model.config, tensor, await weightBytes(model, name, type === "F32" ? "f32" : dtype!));
-  const buffer = native().storedWeight(model.native(), name, WEIGHT_TYPES[type]);
-  const stored = Tensor.fromBuffer(buffer, [bytes], "u8", name);
-  const { buffer: own, view } = nativeOf(stored);
-  try {
-    return inPairs(model.config, tensor, new Uint8Array(await native().read(own, view)));
-  } finally {
-    stored.dispose();
-  }
+  return inPairs(model.config, tensor, await storedBytes(model, name, type));
 }
 
 /** Whether an adapter of it, or of its base, stands beside a matrix. */
@@ -106,6 +96,7 @@ function architectureOf(config: ModelConfig): Metadata {
     ["general.architecture", { text: "llama" }],
     ["general.name", { text: config.name }],
     ...numbers.map(([key, u32]) => [`llama.${key}`, { u32 }] as [string, GgufEntry]),
+    ["general.quantization_version", { u32: 2 }],
     ["llama.attention.layer_norm_rms_epsilon", { f32: config.normEpsilon }],
     ["llama.rope.freq_base", { f32: scaling?.ropeTheta ?? config.ropeTheta }],
     ...scalingOf(config),

@@ -8,6 +8,7 @@ import { scope, untrack } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { put, type Stored } from "./build.ts";
 import { expectedTensors, type ModelConfig } from "./config.ts";
+import type { GgufType } from "./gguf.ts";
 import { type Precision, present, product, type Weights } from "./network.ts";
 
 const EMBEDDING = "token_embd.weight";
@@ -153,5 +154,17 @@ export async function weightBytes(model: Source, name: string, stored: Stored): 
     return new Uint8Array(await native().read(buffer, view));
   } finally {
     own.dispose();
+  }
+}
+
+/** A matrix as it is kept, row after row in the blocks of its type; what is learnt beside it is not in it. */
+export async function storedBytes(model: Source, name: string, type: GgufType): Promise<Uint8Array> {
+  const made = native().storedWeight(model.native(), name, WEIGHT_TYPES[type]);
+  const stored = Tensor.fromBuffer(made, [made.bytes], "u8", name);
+  const { buffer, view } = nativeOf(stored);
+  try {
+    return new Uint8Array(await native().read(buffer, view));
+  } finally {
+    stored.dispose();
   }
 }

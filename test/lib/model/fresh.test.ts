@@ -1,8 +1,12 @@
 // New models: made from sizes and a seed, estimated before, tried, trained, copied. Oracles: the definitions themselves (counts
 // of parameters and operations), the allocator for the estimate of memory, the base's own bits for a copy.
 
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { hub, LensorError, Model, memory, optim, type Tensor } from "../../../lib/index.ts";
+import { fingerprintOf } from "../../../lib/model/fingerprint.ts";
 import { randomModel } from "./random-model.ts";
 import { saved } from "./temporary.ts";
 
@@ -169,6 +173,37 @@ describe("an estimate", { timeout: 120_000 }, () => {
       /A training step needs .* MB; .*% of it are activations/,
     );
     expect(() => Model.estimate(small, { optimizer: "adam" as never })).toThrow(/optimizer/);
+  });
+});
+
+describe("a fingerprint", { timeout: 120_000 }, () => {
+  it("tells models of the same sizes apart, and knows one by its numbers wherever it comes from", async () => {
+    const [one, other] = [await fresh(), await fresh({ ...small, seed: 8 })];
+    const copy = await one.copy();
+    made.push(copy);
+    const own = await fingerprintOf(one);
+    expect(await fingerprintOf(other)).not.toBe(own);
+    expect(await fingerprintOf(copy)).toBe(own);
+    const folder = mkdtempSync(join(tmpdir(), "lensor-fresh-"));
+    try {
+      for (const path of [join(folder, "model"), join(folder, "model.gguf")]) {
+        await one.save(path);
+        expect(await fingerprintOf(await hub.load(path)), path).toBe(own);
+      }
+      const cache = await one.prefill("Some text");
+      await cache.save(join(folder, "text.kv"));
+      expect((await copy.loadCache(join(folder, "text.kv"))).length).toBe(9);
+      await expect(other.loadCache(join(folder, "text.kv"))).rejects.toThrow(/another model/);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+    const step = optim.sgd(copy.parameters(), { lr: 0.1 });
+    copy.loss(ids).backward();
+    step.step();
+    const learnt = await fingerprintOf(copy);
+    expect(learnt).not.toBe(own);
+    copy.settle();
+    expect(await fingerprintOf(copy)).toBe(learnt);
   });
 });
 
