@@ -7,7 +7,7 @@ import { type Options, parseOptions } from "./options.ts";
 import { INSTALL, installPeers } from "./peers.ts";
 import { figureLines, readingLines } from "./report.ts";
 import { attention } from "./suites/attention.ts";
-import { dedup } from "./suites/dedup.ts";
+import { data } from "./suites/data.ts";
 import { gemm } from "./suites/gemm.ts";
 import { decode, prefill } from "./suites/generate.ts";
 import { interrupt } from "./suites/interrupt.ts";
@@ -25,8 +25,7 @@ export interface Suite {
 }
 
 const SUITES: Readonly<Record<string, Suite>> = {
-  ...{ gemm, attention, decode, prefill, train, kv, quality, memory, interrupt },
-  data: { rounds: 5, ...dedup },
+  ...{ gemm, attention, decode, prefill, train, data, kv, quality, memory, interrupt },
 };
 
 // A reader of figures wants the sentence, not the stack.

@@ -15,6 +15,7 @@ const PEERS: Readonly<Record<string, string>> = {
   products: "PyTorch",
   llama: "llama.cpp",
   training: "PyTorch with transformers",
+  tokens: "the Rust tokenizers",
   dedup_datatrove: "datatrove",
   dedup_rensa: "rensa",
   matching: "Attention Matching's reference",

@@ -89,6 +89,28 @@ it("times how near copies are found, and how that grows, without the peers too",
   expect(said).toMatch(/skipped: datatrove/);
 });
 
+it("reads, curates and tokenizes a corpus, and says how the cost grows and what is resident", {
+  timeout: 120_000,
+}, async () => {
+  const only = ["--only", "tokenization", "--only", "pipeline"];
+  const { results } = await bench(
+    "data",
+    "--short",
+    "--rounds",
+    "1",
+    "--threads",
+    "1",
+    ...only,
+    "--json",
+    "-",
+  );
+  expect(results.map(({ name }) => name)).toEqual(["tokenization", "pipeline growth", "pipeline memory"]);
+  const [tokenization, growth, memory] = results as unknown as [Figure, Reading, Reading];
+  expect(tokenization.ours.median).toBeGreaterThan(0);
+  expect(growth.value).toBeGreaterThan(0);
+  expect(memory.value).toBeGreaterThan(0.05);
+});
+
 it("holds what it watches against the most and the least that it may be", () => {
   expect(missedBound({ value: 1.5, most: 1.3 })).toEqual(["1.500, wanted 1.3 at most"]);
   expect(missedBound({ value: 0.5, least: 0.85 })).toEqual(["0.500, wanted 0.85 at least"]);

@@ -21,8 +21,11 @@ const WORDS =
   "since against go came right used take three states himself few house use during without again place american around however home " +
   "small found mrs thought went say part once general high upon school every don't didn't can't 1,250 3.5 2021 example.com well-known";
 
-/** Texts with the words' frequencies of a language, sentences and paragraphs; one in ten is nearly an earlier one. */
-export function documents(count: number, seed = 1): string[] {
+/**
+ * Texts with the words' frequencies of a language, sentences and paragraphs; one in ten is nearly an earlier one.
+ * @param part Other texts of the same words.
+ */
+export function documents(count: number, seed = 1, part = 0): string[] {
   let state = seed >>> 0;
   const random = () => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
@@ -35,6 +38,7 @@ export function documents(count: number, seed = 1): string[] {
       () => "etaoinshrdlucmfw"[Math.floor(16 * random())],
     ).join(""),
   );
+  if (part > 0) state = part;
   const word = () =>
     random() < 0.6
       ? common[Math.floor(common.length * random() ** 2)]!
