@@ -9,6 +9,8 @@ namespace {
 
 // Texts that a thread takes at once.
 constexpr int64_t kGrain = 8;
+// Bytes of scratch that a thread keeps.
+constexpr size_t kLargeText = size_t{16} << 20;
 // Documents before one in a band's bucket that it is compared with.
 constexpr int kLooks = 8;
 
@@ -44,6 +46,8 @@ lensor_status Sketches::signatures(lensor_context* context, const TextKernels& k
       if (hashes.empty()) became[i] = Sketched::kShort;
       kernels.minhash(hashes.data(), static_cast<int64_t>(hashes.size()), spec_.a.data(), spec_.b.data(),
                       spec_.functions(), out + i * spec_.functions());
+      // One very long text must not hold its memory for all that come.
+      if (words.text.size() > kLargeText) words = Words(), hashes = {};
     }
   };
   each(context, texts.count(), kGrain, some);
