@@ -2,11 +2,18 @@
 
 export type { AlignOptions } from "./align/align.ts";
 export { type DpoOptions, dpo } from "./align/dpo.ts";
+export { type GkdOptions, gkd } from "./align/gkd.ts";
+export { type GrpoOptions, grpo } from "./align/grpo.ts";
+export type { RewardFunction } from "./align/judge.ts";
 export { type KtoOptions, kto } from "./align/kto.ts";
 export { type OrpoOptions, orpo } from "./align/orpo.ts";
 export type { PairRow } from "./align/pairs.ts";
+export { type PpoOptions, ppo } from "./align/ppo.ts";
+export type { Ranking, RankOptions } from "./align/ranking.ts";
+export type { ReinforceOptions } from "./align/reinforce.ts";
 export { type Reward, type RewardModelOptions, rewardModel } from "./align/reward-model.ts";
 export { type SimpoOptions, simpo } from "./align/simpo.ts";
+export type { StudentOptions } from "./align/student.ts";
 export type { AblationOptions, HeadAblation } from "./attention/ablation.ts";
 export type {
   AllAttention,

@@ -403,6 +403,18 @@ export interface Addon {
     count: number,
   ): Promise<{ tokens: Int32Array; logprobs: Float32Array }>;
   /**
+   * The same for several texts in one pass a token: each reads its next token after the `at` tokens that its cache holds, and
+   * goes on until it comes to an end token. What each draws is what `decode` would draw for it alone.
+   */
+  decodeTogether(
+    model: NativeModel,
+    caches: readonly NativeCache[],
+    tokens: readonly number[],
+    fast: boolean,
+    samplers: readonly (SamplerSpec & { at: number })[],
+    count: number,
+  ): Promise<{ tokens: Int32Array; logprobs: Float32Array }[]>;
+  /**
    * The head's k most probable tokens for rows of a residual stream [rows, width], through the final norm:
    * probabilities [rows, k] in f32 and ids [rows, k] in i64.
    */

@@ -57,7 +57,7 @@ export function align(
 ): Run<Tuned> | Run<Reward> {
   const call = "model.align";
   const settings = settingsOf(call, options, ["adapter", "heldOut", "length"]);
-  const { length = Math.min(1024, model.context), heldOut } = options;
+  const { length = Math.min(1024, model.context) } = options;
   checkNumber(call, "length", length, { least: 2, most: model.context, whole: true });
   if (typeof (method as Preference)?.loss !== "function" && typeof (method as RewardModel)?.on !== "function")
     throw new LensorError(`${call} needs a method`, {
@@ -76,6 +76,10 @@ export function align(
     return pairs;
   };
   const noted: LeftOut[] = [];
+  const tell = () => {
+    for (const leftOut of noted.splice(0))
+      if (leftOut.count > 0) run.journal.mark(0, "skipped", leftOut.toString());
+  };
   const { batch: size, seed } = settings;
   const now = rowsNow(call, given, COLUMNS);
   const batchesOf = (rows: readonly PairRow[]) =>
@@ -83,19 +87,24 @@ export function align(
   const batches: Batches<Pair[]> = now
     ? batchesOf(now)
     : new LazyBatches(async () => batchesOf(await rowsOf(call, given, COLUMNS)));
-  const held: Pair[][] = [];
+  const heldOut = async () => {
+    if (!options.heldOut) return [];
+    const rest = read(await rowsOf(`${call}: heldOut`, options.heldOut, COLUMNS));
+    tell();
+    return Array.from({ length: Math.ceil(rest.length / size) }, (_, i) =>
+      rest.slice(i * size, (i + 1) * size),
+    );
+  };
   const inner = "on" in method ? method.on(learner) : preferenceObjective(method);
   const objective: Objective<Pair[]> = {
     ...inner,
     async prepare(learner) {
       await inner.prepare?.(learner);
       if (batches instanceof LazyBatches) await batches.open();
-      const rest = heldOut ? read(await rowsOf(`${call}: heldOut`, heldOut, COLUMNS)) : [];
-      for (let i = 0; i < rest.length; i += size) held.push(rest.slice(i, i + size));
-      for (const leftOut of noted) if (leftOut.count > 0) run.journal.mark(0, "skipped", leftOut.toString());
+      tell();
     },
   };
-  const parts = { call, settings, learner, objective, batches, heldOut: held };
+  const parts = { call, settings, learner, objective, batches, heldOut };
   const told = { adapter: toldOf(options.adapter), length };
   const run: Run<Tuned> | Run<Reward> =
     "on" in method

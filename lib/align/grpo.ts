@@ -38,7 +38,8 @@ export function grpo(options: GrpoOptions = {}): Reinforcement {
     options: { group, loss, epsilon, beta, epochs },
     group,
     epochs,
-    needs: beta > 0 ? ["reference"] : [],
+    needs: beta > 0 ? (loss === "rloo" ? ["logprobs", "reference"] : ["reference"]) : [],
+    over: "replies",
     columns: ["idleGroups", "clipped"],
     start: () => ({
       credit: (rollout) => {
@@ -49,7 +50,8 @@ export function grpo(options: GrpoOptions = {}): Reinforcement {
         return { advantages: Float32Array.from(all), notes: { idleGroups: idle } };
       },
       loss: (now, rollout, { advantages }) => {
-        const [A, old] = [column(advantages), column(rollout.logprobs)];
+        const A = column(advantages);
+        const old = rollout.logprobs ? column(rollout.logprobs) : now.logprobs.detach();
         return loss === "rloo"
           ? wholeReplies(now, rollout, A, old, epsilon)
           : eachToken(now, rollout, A, old, { epsilon, beta, even: loss === "drGrpo" });
@@ -134,7 +136,7 @@ function penalised({ rewards, replies, logprobs, reference }: Rollout, beta: num
   let at = 0;
   return Float32Array.from(rewards, (reward, i) => {
     let divergence = 0;
-    for (let t = 0; t < replies.lengths[i]!; t++, at++) divergence += logprobs[at]! - reference![at]!;
+    for (let t = 0; t < replies.lengths[i]!; t++, at++) divergence += logprobs![at]! - reference![at]!;
     return reward - beta * divergence;
   });
 }

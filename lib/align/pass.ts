@@ -1,7 +1,6 @@
 // What a method reads of a model on some replies: log p of each token that counts, and the states that predicted them. The
 // head sees those states alone, so prompts cost nothing there. Relies on the differentiable network; learns nothing.
 
-import { lastHidden } from "../model/network.ts";
 import { linearLogprobs } from "../tensor/nn/loss.ts";
 import { upload } from "../tensor/queue.ts";
 import { scope } from "../tensor/scope.ts";
@@ -74,11 +73,7 @@ export function lastStates(learner: Learner, sequences: readonly Sequence[]): Te
 }
 
 function finalStates(learner: Learner, sequences: readonly Sequence[], who: "policy" | "reference") {
-  const { model, adapter, precision } = learner;
-  const weights = adapter && who === "policy" ? adapter.weights(model) : model.weights();
   const offsets = [0];
   for (const { ids } of sequences) offsets.push(offsets.at(-1)! + ids.length);
-  const ids = sequences.flatMap((one) => Array.from(one.ids));
-  learner.tokens += ids.length;
-  return { states: lastHidden(model.config, weights, { ids, offsets }, precision), weights };
+  return learner.states({ ids: sequences.flatMap(({ ids }) => Array.from(ids)), offsets }, who);
 }

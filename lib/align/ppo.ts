@@ -45,7 +45,8 @@ export function ppo(options: PpoOptions = {}): Reinforcement {
     options: { epsilon, valueEpsilon, valueWeight, gamma, lambda, kl: { ...price }, epochs },
     group: 1,
     epochs,
-    needs: ["reference", "values"],
+    needs: ["logprobs", "reference", "values"],
+    over: "tokens",
     columns: ["klPrice", "policyLoss", "valueLoss", "clipped", "ratio"],
     start() {
       const control = new KlPrice(price);
@@ -77,7 +78,7 @@ export function tokenRewards(
   price: number,
 ): { rewards: Float32Array; divergence: number } {
   let divergence = 0;
-  const out = logprobs.map((logprob, t) => {
+  const out = logprobs!.map((logprob, t) => {
     divergence += logprob - reference![t]!;
     return -price * (logprob - reference![t]!);
   });
@@ -101,7 +102,7 @@ export function clippedLoss(
   options: { epsilon: number; valueEpsilon: number; valueWeight: number },
 ): { loss: Tensor; notes: Record<string, Tensor> } {
   const { epsilon, valueEpsilon, valueWeight } = options;
-  const [A, R, old, before] = [advantages, returns!, rollout.logprobs, rollout.values!].map((list) =>
+  const [A, R, old, before] = [advantages, returns!, rollout.logprobs!, rollout.values!].map((list) =>
     upload(list, [list.length], "f32", "rollout"),
   ) as [Tensor, Tensor, Tensor, Tensor];
   const ratio = logprobs.sub(old).exp();

@@ -13,9 +13,9 @@ export interface Rollout {
   readonly group: number;
   /** The most tokens that a reply could have. */
   readonly longest: number;
-  /** log p of each token by the model that is about to learn from them. */
-  readonly logprobs: Float32Array;
-  /** The same by the model that the run began with; only where the method asks. */
+  /** log p of each token by the model that is about to learn from them; without it, they are learnt from but once. */
+  readonly logprobs?: Float32Array | undefined;
+  /** The same by the model that the run began with. */
   readonly reference?: Float32Array | undefined;
   /** What the value head expected before each token; only where the method asks. */
   readonly values?: Float32Array | undefined;
@@ -44,7 +44,10 @@ export interface Reinforcement {
   readonly group: number;
   /** Steps that are taken on the same replies before new ones are drawn. */
   readonly epochs: number;
-  readonly needs: readonly ("reference" | "values")[];
+  /** What it reads of a rollout beside rewards. */
+  readonly needs: readonly ("logprobs" | "reference" | "values")[];
+  /** What its loss is the mean of. */
+  readonly over: "replies" | "tokens";
   /** Names of what `credit` and `loss` note. */
   readonly columns: readonly string[];
   /** The method at work in one run: what it adapts as it goes is here. */

@@ -11,6 +11,7 @@ import { provenance } from "../provenance.ts";
 import { LiveReply } from "./live.ts";
 import { type GenerateOptions, type Settings, settingsOf } from "./options.ts";
 import { Reply, type ReplyParts, replyBundle } from "./reply.ts";
+import { runTogether } from "./together.ts";
 
 export type { GenerateOptions } from "./options.ts";
 export { Reply } from "./reply.ts";
@@ -18,7 +19,7 @@ export { Reply } from "./reply.ts";
 /** How long native code draws before it reports: short enough to look live and to stop in time. */
 const BURST_MS = 40;
 /** Tokens of a prompt that are read between two looks at the signal. */
-const PREFILL = 512;
+export const PREFILL = 512;
 
 export function generate(model: Model, prompt: Prompt, options?: GenerateOptions): Promise<Reply>;
 export function generate(
@@ -42,7 +43,16 @@ async function generateAll(
   options: GenerateOptions,
 ): Promise<Reply[]> {
   const replies: Reply[] = [];
-  for (const prompt of prompts) replies.push(await generateOne(model, prompt, options));
+  if (options.cache || options.compact) {
+    for (const prompt of prompts) replies.push(await generateOne(model, prompt, options));
+    return replies;
+  }
+  const requests = prompts.map((prompt) => ({
+    ids: idsOf(prompt, model.tokenizer, model.config.vocabulary),
+    opening: prompt,
+    settings: settingsOf("model.generate", options),
+  }));
+  for (const parts of await runTogether(model, requests, options)) replies.push(new Reply(parts));
   return replies;
 }
 
@@ -186,13 +196,13 @@ async function drawInto(
 }
 
 /** The ids that end a text: the tokenizer's own end, and the end of a document. */
-function endsOf({ tokenizer }: Model): Int32Array {
+export function endsOf({ tokenizer }: Model): Int32Array {
   const ends = [tokenizer.eos, tokenizer.idOf("<|endoftext|>")];
   return Int32Array.from(ends.filter((id) => id !== undefined));
 }
 
 /** Text as it grows out of tokens, up to the first of the stop strings. */
-class GrowingText {
+export class GrowingText {
   text = "";
   readonly #decoder;
   readonly #stop: readonly string[];

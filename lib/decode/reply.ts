@@ -22,6 +22,8 @@ export interface ReplyParts {
   tokens: number[];
   logprobs: number[];
   finish: "stop" | "length" | "aborted";
+  /** The end token that it came to, where it did. */
+  end?: number;
   timing: Timing;
   provenance: Provenance;
   /** The text of each token. */

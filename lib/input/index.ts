@@ -1,6 +1,7 @@
 // What `input` is: one method a kind of input. Relies on each kind's own file.
 
 import { button } from "./button.ts";
+import { buttons } from "./buttons.ts";
 import { colour } from "./colour.ts";
 import { date } from "./date.ts";
 import { file } from "./file.ts";
@@ -25,6 +26,7 @@ export const input = {
   toggle,
   text,
   button,
+  buttons,
   colour,
   color: colour,
   date,

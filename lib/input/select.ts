@@ -91,7 +91,8 @@ interface Choices<T> {
   labelOf(value: T): string;
 }
 
-function choicesOf<T>(call: string, options: unknown): Choices<T> {
+/** Options by their labels and places. */
+export function choicesOf<T>(call: string, options: unknown): Choices<T> {
   if (typeof options !== "object" || options === null)
     throw new LensorError(`${call}: options is wrong`, {
       expected: "a list of options, or a record from labels to values",

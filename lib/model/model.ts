@@ -2,9 +2,15 @@
 
 import type { Table } from "apache-arrow";
 import { type AlignOptions, align } from "../align/align.ts";
-import type { PairRow, Rows } from "../align/pairs.ts";
+import { distill } from "../align/distill.ts";
+import type { Distillation } from "../align/gkd.ts";
+import type { PairRow, Rows, Said } from "../align/pairs.ts";
 import type { Preference } from "../align/preference.ts";
+import { type Ranking, type RankOptions, rank } from "../align/ranking.ts";
+import { type PromptRow, type ReinforceOptions, reinforce } from "../align/reinforce.ts";
+import type { Reinforcement } from "../align/reinforcement.ts";
 import type { Reward, RewardModel } from "../align/reward-model.ts";
+import { type StudentOptions, student } from "../align/student.ts";
 import { type AblationOptions, ablate, type HeadAblation } from "../attention/ablation.ts";
 import { type Patching, type PatchOptions, patch } from "../attention/patching.ts";
 import { type HeadScoreOptions, type HeadScores, headScores } from "../attention/scores.ts";
@@ -281,6 +287,34 @@ export class Model {
     options: AlignOptions,
   ): Run<Tuned> | Run<Reward> {
     return align(this, pairs, method, options);
+  }
+
+  /**
+   * Teaches it by what its own replies are worth, with an adapter: `model.reinforce(prompts, grpo({ group: 8 }), { adapter:
+   * lora(), reward: (prompt, reply) => score(reply), steps: 50 })`.
+   * @param prompts Text, messages, or rows with a column prompt, which the reward is given too
+   */
+  reinforce(
+    prompts: readonly Said[] | Rows<PromptRow>,
+    method: Reinforcement,
+    options: ReinforceOptions,
+  ): Run<Tuned> {
+    return reinforce(this, prompts, method, options);
+  }
+
+  /** Draws several answers to each prompt, with buttons to rank them: what is chosen becomes pairs to align with. */
+  rank(prompts: readonly Said[], options?: RankOptions): Promise<Ranking> {
+    return rank(this, prompts, options);
+  }
+
+  /** A smaller model of some of its layers and heads, to be taught by it. */
+  student(options: StudentOptions): Promise<Model> {
+    return student(this, options);
+  }
+
+  /** Teaches a student what it would say itself: all numbers of a copy of it learn, and awaiting gives that. */
+  distill(student: Model, data: TokenData, method: Distillation, options?: TextOptions): Run<Model> {
+    return distill(this, student, data, method, options);
   }
 
   /** Where its bytes are. */

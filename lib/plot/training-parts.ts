@@ -84,8 +84,9 @@ export function titleOf(input: TrainingInput): string {
   const stop = state === "stopped" ? marks.findLast(({ kind }) => kind === "stopped") : undefined;
   const scored = rows.findLast(({ evalLoss }) => evalLoss !== null)?.evalLoss ?? null;
   const smooth = smoothed(rows, facts.steps);
-  const change =
-    startLoss !== null && scored !== null
+  const change = facts.columns.includes("reward")
+    ? rewarded(rows)
+    : startLoss !== null && scored !== null
       ? changed("Held-out loss", startLoss, scored, facts.objective === "nextToken")
       : changed("Loss", smooth[0]!.loss!, smooth.at(-1)!.loss!, false);
   if (state === "running" || state === "paused") {
@@ -95,6 +96,13 @@ export function titleOf(input: TrainingInput): string {
   if (state === "failed")
     return `Failed after step ${formatCount(last.step!)}; ${change.toLowerCase()} until then`;
   return stop ? `${change}; stopped at step ${formatCount(stop.step)}: ${stop.text}` : change;
+}
+
+/** Of a run that learns from rewards these are the finding: single steps draw few replies, so a tenth of all at each end. */
+function rewarded(rows: readonly Row[]): string {
+  const count = Math.max(1, Math.round(rows.length / 10));
+  const mean = (some: readonly Row[]) => some.reduce((sum, { reward }) => sum + (reward ?? 0), 0) / count;
+  return changed("Mean reward", mean(rows.slice(0, count)), mean(rows.slice(-count)), false);
 }
 
 function changed(what: string, from: number, to: number, inPerplexity: boolean): string {

@@ -4,7 +4,7 @@
 import type { Hook, Hooks } from "../model/hooks.ts";
 import type { LossOptions, Sequences } from "../model/loss.ts";
 import type { Model } from "../model/model.ts";
-import type { Precision } from "../model/network.ts";
+import { lastHidden, type Packed, type Precision, type Weights } from "../model/network.ts";
 import { isRecording, noGrad } from "../tensor/tape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Adapter } from "../tune/adapter.ts";
@@ -79,6 +79,28 @@ export class Learner {
   reference(ids: Sequences, { mask }: Pick<Text, "mask"> = {}): Tensor {
     const { precision } = this;
     return noGrad(() => this.model.logprobs(ids, { precision, ...(mask && { mask }) }));
+  }
+
+  /**
+   * The final states through the last norm, f32 `[tokens, width]`, which the head reads, and the weights that has; with a
+   * gradient. `more`: hooks beside the run's own. "reference": of the model as it was before it learnt, without a gradient.
+   */
+  states(
+    packed: Packed,
+    who: "policy" | "reference" = "policy",
+    more: Hooks = {},
+  ): { states: Tensor; weights: Weights } {
+    const { model, precision } = this;
+    if (who === "reference")
+      return noGrad(() => {
+        const weights = model.weights();
+        return { states: lastHidden(model.config, weights, packed, precision, { hooks: more }), weights };
+      });
+    this.tokens += packed.ids.length;
+    const { hooks, checkpoint } = this.#own();
+    const weights = this.adapter ? this.adapter.weights(model) : model.weights();
+    const reach = { hooks: { ...more, ...hooks }, checkpoint };
+    return { states: lastHidden(model.config, weights, packed, precision, reach), weights };
   }
 
   /** What looks at the passes just now. */

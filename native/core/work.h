@@ -135,14 +135,15 @@ inline Work layers(const lensor_pass* p) {
       const double numbers = static_cast<double>(beside++->ranks) * static_cast<double>(w->rows + w->cols);
       all.flops += 2 * rows * numbers, all.bytes += floats(numbers);
     }
-    for (int32_t g = 0; g < p->kv_heads; g++) {
+    const double own = p->texts ? 1 : rows; // of one text
+    for (int32_t g = 0; g < p->kv_heads * (p->texts ? p->texts : 1); g++) {
       const double keys = static_cast<double>(one.kv[g].count);
-      all.flops += 4 * d * rows * (keys - (rows - 1) / 2) * p->heads / p->kv_heads;
+      all.flops += 4 * d * own * (keys - (own - 1) / 2) * p->heads / p->kv_heads;
       all.bytes += 2 * keys * d * static_cast<double>(dtype_bytes(p->kv_dtype));
     }
   }
   all.bytes += floats(2 * rows * static_cast<double>(p->width));
-  if (p->logits) multiply(p->head, 1);
+  if (p->logits) multiply(p->head, p->texts ? rows : 1);
   return all;
 }
 inline Work attention_map(const lensor_attention_map* a) {

@@ -24,22 +24,42 @@ struct Work {
   float* parts; // of attention that is split
 };
 
-lensor_attention attention_of(const lensor_pass* p, const lensor_layer* layer) {
-  const int64_t width = (int64_t)p->heads * p->head_width;
-  return {p->heads,  p->kv_heads, p->head_width,
-          p->rows,   p->q,        width,
-          layer->kv, p->kv_dtype, 1 / sqrtf((float)p->head_width),
-          p->mix,    width,       nullptr};
+int64_t texts_of(const lensor_pass* p) { return p->texts ? p->texts : 1; }
+int64_t rows_of_text(const lensor_pass* p) { return p->texts ? 1 : p->rows; }
+
+// Of all rows, or of the one row of one of several texts.
+lensor_attention attention_of(const lensor_pass* p, const lensor_layer* layer, int64_t text) {
+  const int64_t width = (int64_t)p->heads * p->head_width, first = text * width;
+  return {p->heads,
+          p->kv_heads,
+          p->head_width,
+          rows_of_text(p),
+          p->q + first,
+          width,
+          layer->kv + text * p->kv_heads,
+          p->kv_dtype,
+          1 / sqrtf((float)p->head_width),
+          p->mix + first,
+          width,
+          nullptr};
+}
+
+// Several texts share out themselves: none spreads its pages over the threads.
+AttentionPlan plan_of(const lensor_pass* p, const lensor_attention* a) {
+  AttentionPlan plan = attention_plan(a);
+  if (p->texts) plan.split = plan.chooses = false;
+  return plan;
 }
 
 // Heads may hold fewer keys in one layer than in another: the most that any layer's attention needs.
 template <class F> int64_t most_of_layers(const lensor_pass* p, const F& floats) {
   int64_t most = 0;
-  for (int32_t i = 0; i < p->count; i++) {
-    const lensor_attention a = attention_of(p, p->layers + i);
-    const int64_t some = floats(attention_plan(&a));
-    if (some > most) most = some;
-  }
+  for (int32_t i = 0; i < p->count; i++)
+    for (int64_t text = 0; text < texts_of(p); text++) {
+      const lensor_attention a = attention_of(p, p->layers + i, text);
+      const int64_t some = floats(plan_of(p, &a));
+      if (some > most) most = some;
+    }
   return most;
 }
 
@@ -156,19 +176,31 @@ void products(Work* work, const Own* own, const lensor_activations* a, const len
 
 // The queries of one KV head's group in one row, and its key and value, which go into the cache.
 void place_row(const lensor_pass* p, const lensor_layer* layer, int64_t row, int64_t g) {
-  const int64_t group = p->heads / p->kv_heads, d = p->head_width, at = layer->kv[g].count - p->rows + row;
+  const int64_t group = p->heads / p->kv_heads, d = p->head_width;
+  const lensor_kv_head& head = layer->kv[(p->texts ? row : 0) * p->kv_heads + g];
+  const int64_t at = head.count - (p->texts ? 1 : p->rows - row);
   const float *cos = p->cos + row * (d / 2), *sin = p->sin + row * (d / 2);
   for (int64_t h = g * group; h < (g + 1) * group; h++)
     rope_head(p->q + (row * p->heads + h) * d, p->head_width, cos, sin);
   float* k = p->k + (row * p->kv_heads + g) * d;
   rope_head(k, p->head_width, cos, sin);
   write_key(p->kv_dtype, k, p->v + (row * p->kv_heads + g) * d, p->head_width, (int)(at % LENSOR_PAGE),
-            layer->kv[g].pages[at / LENSOR_PAGE]);
+            head.pages[at / LENSOR_PAGE]);
+}
+
+void attend_texts(Work* work, Own* own, const lensor_layer* layer) {
+  const lensor_pass* p = work->pass;
+  share(&work->team, own->thread, (int64_t)p->texts * p->kv_heads, [&](int64_t item) {
+    const lensor_attention a = attention_of(p, layer, item / p->kv_heads);
+    attention_item(plan_of(p, &a), item % p->kv_heads, own->attention);
+  });
+  meet(&work->team);
 }
 
 void attend(Work* work, Own* own, const lensor_layer* layer) {
+  if (work->pass->texts) return attend_texts(work, own, layer);
   Team* team = &work->team;
-  const lensor_attention a = attention_of(work->pass, layer);
+  const lensor_attention a = attention_of(work->pass, layer, 0);
   AttentionPlan plan = attention_plan(&a);
   plan.parts = work->parts;
   if (plan.chooses) {
@@ -267,9 +299,10 @@ void thread_body(void* arg, int64_t, int64_t, int32_t thread) {
   bool going = true;
   for (int32_t i = 0; i < p->count && going; i++) going = one_layer(work, &own, p->layers + i);
   if (going && p->logits) {
-    float* last = p->stream + (p->rows - 1) * p->width;
+    const int64_t rows = texts_of(p);
+    float* last = p->stream + (p->rows - rows) * p->width;
     const Readers reader = {{p->head}, nullptr, 1};
-    const auto x = ready(work, &own, last, p->final_norm, p->width, 1, reader, &p->rounded);
+    const auto x = ready(work, &own, last, p->final_norm, p->width, rows, reader, &p->rounded);
     const lensor_linear head = job_of(p, &own, reader, 0, p->logits, p->head->rows, 0);
     products(work, &own, &x, &head, 1);
   }

@@ -267,7 +267,7 @@ typedef struct lensor_attention {
 typedef struct lensor_layer {
   const float *attention_norm, *feed_forward_norm; /* gains */
   const lensor_weight *query, *key, *value, *output, *gate, *up, *down;
-  const lensor_kv_head* kv;        /* [kv_heads] */
+  const lensor_kv_head* kv;        /* [kv_heads]; of a pass over several texts [texts][kv_heads] */
   const lensor_adapters* adapters; /* NULL, or [LENSOR_ADAPTED]; only LENSOR_DOWN's may have an `input` */
 } lensor_layer;
 
@@ -280,8 +280,9 @@ typedef struct lensor_pass {
   int32_t heads, kv_heads, head_width, kv_dtype;
   int64_t width, feed_forward;
   float epsilon;
-  int32_t fast;           /* the numeric mode */
-  int64_t rows;           /* they are a head's last keys */
+  int32_t fast;  /* the numeric mode */
+  int64_t rows;  /* they are a head's last keys */
+  int32_t texts; /* 0: the rows are of one text; or as many as rows, each the next token of its own text */
   const float *cos, *sin; /* [rows, head_width / 2] */
   const lensor_layer* layers;
   int32_t count;
@@ -296,7 +297,7 @@ typedef struct lensor_pass {
       gated; /* all forms, for rows of the wider of width and q, and of feed_forward */
   const float* final_norm;
   const lensor_weight* head;
-  float* logits; /* NULL, or [head.rows] */
+  float* logits; /* NULL, or [head.rows], of several texts [texts][head.rows] */
 } lensor_pass;
 
 /* Dense causal attention maps, for looking at them: q [heads, T, d], k [kv_heads, T, d], f32, contiguous. */

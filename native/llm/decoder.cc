@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <stdexcept>
 
 namespace lensor {
 
@@ -147,6 +148,34 @@ lensor_status Decoder::layers(Chunk& c, Cache& cache, int64_t first, int64_t tot
   }
   if (wishes.trace) keep_stream(c, *wishes.trace, spec.layers, first, total);
   return LENSOR_OK;
+}
+
+lensor_status Decoder::step(Cache* const* caches, const int32_t* ids, int64_t count, float* logits) {
+  const ModelSpec& spec = model_.spec;
+  const int64_t half = spec.head_width / 2;
+  Chunk c(spec, count, model_.adapters.ranks());
+  for (int64_t i = 0; i < count; i++) {
+    const int64_t at = caches[i]->length();
+    caches[i]->reserve(at + 1);
+    ops_->weight_row(&model_.embedding.view, ids[i], c.stream + i * spec.width);
+    caches[i]->rope().turns(at, 1, c.cos + i * half, c.sin + i * half);
+  }
+  std::vector<std::vector<lensor_kv_head>> heads(spec.layers);
+  std::vector<lensor_layer> list;
+  for (int32_t l = 0; l < spec.layers; l++) {
+    for (int64_t i = 0; i < count; i++)
+      for (const lensor_kv_head& head : caches[i]->heads(l, 1)) {
+        if (head.bounds) throw std::runtime_error("a text that leaves out pages cannot be read with others");
+        heads[l].push_back(head);
+      }
+    list.push_back(weights_of(model_, l, heads[l].data()));
+  }
+  lensor_pass pass = pass_of(c);
+  pass.kv_dtype = caches[0]->shape().dtype, pass.texts = static_cast<int32_t>(count);
+  pass.layers = list.data(), pass.count = spec.layers, pass.logits = logits;
+  const lensor_status status = ops_->layers(context_, &pass);
+  for (int64_t i = 0; i < count && !status; i++) caches[i]->set_length(caches[i]->length() + 1);
+  return status;
 }
 
 lensor_status Decoder::layer(Cache& cache, int32_t layer, float* stream, int64_t rows, float* query) {

@@ -57,36 +57,98 @@ lensor_status score(lensor_context* context, const lensor_ops* ops, const Model&
   return decoder.run(cache, ids, count, rows);
 }
 
+static void draw(const lensor_ops* ops, float* logits, int64_t vocabulary, SamplerSpec& sampler,
+                 uint64_t position, Drawn& out) {
+  const float total = ops->log_sum_exp(logits, vocabulary);
+  if (!std::isfinite(total))
+    throw std::runtime_error("the model's logits are not finite numbers: its weights are damaged, or too "
+                             "large for 32-bit floats");
+  // The penalty changes logits in place; a log-probability is told of the model's own.
+  std::vector<float> own(sampler.repetition_penalty == 1 ? 0 : vocabulary);
+  if (!own.empty()) std::memcpy(own.data(), logits, vocabulary * sizeof(float));
+  const int32_t token = sample(logits, vocabulary, sampler, position);
+  out.tokens.push_back(token);
+  out.logprobs.push_back(std::min(0.0f, (own.empty() ? logits : own.data())[token] - total));
+  sampler.seen.push_back(token);
+}
+
 lensor_status decode(lensor_context* context, const lensor_ops* ops, const Model& model, Cache& cache,
                      const int32_t* ids, int64_t count, bool fast, SamplerSpec& sampler, uint64_t drawn,
                      const std::vector<int32_t>& ends, int64_t most, Drawn& out) {
   Decoder decoder(context, ops, model, fast);
   const int64_t vocabulary = model.spec.vocabulary, start = cache.length();
   Block logits(vocabulary * sizeof(float));
-  float* row = logits.as<float>();
   const int32_t* next = ids;
   int32_t token = 0;
   for (int64_t i = 0; i < most; i++) {
     const int64_t many = i == 0 ? count : 1;
-    if (const auto status = decoder.run(cache, next, many, nullptr, nullptr, row)) {
+    if (const auto status = decoder.run(cache, next, many, nullptr, nullptr, logits.as<float>())) {
       cache.set_length(start);
       return status;
     }
-    const float total = ops->log_sum_exp(row, vocabulary);
-    if (!std::isfinite(total)) {
+    try {
+      draw(ops, logits.as<float>(), vocabulary, sampler, drawn + i, out);
+    } catch (...) {
       cache.set_length(start);
-      throw std::runtime_error("the model's logits are not finite numbers: its weights are damaged, or too "
-                               "large for 32-bit floats");
+      throw;
     }
-    // The penalty changes logits in place; a log-probability is told of the model's own.
-    std::vector<float> own(sampler.repetition_penalty == 1 ? 0 : vocabulary);
-    if (!own.empty()) std::memcpy(own.data(), row, vocabulary * sizeof(float));
-    token = sample(row, vocabulary, sampler, drawn + i);
-    out.tokens.push_back(token);
-    out.logprobs.push_back(std::min(0.0f, (own.empty() ? row : own.data())[token] - total));
-    sampler.seen.push_back(token);
+    token = out.tokens.back();
     next = &token;
     if (std::find(ends.begin(), ends.end(), token) != ends.end()) break;
+  }
+  return LENSOR_OK;
+}
+
+lensor_status decode_together(lensor_context* context, const lensor_ops* ops, const Model& model,
+                              std::vector<Voice>& voices, bool fast, const std::vector<int32_t>& ends,
+                              int64_t most) {
+  Decoder decoder(context, ops, model, fast);
+  const int64_t vocabulary = model.spec.vocabulary;
+  Block logits(voices.size() * vocabulary * sizeof(float));
+  std::vector<int64_t> starts;
+  for (const Voice& one : voices) starts.push_back(one.cache->length());
+  const auto back = [&] {
+    for (size_t i = 0; i < voices.size(); i++) voices[i].cache->set_length(starts[i]);
+  };
+  std::vector<Voice*> going;
+  for (Voice& one : voices) going.push_back(&one);
+  try {
+    for (int64_t i = 0; i < most && !going.empty(); i++) {
+      std::vector<Cache*> caches;
+      std::vector<int32_t> ids;
+      for (const Voice* one : going) caches.push_back(one->cache), ids.push_back(one->token);
+      const auto count = static_cast<int64_t>(going.size());
+      if (const auto status = decoder.step(caches.data(), ids.data(), count, logits.as<float>())) {
+        back();
+        return status;
+      }
+      // A thread must not throw: what went wrong is told by the first that has drawn nothing.
+      auto one = [&](int64_t row) {
+        Voice& voice = *going[row];
+        try {
+          draw(ops, logits.as<float>() + row * vocabulary, vocabulary, voice.sampler, voice.drawn + i,
+               voice.out);
+        } catch (...) {
+          voice.failed = std::current_exception();
+        }
+      };
+      each(context, count, one);
+      std::vector<Voice*> left;
+      for (Voice* voice : going) {
+        if (voice->failed) std::rethrow_exception(voice->failed);
+        // Stopped while rows were drawn: some have none.
+        if (static_cast<int64_t>(voice->out.tokens.size()) <= i) {
+          back();
+          return LENSOR_INTERRUPTED;
+        }
+        voice->token = voice->out.tokens.back();
+        if (std::find(ends.begin(), ends.end(), voice->token) == ends.end()) left.push_back(voice);
+      }
+      going = std::move(left);
+    }
+  } catch (...) {
+    back();
+    throw;
   }
   return LENSOR_OK;
 }

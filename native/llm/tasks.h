@@ -3,6 +3,7 @@
 #pragma once
 #include "decoder.h"
 #include "sample.h"
+#include <exception>
 
 namespace lensor {
 
@@ -22,6 +23,20 @@ struct Drawn {
 lensor_status decode(lensor_context*, const lensor_ops*, const Model&, Cache&, const int32_t* ids,
                      int64_t count, bool fast, SamplerSpec& sampler, uint64_t drawn,
                      const std::vector<int32_t>& ends, int64_t most, Drawn& out);
+
+// One of several texts that are continued together.
+struct Voice {
+  Cache* cache;
+  int32_t token; // the next to be read
+  SamplerSpec sampler;
+  uint64_t drawn = 0; // before: says which random number is next
+  Drawn out;
+  std::exception_ptr failed;
+};
+// Draws up to `most` tokens of each, as decode would of that one alone, to the bit; one that has come to one
+// of `ends` is done. The last drawn of each is not read.
+lensor_status decode_together(lensor_context*, const lensor_ops*, const Model&, std::vector<Voice>&,
+                              bool fast, const std::vector<int32_t>& ends, int64_t most);
 
 // probabilities and token ids, each [rows, k].
 lensor_status lens(lensor_context*, const lensor_ops*, const Model&, const float* stream, int64_t rows,

@@ -197,14 +197,17 @@ napi_value typed_array(napi_env env, const std::vector<T>& values, napi_typedarr
   return array;
 }
 
-napi_value decode(napi_env env, napi_callback_info info) {
-  Arguments a(env, info, 7);
-  Pass pass(a);
-  const int64_t at = a.whole(3, 0, int64_t{1} << 32);
-  const bool fast = a.flag(4);
-  const napi_value options = a.at[5];
-  const auto number = [&](const char* name) { return number_of(env, property(env, options, name)); };
+// How a text is drawn, and how many of its tokens were before.
+struct Drawing {
   SamplerSpec sampler;
+  uint64_t drawn;
+  std::vector<int32_t> ends;
+};
+
+Drawing read_drawing(napi_env env, napi_value options, const ModelSpec& spec) {
+  const auto number = [&](const char* name) { return number_of(env, property(env, options, name)); };
+  Drawing drawing;
+  SamplerSpec& sampler = drawing.sampler;
   sampler.temperature = static_cast<float>(number("temperature"));
   sampler.top_k = static_cast<int32_t>(whole_of(env, property(env, options, "topK"), 0, INT32_MAX));
   sampler.top_p = static_cast<float>(number("topP"));
@@ -212,27 +215,90 @@ napi_value decode(napi_env env, napi_callback_info info) {
   sampler.repetition_penalty = static_cast<float>(number("repetitionPenalty"));
   sampler.seed = static_cast<uint64_t>(whole_of(env, property(env, options, "seed"), 0, int64_t{1} << 53));
   sampler.seen = integers_of(env, property(env, options, "seen"));
-  const auto drawn =
-      static_cast<uint64_t>(whole_of(env, property(env, options, "drawn"), 0, int64_t{1} << 53));
-  const std::vector<int32_t> ends = integers_of(env, property(env, options, "ends"));
+  drawing.drawn = static_cast<uint64_t>(whole_of(env, property(env, options, "drawn"), 0, int64_t{1} << 53));
+  drawing.ends = integers_of(env, property(env, options, "ends"));
   for (int32_t id : sampler.seen)
-    if (id < 0 || id >= pass.model->spec.vocabulary) throw Invalid("an id is no token of the model");
+    if (id < 0 || id >= spec.vocabulary) throw Invalid("an id is no token of the model");
   if (!(sampler.temperature >= 0) || !(sampler.repetition_penalty > 0))
     throw Invalid("an impossible sampler");
+  return drawing;
+}
+
+napi_value drawn_object(napi_env env, const Drawn& out) {
+  return make_object(env, {{"tokens", typed_array(env, out.tokens, napi_int32_array)},
+                           {"logprobs", typed_array(env, out.logprobs, napi_float32_array)}});
+}
+
+napi_value decode(napi_env env, napi_callback_info info) {
+  Arguments a(env, info, 7);
+  Pass pass(a);
+  const int64_t at = a.whole(3, 0, int64_t{1} << 32);
+  const bool fast = a.flag(4);
+  const Drawing drawing = read_drawing(env, a.at[5], pass.model->spec);
   const int64_t most = a.whole(6, 1, 1 << 20);
   pass.place(a, at, at + pass.count() + most - 1);
 
   napi_value promise;
   auto settler = make_promise(env, &promise);
   auto out = std::make_shared<Drawn>();
-  const auto run = [=](lensor_context* context) mutable {
+  const auto run = [=](lensor_context* context) {
     pass.check_place();
+    SamplerSpec sampler = drawing.sampler;
     return lensor::decode(context, engine().ops(), *pass.model, *pass.cache, pass.ids.data(), pass.count(),
-                          fast, sampler, drawn, ends, most, *out);
+                          fast, sampler, drawing.drawn, drawing.ends, most, *out);
   };
-  const auto value = [out](napi_env env) {
-    return make_object(env, {{"tokens", typed_array(env, out->tokens, napi_int32_array)},
-                             {"logprobs", typed_array(env, out->logprobs, napi_float32_array)}});
+  enqueue(
+      {"generate", {}, {}, run, settles(settler, [out](napi_env env) { return drawn_object(env, *out); })});
+  return promise;
+}
+
+napi_value decode_together(napi_env env, napi_callback_info info) {
+  Arguments a(env, info, 6);
+  struct Text {
+    std::shared_ptr<Cache> cache;
+    int64_t at;
+    int32_t token;
+    Drawing drawing;
+  };
+  constexpr size_t kTexts = 1024;
+  const auto model = unwrap<Model>(env, a.at[0]);
+  const std::vector<napi_value> caches = a.list(1), samplers = a.list(4);
+  const std::vector<int64_t> tokens = a.numbers(2);
+  const bool fast = a.flag(3);
+  const int64_t most = a.whole(5, 1, 1 << 20);
+  if (caches.empty() || caches.size() > kTexts || tokens.size() != caches.size() ||
+      samplers.size() != caches.size())
+    throw Invalid("a cache, a token and a sampler of each text were expected");
+  std::vector<Text> texts;
+  for (size_t i = 0; i < caches.size(); i++) {
+    const auto cache = unwrap<Cache>(env, caches[i]);
+    check_shape(*model, *cache);
+    for (const Text& other : texts)
+      if (other.cache == cache || other.cache->shape().dtype != cache->shape().dtype)
+        throw Invalid("texts that are continued together need caches of their own, of one type");
+    if (tokens[i] < 0 || tokens[i] >= model->spec.vocabulary) throw Invalid("an id is no token of the model");
+    const int64_t at = whole_of(env, property(env, samplers[i], "at"), 0, int64_t{1} << 32);
+    tell(env, handle_of<Cache>(env, caches[i]), cache->bytes_of(at + most));
+    texts.push_back(
+        {cache, at, static_cast<int32_t>(tokens[i]), read_drawing(env, samplers[i], model->spec)});
+  }
+  napi_value promise;
+  auto settler = make_promise(env, &promise);
+  auto voices = std::make_shared<std::vector<Voice>>();
+  const auto run = [=](lensor_context* context) {
+    for (const Text& one : texts) {
+      check_length(*one.cache, one.at);
+      voices->push_back({one.cache.get(), one.token, one.drawing.sampler, one.drawing.drawn, {}, nullptr});
+    }
+    return lensor::decode_together(context, engine().ops(), *model, *voices, fast, texts[0].drawing.ends,
+                                   most);
+  };
+  const auto value = [voices](napi_env env) {
+    napi_value all;
+    check(napi_create_array_with_length(env, voices->size(), &all));
+    for (uint32_t i = 0; i < voices->size(); i++)
+      check(napi_set_element(env, all, i, drawn_object(env, (*voices)[i].out)));
+    return all;
   };
   enqueue({"generate", {}, {}, run, settles(settler, value)});
   return promise;
@@ -254,6 +320,7 @@ void add_models(napi_env env, napi_value exports) {
   add(env, exports, "trace", entry<trace>);
   add(env, exports, "score", entry<score>);
   add(env, exports, "decode", entry<decode>);
+  add(env, exports, "decodeTogether", entry<decode_together>);
   add(env, exports, "progress", entry<read_progress>);
 }
 

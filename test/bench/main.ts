@@ -6,6 +6,7 @@ import { measure, Sides } from "./measure.ts";
 import { type Options, parseOptions } from "./options.ts";
 import { INSTALL, installPeers } from "./peers.ts";
 import { figureLines, readingLines } from "./report.ts";
+import { align } from "./suites/align.ts";
 import { attention } from "./suites/attention.ts";
 import { data } from "./suites/data.ts";
 import { gemm } from "./suites/gemm.ts";
@@ -25,7 +26,7 @@ export interface Suite {
 }
 
 const SUITES: Readonly<Record<string, Suite>> = {
-  ...{ gemm, attention, decode, prefill, train, data, kv, quality, memory, interrupt },
+  ...{ gemm, attention, decode, prefill, train, align, data, kv, quality, memory, interrupt },
 };
 
 // A reader of figures wants the sentence, not the stack.

@@ -3,6 +3,7 @@ import { createInterface } from "node:readline";
 import { native } from "../../../lib/native.ts";
 import type { Probe } from "../figure.ts";
 import type { Job, Turn } from "../side.ts";
+import { dpo, replies } from "./align.ts";
 import { pipeline, tokenization } from "./data.ts";
 import { dedup } from "./dedup.ts";
 import { decode, manyTokens, prefill } from "./generate.ts";
@@ -17,7 +18,7 @@ import { smallSteps, train } from "./train.ts";
 export type Run = () => Promise<Omit<Turn, "peakBytes">>;
 
 const JOBS = {
-  ...{ gemm, attention, decode, prefill, look, train, dedup, tokenization, pipeline },
+  ...{ gemm, attention, decode, prefill, look, train, dpo, replies, dedup, tokenization, pipeline },
   ...{ attentionMemory, smallSteps, manyTokens, interrupt },
   ...{ kvPrefill, kvWhole, kvDecode, kvGrowth, matching, qualityOfLayers, qualityOfCaches },
 } as Record<string, (args: never) => Promise<Run>>;

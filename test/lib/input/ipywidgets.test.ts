@@ -17,6 +17,7 @@ const calls: Record<string, string> = {
   boundedFloat: 'number("short", { value: 0.5, min: 0, max: 1, step: 0.1 })',
   select: 'select("short", { options: ["a", "b"], value: "b" })',
   multiSelect: 'multiSelect("short", { options: ["a", "b"], value: ["b"] })',
+  buttons: 'buttons("short", { options: ["a", "b"], value: "b" })',
   checkbox: 'checkbox("short", { value: true })',
   toggle: 'toggle("short")',
   text: 'text("short", { value: "t" })',

@@ -15,6 +15,7 @@ widgets = {
     "boundedFloat": w.BoundedFloatText(value=0.5, min=0, max=1, step=0.1, **short),
     "select": w.Dropdown(options=["a", "b"], value="b", **short),
     "multiSelect": w.SelectMultiple(options=["a", "b"], value=["b"], rows=2, **short),
+    "buttons": w.ToggleButtons(options=["a", "b"], value="b", style={"button_width": "auto"}, **short),
     "checkbox": w.Checkbox(value=True, indent=False, **short),
     "toggle": w.ToggleButton(value=False, tooltip="short", **short),
     "text": w.Text(value="t", continuous_update=False, **short),

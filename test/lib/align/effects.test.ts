@@ -1,0 +1,122 @@
+// What alignment does to the embedded model on tasks that can be checked, on held-out prompts, three seeds each: behind
+// LENSOR_FULL=1. Each run is made to take at most four minutes on two cores.
+
+import { beforeAll, describe, expect, it } from "vitest";
+import { dpo, grpo, hub, lora, type Model, ppo, rewardModel } from "../../../lib/index.ts";
+
+const SEEDS = [1, 2, 3];
+const full = Boolean(process.env.LENSOR_FULL);
+
+/** Sums of two digits; those whose first digit and second digit leave 0 by three are held out. */
+const sums = Array.from({ length: 81 }, (_, i) => [1 + Math.floor(i / 9), 1 + (i % 9)] as const);
+const asked = ([a, b]: readonly [number, number]) => ({
+  prompt: `Question: What is ${a} plus ${b}?\nAnswer:`,
+  answer: String(a + b),
+});
+const [learnt, heldOut] = [0, 1].map((part) =>
+  sums.filter(([a, b]) => Number((a + 2 * b) % 3 === 0) === part).map(asked),
+) as [ReturnType<typeof asked>[], ReturnType<typeof asked>[]];
+
+/** The right number and nothing else on the first line. */
+function right(_: string, reply: string, { answer }: { answer: string }): number {
+  return reply.split("\n")[0]!.trim().replace(/\.$/, "") === answer ? 1 : 0;
+}
+
+/** The share of replies that are right, four to each held-out question. */
+async function accuracy(model: Model): Promise<number> {
+  const rows = heldOut.flatMap((row) => Array(4).fill(row) as (typeof row)[]);
+  let sum = 0;
+  for (let seed = 0; seed < 4; seed++) {
+    const some = rows.filter((_, i) => i % 4 === seed);
+    const replies = await model.generate(
+      some.map(({ prompt }) => prompt),
+      { maxTokens: 6, temperature: 1, seed, stop: "\n" },
+    );
+    some.forEach((row, i) => {
+      sum += right("", replies[i]!.text, row);
+    });
+  }
+  return sum / rows.length;
+}
+
+describe.skipIf(!full)("on the embedded model, three seeds", { timeout: 3_600_000 }, () => {
+  let model: Model;
+  let before: number;
+  beforeAll(async () => {
+    model = await hub.load("smollm2-135m-instruct");
+    before = await accuracy(model);
+    console.log(`right before: ${(100 * before).toFixed(1)} %`);
+    expect(before).toBeGreaterThan(0.1);
+    expect(before).toBeLessThan(0.6);
+  }, 600_000);
+
+  const rising = async (name: string, learn: (seed: number) => PromiseLike<Model>) => {
+    const found: number[] = [];
+    for (const seed of SEEDS) {
+      const began = performance.now();
+      const tuned = await learn(seed);
+      const seconds = (performance.now() - began) / 1000;
+      found.push(await accuracy(tuned));
+      console.log(
+        `${name}, seed ${seed}: ${(100 * found.at(-1)!).toFixed(1)} % right after ${seconds.toFixed(0)} s`,
+      );
+    }
+    for (const one of found) expect(one).toBeGreaterThan(before + 0.2);
+  };
+
+  const shared = {
+    adapter: lora({ rank: 8 }),
+    reward: right,
+    maxTokens: 6,
+    stop: "\n",
+    precision: "bf16",
+  } as const;
+
+  it("GRPO raises a reward that can be checked by 20 points", () =>
+    rising("GRPO", (seed) =>
+      model.reinforce(learnt, grpo({ group: 8 }), { ...shared, steps: 30, batch: 8, lr: 1e-3, seed }),
+    ));
+
+  it("PPO raises a reward that can be checked by 20 points", () =>
+    rising("PPO", (seed) =>
+      model.reinforce(learnt, ppo({ epochs: 2, kl: 0.02 }), {
+        ...shared,
+        steps: 60,
+        batch: 48,
+        lr: 1e-3,
+        seed,
+      }),
+    ));
+
+  it("DPO raises the win rate by 15 points", () =>
+    rising("DPO", (seed) => {
+      const pairs = learnt.map(({ prompt, answer }, i) => ({
+        prompt,
+        chosen: ` ${answer}\n`,
+        rejected: ` ${Number(answer) + 1 + (i % 3)}\n`,
+      }));
+      return model.align(pairs, dpo({ beta: 0.1 }), {
+        ...{ adapter: lora({ rank: 8 }), steps: 40, batch: 8, lr: 5e-4, seed, precision: "bf16" },
+      });
+    }));
+
+  it("a reward model tells right from wrong in 70 % of held-out pairs", async () => {
+    const pairsOf = (rows: readonly (typeof learnt)[number][]) =>
+      rows.map(({ prompt, answer }, i) => ({
+        prompt,
+        chosen: ` ${answer}`,
+        rejected: ` ${Number(answer) + [1, -1, 2, -2][i % 4]!}`,
+      }));
+    for (const seed of SEEDS) {
+      const reward = await model.align(pairsOf(learnt), rewardModel(), {
+        ...{ adapter: lora({ rank: 8 }), steps: 60, batch: 8, lr: 1e-3, seed, precision: "bf16" },
+      });
+      let ahead = 0;
+      const held = pairsOf(heldOut);
+      for (const { prompt, chosen, rejected } of held)
+        ahead += Number((await reward(prompt, chosen)) > (await reward(prompt, rejected)));
+      console.log(`reward model, seed ${seed}: ${((100 * ahead) / held.length).toFixed(1)} % of pairs`);
+      expect(ahead / held.length).toBeGreaterThan(0.7);
+    }
+  });
+});
