@@ -22,6 +22,7 @@ import type { Cache } from "../kv/cache.ts";
 import { loadCache } from "../kv/file.ts";
 import { type NativeModel, native } from "../native.ts";
 import type { Figure } from "../plot/figure.ts";
+import { type Provenance, provenance } from "../provenance.ts";
 import type { Tensor } from "../tensor/index.ts";
 import type { Message } from "../text/chat.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
@@ -59,6 +60,7 @@ export interface ModelParts {
   native: NativeModel;
   /** Of a tuned model. */
   adapter?: Adapter | undefined;
+  provenance?: Provenance | undefined;
 }
 
 export class Model {
@@ -73,6 +75,8 @@ export class Model {
   /** The mode that was asked for when loading; else each call has its own default. */
   readonly compute: Compute | undefined;
   readonly device = "cpu";
+  /** What made it, where lensor did: of a new model the seed of its weights. */
+  readonly provenance: Provenance | undefined;
   #tensors: readonly ModelTensor[];
   readonly #native: NativeModel;
   readonly #frozen = new FrozenWeights(this);
@@ -93,6 +97,7 @@ export class Model {
     this.#tensors = parts.tensors;
     this.#native = parts.native;
     this.#adapter = parts.adapter;
+    this.provenance = parts.provenance;
   }
 
   /**
@@ -111,6 +116,7 @@ export class Model {
       context,
       native,
       tensors: storedTensors(config, stored),
+      provenance: provenance(name, { config, dtype: stored }, seed),
     });
     if (check) await tryModel(model, seed);
     model.settle();
@@ -129,7 +135,7 @@ export class Model {
 
   /** Another model of the same weights, which share their memory until one of the two learns. */
   async copy(): Promise<Model> {
-    const { name, path, config, tokenizer, context, compute } = this;
+    const { name, path, config, tokenizer, context, compute, provenance } = this;
     const copied = await native().copyModel(this.native());
     return new Model({
       name,
@@ -139,6 +145,7 @@ export class Model {
       context,
       compute,
       tensors: this.tensors,
+      provenance,
       native: copied,
       adapter: this.#adapter,
     });

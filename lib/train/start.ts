@@ -159,6 +159,7 @@ function folderOf(path: string, model: Model, seed: number, options: Record<stri
   const { name: _, ...shape } = model.config;
   return new RunFolder(path, {
     seed,
-    identity: { model: fingerprint([shape, model.tensors]), seed, ...options },
+    // A new model of the same sizes is another one.
+    identity: { model: fingerprint([shape, model.tensors, model.provenance?.seed]), seed, ...options },
   });
 }

@@ -10,7 +10,8 @@ import { fingerprintOf } from "../../../lib/model/fingerprint.ts";
 import { randomModel } from "./random-model.ts";
 import { saved } from "./temporary.ts";
 
-const small = { layers: 2, width: 64, heads: 4, kvHeads: 2, context: 128, seed: 7 };
+const sizes = { layers: 2, width: 64, heads: 4, kvHeads: 2, context: 128 };
+const small = { ...sizes, seed: 7 };
 const made: Model[] = [];
 afterEach(() => {
   for (const model of made.splice(0)) model.dispose();
@@ -39,6 +40,10 @@ describe("a new model", { timeout: 120_000 }, () => {
     );
     expect(logits[0]).toEqual(logits[1]);
     expect(logits[0]).not.toEqual(logits[2]);
+    // Where none is given one is drawn, and kept.
+    const drawn = await fresh(sizes);
+    const again = await fresh({ ...sizes, seed: drawn.provenance!.seed! });
+    expect(await fingerprintOf(again)).toBe(await fingerprintOf(drawn));
   });
 
   it("begins with weights of deviation 0.02, less where the residual stream is added to, and gains of one", async () => {
