@@ -141,7 +141,7 @@ describe("an estimate", { timeout: 120_000 }, () => {
   it.each(["f32", "bf16"] as const)(
     "of a step's memory in %s is what the allocator sees",
     async (precision) => {
-      const [batch, length] = [8, 128];
+      const [batch, length] = [24, 128];
       const model = await fresh({ ...small, width: 96 });
       const { bytes } = model.estimate({ batch, length, precision });
       const rows = Array.from({ length: batch }, () => Array.from({ length }, (_, t) => t % 251));
@@ -157,7 +157,7 @@ describe("an estimate", { timeout: 120_000 }, () => {
       const since = (performance.now() - began) / 1000;
       const points = memory().timeline.filter(({ seconds }) => seconds <= since);
       const measured = Math.max(...points.map(({ live }) => live)) - before;
-      expect(measured / bytes.total).toBeGreaterThan(0.8);
+      expect(measured / bytes.total).toBeGreaterThan(0.75);
       expect(measured / bytes.total).toBeLessThan(1.1);
     },
   );
