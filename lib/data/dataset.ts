@@ -5,6 +5,7 @@ import type { Table } from "apache-arrow";
 import { packageVersion } from "../package.ts";
 import { datasetCard } from "../plot/dataset-card.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
+import { type CacheOptions, cachedSource } from "./cache.ts";
 import type { Chunk, Measure, Row } from "./chunk.ts";
 import { type DecontaminateOptions, decontaminate } from "./decontaminate.ts";
 import { type DedupOptions, dedup } from "./dedup/dedup.ts";
@@ -141,6 +142,14 @@ export class Dataset<R extends Row = Row> {
   /** Columns of another dataset, where a column agrees: `answers.join(questions, { on: "id" })`. */
   join<S extends Row>(other: Dataset<S>, options: JoinOptions): Dataset<R & S> {
     return this.step(join(other, options));
+  }
+
+  /**
+   * The same rows, kept on disk once they are made: the next reading, of this session or another, begins from there. By contents: a
+   * changed source or option makes it anew. @throws LensorError after a function, whose surroundings have no name
+   */
+  cache(options?: CacheOptions): Dataset<R> {
+    return new Dataset<R>(cachedSource(this, options));
   }
 
   /** Token ids and what is to be learnt of them, in place of text, conversations, or prompts with completions. */

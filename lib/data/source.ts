@@ -15,6 +15,8 @@ export interface Source {
   readonly name: string;
   /** Where they are known before anything is read. */
   readonly columns: readonly string[] | undefined;
+  /** What it gives depends on more than its fingerprint tells: see Step. */
+  readonly opaque?: boolean;
   /** A hash of what it holds: the same contents give the same one, wherever they lie. */
   fingerprint(): Promise<string>;
   /** From the beginning, at every call. What cannot be read goes to `log.aside`. */

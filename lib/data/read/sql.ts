@@ -37,7 +37,8 @@ export function sqlSource(query: string, tables: SqlTables = {}): Source {
   return {
     name: query.replace(/\s+/g, " ").trim().slice(0, 120),
     columns: undefined,
-    // Files that a query names itself count by their names alone.
+    // A query may name files itself: they count by their names alone.
+    opaque: true,
     async fingerprint() {
       const parts: string[] = [];
       for (const [name, dataset] of Object.entries(tables)) parts.push(name, await dataset.fingerprint());

@@ -14,6 +14,7 @@ export function concatSource(datasets: readonly Dataset[]): Source {
   const known = datasets.every(({ columns }) => columns);
   return {
     name: `${datasets.length} datasets`,
+    opaque: datasets.some(({ source, steps }) => source.opaque || steps.some((step) => step.opaque)),
     columns: known ? [...new Set(datasets.flatMap(({ columns }) => columns!))] : undefined,
     async fingerprint() {
       const parts: string[] = [];
