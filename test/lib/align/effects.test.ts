@@ -10,16 +10,16 @@ const full = Boolean(process.env.LENSOR_FULL);
 /** Sums of two digits; those whose first digit and second digit leave 0 by three are held out. */
 const sums = Array.from({ length: 81 }, (_, i) => [1 + Math.floor(i / 9), 1 + (i % 9)] as const);
 const asked = ([a, b]: readonly [number, number]) => ({
-  prompt: `Question: What is ${a} plus ${b}?\nAnswer:`,
+  prompt: `2 + 2 = 4\n${a} + ${b} =`,
   answer: String(a + b),
 });
 const [learnt, heldOut] = [0, 1].map((part) =>
   sums.filter(([a, b]) => Number((a + 2 * b) % 3 === 0) === part).map(asked),
 ) as [ReturnType<typeof asked>[], ReturnType<typeof asked>[]];
 
-/** The right number and nothing else on the first line. */
+/** The right number and nothing else on the line. */
 function right(_: string, reply: string, { answer }: { answer: string }): number {
-  return reply.split("\n")[0]!.trim().replace(/\.$/, "") === answer ? 1 : 0;
+  return reply.split("\n")[0]!.trim() === answer ? 1 : 0;
 }
 
 /** The share of replies that are right, four to each held-out question. */
@@ -30,7 +30,7 @@ async function accuracy(model: Model): Promise<number> {
     const some = rows.filter((_, i) => i % 4 === seed);
     const replies = await model.generate(
       some.map(({ prompt }) => prompt),
-      { maxTokens: 6, temperature: 1, seed, stop: "\n" },
+      { maxTokens: 5, temperature: 1, seed, stop: "\n" },
     );
     some.forEach((row, i) => {
       sum += right("", replies[i]!.text, row);
@@ -67,7 +67,7 @@ describe.skipIf(!full)("on the embedded model, three seeds", { timeout: 3_600_00
   const shared = {
     adapter: lora({ rank: 8 }),
     reward: right,
-    maxTokens: 6,
+    maxTokens: 5,
     stop: "\n",
     precision: "bf16",
   } as const;

@@ -1,0 +1,14 @@
+import { hub, grpo, lora } from "lensor";
+const model = await hub.load("smollm2-135m-instruct");
+const sums = Array.from({ length: 81 }, (_, i) => [1 + Math.floor(i / 9), 1 + (i % 9)] as const);
+const asked = ([a, b]: readonly [number, number]) => ({ prompt: `2 + 2 = 4\n${a} + ${b} =`, answer: String(a + b) });
+const [learnt, held] = [0, 1].map((part) => sums.filter(([a, b]) => Number((a + 2 * b) % 3 === 0) === part).map(asked)) as any;
+const right = (_: string, reply: string, { answer }: any) => Number(reply.split("\n")[0]!.trim() === answer);
+const accuracy = async (m: any) => { let s = 0; const rs = await m.generate(held.map((r: any) => r.prompt), { maxTokens: 5, temperature: 1, seed: 7, stop: "\n" }); held.forEach((r: any, i: number) => { s += right("", rs[i].text, r); }); return s / held.length; };
+console.log("before", await accuracy(model), held.length);
+const t = performance.now();
+const run = model.reinforce(learnt, grpo({ group: 8 }), { adapter: lora({ rank: 8 }), reward: right, maxTokens: 5, stop: "\n", precision: "bf16", steps: 20, batch: 4, lr: 1e-3, seed: 1 });
+const timer = setInterval(() => { const r = run.journal.rows.at(-1) as any; if (r) console.log(r.step, r.reward.toFixed(3), "len", r.length.toFixed(2), "kl", r.kl.toFixed(2), "ent", r.entropy.toFixed(2), "gn", r.gradNorm.toFixed(2), "tok/s", r.tokensPerSecond.toFixed(0), ((performance.now() - t) / 1000).toFixed(0)); }, 10000);
+const tuned = await run; clearInterval(timer);
+console.log([...run.history.getChild("reward")!].map((x: any) => x.toFixed(2)).join(" "));
+console.log("after", await accuracy(tuned), ((performance.now() - t) / 1000).toFixed(0), "s; cpu", process.cpuUsage().user / 1e6);
