@@ -107,7 +107,7 @@ describe("model.findRate", () => {
     expect(search.rate).toBeLessThanOrEqual(1);
     expect(search.table().numRows).toBe(search.rows.length);
     const { layout } = await search.plot().spec();
-    expect((layout.meta as { title: string }).title).toMatch(/^A rate of .*e−\d; /);
+    expect((layout.meta as { title: string }).title).toMatch(/^A rate of .*; /);
     const whole = await model.findRate(texts, { ...options, from: 1e-5, to: 10 });
     expect(whole.rate).toBeGreaterThan(1e-5);
     expect(await bits((await model.forward([1, 2, 3])).logits)).toEqual(before);
