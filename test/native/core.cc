@@ -174,9 +174,9 @@ TEST("a cache of chosen keys holds them bit for bit in just the room they need, 
     CHECK_EQ(b.count(0, 1), length);
     std::vector<float> was(2 * 2 * length * width), is(was);
     std::vector<float> bias(2 * length);
-    a.read(context, &ops, 0, length, was.data(), was.data() + 2 * length * width, bias.data());
+    a.read(context, &ops, 0, length, 0, was.data(), was.data() + 2 * length * width, bias.data());
     CHECK_EQ(bias[0], 0.0f);
-    b.read(context, &ops, 0, length, is.data(), is.data() + 2 * length * width, bias.data());
+    b.read(context, &ops, 0, length, 0, is.data(), is.data() + 2 * length * width, bias.data());
     CHECK_EQ(bias[74], 0.5f);
     CHECK_EQ(bias[75], 0.0f);
     for (int64_t part = 0; part < 2; part++)
@@ -192,7 +192,7 @@ TEST("a cache of chosen keys holds them bit for bit in just the room they need, 
     CHECK_EQ(b.heads(0, 1)[0].pages[1].room, LENSOR_PAGE);
     b.set_length(length + 1);
     std::vector<float> grown(was);
-    b.read(context, &ops, 0, length, grown.data(), grown.data() + 2 * length * width, bias.data());
+    b.read(context, &ops, 0, length, 0, grown.data(), grown.data() + 2 * length * width, bias.data());
     for (int64_t i = 0; i < 75 * width; i++) CHECK_EQ(grown[i], is[i]);
     CHECK_EQ(a.count(0, 0), length);
   }

@@ -4,8 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { data, lora, Model, memory, runs, type Tensor, tensor } from "../../../lib/index.ts";
-import { dropout } from "../../../lib/train/dropout.ts";
+import { data, lora, Model, memory, nn, runs, type Tensor, tensor } from "../../../lib/index.ts";
 import { loadRandom } from "../model/temporary.ts";
 
 const root = mkdtempSync(join(tmpdir(), "lensor-train-"));
@@ -153,7 +152,7 @@ describe("runs", () => {
 describe("dropout", () => {
   it("leaves out a share, keeps the mean, and belongs to its seed", async () => {
     const x = tensor.full([400, 50], 2);
-    const values = async (seed: number) => (await dropout(x, 0.3, seed).data()) as Float32Array;
+    const values = async (seed: number) => (await nn.dropout(x, { rate: 0.3, seed }).data()) as Float32Array;
     const one = await values(1);
     const zeros = one.filter((value) => value === 0).length / one.length;
     // 20,000 draws: a deviation is 0.0032.
