@@ -172,10 +172,10 @@ async function obtain(
     for (const { name, remote, blob } of missing) {
       const signal = currentHost()?.signal?.();
       // Two names of one content are one blob.
-      if (!(await stat(blob).catch(() => undefined)))
-        await once(blob, () =>
-          fetchFile(remote, blob, { signal, onBytes: (done) => progress.update(before + done) }),
-        );
+      await once(blob, async () => {
+        if (await stat(blob).catch(() => undefined)) return;
+        await fetchFile(remote, blob, { signal, onBytes: (done) => progress.update(before + done) });
+      });
       before += remote.size;
       await link(blob, join(snapshot, name));
     }
