@@ -68,7 +68,7 @@ export const OPTIMIZERS = { sgd: 0, adamw: 1, adamw8: 2, lion: 3 } as const;
 export type OpName =
   | ("copy" | "unary" | "binary" | "where" | "cat" | "reduce" | "softmax" | "cumsum" | "matmul")
   | ("gather" | "scatterAdd" | "topK" | "sort")
-  | ("linear" | "adapted" | "dropout" | "embedding" | "norm" | "glu" | "rotate" | "attention" | "received")
+  | ("linear" | "adapted" | "embedding" | "norm" | "glu" | "rotate" | "attention" | "received")
   | ("rowLoss" | "linearLoss" | "linearLogprobs")
   | ("scan" | "unfold" | "fold" | "cholesky" | "solveTriangular" | "matchLook" | "matchFit")
   | ("permute" | "reshape" | "expand" | "slice");
@@ -161,8 +161,10 @@ export interface TraceBuffers {
 
 export interface Addon {
   info(): { abi: number; isa: string; isas: string[]; threads: number };
-  /** In bytes: what tensors, caches and weights hold, what is kept for reuse, the most ever held, and what may be. */
-  memory(): { live: number; kept: number; peak: number; budget: number };
+  /** In bytes: what tensors, caches and weights hold, what is kept for reuse, the most ever held and since the mark, and what may be. */
+  memory(): { live: number; kept: number; peak: number; marked: number; budget: number };
+  /** From now on `memory().marked` counts anew. */
+  markMemory(): void;
   /** Who holds it, largest first: for each run of a cell (0: none) and kind (see MEMORY_KINDS) run, kind, bytes, blocks, peak. */
   memoryHolders(): Float64Array;
   /** What was held, oldest first: for each point its age in seconds, the bytes, and the bytes of each of MEMORY_KINDS. */
@@ -404,11 +406,10 @@ export interface Addon {
   ): Promise<{ tokens: Int32Array; logprobs: Float32Array }>;
   /**
    * The same for several texts in one pass a token: each reads its next token after the `at` tokens that its cache holds, and
-   * goes on until it comes to an end token. What each draws is what `decode` would draw for it alone. The models share their
-   * weights; what stands beside these is each text's own.
+   * goes on until it comes to an end token. What each draws is what `decode` would draw for it alone.
    */
   decodeTogether(
-    models: readonly NativeModel[],
+    model: NativeModel,
     caches: readonly NativeCache[],
     tokens: readonly number[],
     fast: boolean,

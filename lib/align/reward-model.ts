@@ -55,10 +55,7 @@ export function rewardModel(options: RewardModelOptions = {}): RewardModel {
         name: "rewardModel",
         options: { margin, centre },
         columns: ["accuracy", "margin", "chosenReward", "rejectedReward"],
-        panels: {
-          accuracy: "accuracy, share of chosen before rejected",
-          margin: "margin, between their rewards",
-        },
+        panels: { accuracy: "chosen before rejected, share", margin: "margin of the rewards" },
         parameters: [head],
         weight: (pairs) => pairs.length,
         loss(who, pairs) {

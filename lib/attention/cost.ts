@@ -4,7 +4,7 @@
 import { type Table, tableFromArrays } from "apache-arrow";
 import { LensorError } from "../errors.ts";
 import { stopIfInterrupted } from "../host.ts";
-import { drain, MEMORY_KINDS, native } from "../native.ts";
+import { drain, native } from "../native.ts";
 import { checkNames, checkNumber, describe } from "../options.ts";
 import { attentionCostFigure } from "../plot/attention-cost.ts";
 import { Figure } from "../plot/figure.ts";
@@ -33,9 +33,6 @@ export interface AttentionCostRow {
 
 /** The matrix of all pairs may take so much; lengths beyond are left out for it. */
 const NAIVE_BYTES = 1.5e9;
-
-/** How long one waits for the engine's record of memory to begin anew. */
-const PATIENCE_MS = 200;
 
 type Method = (q: Tensor, k: Tensor, v: Tensor) => Tensor;
 
@@ -73,8 +70,7 @@ export async function attentionCost(options: AttentionCostOptions = {}): Promise
         stopIfInterrupted();
         if (method === "naive" && heads * length * length * 4 * 2 > NAIVE_BYTES) continue;
         const once = () => scope(() => run(q, k, v));
-        let bytes = 0;
-        for (let i = 0; i < repeats; i++) bytes = Math.max(bytes, await mostHeld(once));
+        const bytes = await mostHeld(once);
         rows.push({ method, length, seconds: await fastest(once, repeats), bytes });
       }
       for (const x of [q, k, v]) x.dispose();
@@ -112,55 +108,17 @@ async function fastest(run: () => Tensor, repeats: number): Promise<number> {
   return least / 1000;
 }
 
-/**
- * The most bytes held beyond those at the beginning: what JavaScript sees while it runs, and what the engine's own record of
- * memory says, which misses nothing but is kept in intervals that grow with the age of the process.
- */
+/** The most bytes that the engine held at once while it ran, beyond those before. */
 async function mostHeld(run: () => Tensor): Promise<number> {
-  const held = () => native().memory().live;
   // What earlier runs held is given back when the queue has come to it.
   await drain();
-  const since = await newInterval();
-  const before = held();
-  let [most, over] = [0, false];
+  const before = native().memory().live;
+  native().markMemory();
   const result = run();
-  const end = done(result).finally(() => {
-    over = true;
-  });
-  while (!over) {
-    most = Math.max(most, held() - before);
-    await new Promise(setImmediate);
-  }
-  await end;
-  most = Math.max(most, held() - before);
-  if (since !== undefined)
-    for (const [age, bytes] of record())
-      if (age <= (performance.now() - since) / 1000) most = Math.max(most, bytes - before);
+  await done(result);
+  const most = native().memory().marked - before;
   result.dispose();
   return most;
-}
-
-/** Age in seconds and bytes held at most, of each interval that the engine has recorded; oldest first. */
-function record(): [number, number][] {
-  const numbers = native().memoryTimeline();
-  const each = 2 + MEMORY_KINDS.length;
-  return Array.from({ length: numbers.length / each }, (_, i) => [
-    numbers[i * each]!,
-    numbers[i * each + 1]!,
-  ]);
-}
-
-/** Waits a little for the record to begin an interval, and says when that was; undefined where it does not. */
-async function newInterval(): Promise<number | undefined> {
-  const began = performance.now();
-  while (performance.now() - began < PATIENCE_MS) {
-    tensor.zeros([1]).dispose();
-    await drain();
-    const age = record().at(-1)?.[0];
-    if (age !== undefined && age < (performance.now() - began) / 1000) return performance.now() - age * 1000;
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-  return undefined;
 }
 
 /** Waits for a result without copying it. The view that is read would else hold the memory until the collector finds it. */

@@ -22,7 +22,6 @@ import { gains, readsInput } from "./ia3.ts";
 import { lowRank } from "./lora.ts";
 import type { Matrix, Part } from "./part.ts";
 import {
-  dropoutOf,
   isInput,
   kindOf,
   numberOf,
@@ -53,13 +52,7 @@ export async function loadAdapter(model: Model, folder: string): Promise<Adapter
     {
       name: kind,
       options: {
-        ...(kind === "lora" && {
-          rank: numberOf(config, "r"),
-          alpha: numberOf(config, "lora_alpha"),
-          dropout: dropoutOf(config),
-          rslora: config.use_rslora === true,
-          dora: config.use_dora === true,
-        }),
+        ...(kind === "lora" && { rank: numberOf(config, "r"), alpha: numberOf(config, "lora_alpha") }),
       },
       adapts: (name) => parts.has(name),
       part: (matrix) => parts.get(matrix.name)!(matrix),
@@ -161,7 +154,7 @@ function partsOf(
     const alpha = alphas(theirName(name)) ?? numberOf(config, "lora_alpha");
     const scale = alpha / (config.use_rslora === true ? Math.sqrt(rank) : rank);
     parts.set(name, (matrix) => {
-      const low = lowRank(a, b, scale, dropoutOf(config));
+      const low = lowRank(a, b, scale);
       return magnitude ? dora(low, matrix, magnitude) : low;
     });
   }

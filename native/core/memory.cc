@@ -47,7 +47,7 @@ struct Point {
 
 struct State {
   std::mutex mutex;
-  size_t live = 0, kept = 0, peak = 0, budget = 0;
+  size_t live = 0, kept = 0, peak = 0, marked = 0, budget = 0;
   std::array<size_t, kKinds> kinds{};
   std::array<Kept*, kClasses> top{};
   Kept *newest = nullptr, *oldest = nullptr;
@@ -90,6 +90,7 @@ struct State {
     one.peak = std::max(one.peak, one.live);
     live += size;
     peak = std::max(peak, live);
+    marked = std::max(marked, live);
     kinds[static_cast<size_t>(owner.kind)] += size;
     note();
   }
@@ -251,7 +252,13 @@ void memory_give(void* data, size_t bytes, Owner owner) {
 MemoryUse memory_use() {
   State& s = state();
   std::lock_guard lock(s.mutex);
-  return {s.live, s.kept, s.peak, s.budget};
+  return {s.live, s.kept, s.peak, s.marked, s.budget};
+}
+
+void memory_mark() {
+  State& s = state();
+  std::lock_guard lock(s.mutex);
+  s.marked = s.live;
 }
 
 std::vector<MemoryHolder> memory_holders() {

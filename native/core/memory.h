@@ -68,6 +68,7 @@ struct MemoryUse {
   size_t live;   // in use
   size_t kept;   // freed and kept for the next request of the size
   size_t peak;   // the most that was ever live
+  size_t marked; // the most that was live since memory_mark()
   size_t budget; // live and kept together stay below
 };
 struct MemoryHolder {
@@ -91,6 +92,8 @@ struct MemoryPoint {
 void* memory_take(size_t bytes, Owner owner, const Label* label = nullptr);
 void memory_give(void* data, size_t bytes, Owner owner);
 MemoryUse memory_use();
+// From now on `marked` counts anew.
+void memory_mark();
 // Those with something, largest first.
 std::vector<MemoryHolder> memory_holders();
 // The largest block that somebody holds.

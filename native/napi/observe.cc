@@ -56,7 +56,13 @@ napi_value memory(napi_env env, napi_callback_info) {
   return make_object(env, {{"live", number(use.live)},
                            {"kept", number(use.kept)},
                            {"peak", number(use.peak)},
+                           {"marked", number(use.marked)},
                            {"budget", number(use.budget)}});
+}
+
+napi_value mark(napi_env, napi_callback_info) {
+  memory_mark();
+  return nullptr;
 }
 
 napi_value holders(napi_env env, napi_callback_info) {
@@ -144,6 +150,7 @@ void add_observe(napi_env env, napi_value exports) {
   add(env, exports, "endProfile", entry<end_profile>);
   add(env, exports, "profilePhase", entry<phase>);
   add(env, exports, "memory", entry<memory>);
+  add(env, exports, "markMemory", entry<mark>);
   add(env, exports, "memoryHolders", entry<holders>);
   add(env, exports, "memoryTimeline", entry<timeline>);
   add(env, exports, "memoryLimit", entry<limit>);

@@ -50,6 +50,25 @@ TEST("memory: what is freed is kept for the next of nearly its size, and given b
   CHECK_EQ(memory_use().kept, 0u);
 }
 
+TEST("memory: the most since a mark is what was held at once since then, and nothing from before") {
+  {
+    Block before(50'000'000);
+  }
+  const size_t live = memory_use().live;
+  memory_mark();
+  CHECK_EQ(memory_use().marked, live);
+  {
+    Block one(1'000'000);
+    {
+      Block two(2'000'000);
+    }
+    Block three(500'000);
+  }
+  CHECK_EQ(memory_use().live, live);
+  CHECK(memory_use().marked >= live + 3'000'000);
+  CHECK(memory_use().marked < live + 3'500'000);
+}
+
 TEST("memory: owners are told apart, also where another thread frees") {
   const Owner one{7001, Kind::tensor}, two{7001, Kind::gradient};
   Block a(1000, one), b(2000, two), c(3000, one);

@@ -3,7 +3,6 @@
 
 import { attention } from "./attention.ts";
 import { conv1d } from "./convolution.ts";
-import { dropout } from "./dropout.ts";
 import { combine, dispatch } from "./experts.ts";
 import { embedding, geglu, linear, swiglu } from "./layers.ts";
 import { favor, linearAttention } from "./linear-attention.ts";
@@ -27,5 +26,5 @@ export const nn = {
     conv1d,
     scan,
   },
-  ...{ dropout, dispatch, combine, crossEntropy, linearCrossEntropy, linearLogprobs },
+  ...{ dispatch, combine, crossEntropy, linearCrossEntropy, linearLogprobs },
 };
