@@ -1,7 +1,10 @@
 // model.reinforce on small random models: rewards rise, where each method begins, what the history tells, the same seed the
 // same bits, and what a reward that fails does. Oracle of drawing: model.generate.
 
-import { beforeAll, describe, expect, it } from "vitest";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { data, grpo, lora, type Model, ppo } from "../../../lib/index.ts";
 import { loadRandom } from "../model/temporary.ts";
 import { problem } from "../problem.ts";
@@ -20,6 +23,8 @@ const column = (table: { getChild(name: string): unknown }, name: string) => [
 const mean = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0) / numbers.length;
 
 describe("model.reinforce", () => {
+  const root = mkdtempSync(join(tmpdir(), "lensor-reinforce-"));
+  afterAll(() => rmSync(root, { recursive: true, force: true }));
   let model: Model;
   beforeAll(async () => {
     model = await loadRandom({ end: true });
@@ -104,6 +109,30 @@ describe("model.reinforce", () => {
     expect(same).toEqual(one);
     expect(other).not.toEqual(one);
   });
+
+  for (const method of [
+    grpo({ group: 2, epochs: 2 }),
+    ppo({ epochs: 3, kl: { start: 0.1, target: 1, horizon: 50 } }),
+  ])
+    it(`${method.name} goes on from its folder to the same bits, in the middle of a drawing`, async () => {
+      const told = (run: { history: { getChild(name: string): unknown } }) =>
+        ["loss", "reward", "gradNorm", "kl"].map((name) => column(run.history, name));
+      const small = { ...options, steps: 12, saveEvery: 1 };
+      const whole = model.reinforce(prompts, method, {
+        ...small,
+        folder: join(root, `${method.name}-whole`),
+      });
+      await whole;
+      const folder = join(root, method.name);
+      const first = model.reinforce(prompts, method, { ...small, folder });
+      const until = setInterval(() => first.history.numRows >= 4 && first.stop(), 1);
+      await first;
+      clearInterval(until);
+      expect(first.history.numRows).toBeLessThan(12);
+      const rest = model.reinforce(prompts, method, { ...small, folder });
+      await rest;
+      expect(told(rest)).toEqual(told(whole));
+    });
 
   it("leaves out and counts what the reward cannot judge; stops where it can judge nothing", async () => {
     let asked = 0;
