@@ -8,7 +8,7 @@ import { LensorError } from "../../errors.ts";
 import { stopIfInterrupted } from "../../host.ts";
 import { checkChoice, checkFlag, checkNames, describe } from "../../options.ts";
 import { typeOf, words } from "../arrow.ts";
-import type { Chunk, Column } from "../chunk.ts";
+import { Chunk, type Column } from "../chunk.ts";
 import { hashOf } from "../fingerprint.ts";
 import type { Source } from "../source.ts";
 import { arrow } from "./arrow.ts";
@@ -25,6 +25,9 @@ import {
 import { json, jsonLines } from "./json-lines.ts";
 import { parquet } from "./parquet.ts";
 import { text } from "./text.ts";
+
+/** Rows that a chunk has at least, unless it is the last. */
+const SMALL = 64;
 
 const READERS: Readonly<Record<FormatName, Format>> = {
   ...{ parquet, jsonl: jsonLines, json, csv, tsv, arrow, txt: text },
@@ -48,10 +51,22 @@ export function filesSource(given: string | readonly string[], options: ReadOpti
     },
     async *read(log) {
       const seen = new Seen();
+      // Files of a row or two come together: a step's own cost is that of a chunk.
+      let small: Chunk[] = [];
+      let rows = 0;
       for (const [i, file] of files.entries()) {
         const chunks = READERS[formats[i]!](file, settings, log);
-        for await (const chunk of opening(file, chunks)) if (chunk.length > 0) yield seen.padded(chunk, file);
+        for await (const given of opening(file, chunks)) {
+          if (given.length === 0) continue;
+          const chunk = seen.padded(given, file);
+          rows += chunk.length;
+          small.push(chunk);
+          if (rows < SMALL) continue;
+          yield Chunk.concat(small);
+          [small, rows] = [[], 0];
+        }
       }
+      if (rows > 0) yield Chunk.concat(small);
     },
   };
 }

@@ -1,5 +1,5 @@
-// JSON lines: a record in each line. A line that is none is kept aside with its number, and the others are read. A file that
-// begins with `[` is one array of records.
+// JSON lines: a record in each line. A line that is none is kept aside with its number, and the others are read. A file that is
+// one array of records, or one record over several lines, is read as such.
 
 import { readFile, stat } from "node:fs/promises";
 import { LensorError } from "../../errors.ts";
@@ -48,26 +48,29 @@ export const json: Format = async function* (path, settings, log) {
     start = block.toString("utf8", 0, 4096).trimStart();
     break;
   }
-  if (!start.replace(/^\ufeff/, "").startsWith("[")) {
+  // Of a record over several lines the first line is none.
+  const line = start.replace(/^\ufeff/, "").split("\n")[0]!;
+  const lines = line.startsWith("{") && (line.length === start.length || typeof parsed(line) !== "string");
+  if (lines || line === "") {
     yield* jsonLines(path, settings, log);
     return;
   }
   const { size } = await stat(path);
   if (size > ARRAY_MOST)
-    throw new LensorError(`${path} is one JSON array of ${size >> 20} MB`, {
-      expected: `at most ${ARRAY_MOST >> 20} MB: an array has to be in memory as a whole`,
+    throw new LensorError(`${path} is one JSON value of ${size >> 20} MB`, {
+      expected: `at most ${ARRAY_MOST >> 20} MB: it has to be in memory as a whole`,
       fix: "Turn it into JSON lines, a record in each line.",
     });
   let list: unknown;
   try {
     list = JSON.parse((await readFile(path, "utf8")).replace(/^\ufeff/, ""));
   } catch (cause) {
-    throw new LensorError(`${path} is a broken JSON array: ${(cause as Error).message.slice(0, 200)}`, {
+    throw new LensorError(`${path} is broken JSON: ${(cause as Error).message.slice(0, 200)}`, {
       cause,
     });
   }
   const gathering = new Gathering();
-  for (const [i, row] of (list as unknown[]).entries()) {
+  for (const [i, row] of (Array.isArray(list) ? list : [list]).entries()) {
     if (typeof row === "object" && row !== null && !Array.isArray(row)) gathering.add(row, 256);
     else {
       const problem = `no record but ${describe(row)}`;

@@ -66,6 +66,12 @@ describe("data.read", () => {
     expect((await rowsOf(path, { by: "file" })).map(({ text }) => text)).toEqual(["one\ntwo\n\n\nthree"]);
   });
 
+  it("reads a record that stands over several lines", async () => {
+    expect(await rowsOf(file("json", JSON.stringify(records[1], null, 2)))).toEqual([records[1]]);
+    expect(await rowsOf(file("json", JSON.stringify({ text: "x".repeat(10_000) })))).toHaveLength(1);
+    await expect(rowsOf(file("json", '{\n "a": 1,\n "b"'))).rejects.toThrow(/is broken JSON/);
+  });
+
   it("finds files by globs and lists, in the order of their names", async () => {
     for (const name of ["a/1.txt", "a/2.txt", "a/b/3.txt", "c/4.md", "c/.5.txt"]) {
       mkdirSync(join(folder, "glob", name, ".."), { recursive: true });
