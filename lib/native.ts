@@ -68,7 +68,7 @@ export const OPTIMIZERS = { sgd: 0, adamw: 1, adamw8: 2, lion: 3 } as const;
 export type OpName =
   | ("copy" | "unary" | "binary" | "where" | "cat" | "reduce" | "softmax" | "cumsum" | "matmul")
   | ("gather" | "scatterAdd" | "topK" | "sort")
-  | ("linear" | "adapted" | "embedding" | "norm" | "glu" | "rotate" | "attention" | "received")
+  | ("linear" | "adapted" | "dropout" | "embedding" | "norm" | "glu" | "rotate" | "attention" | "received")
   | ("rowLoss" | "linearLoss" | "linearLogprobs")
   | ("scan" | "unfold" | "fold" | "cholesky" | "solveTriangular" | "matchLook" | "matchFit")
   | ("permute" | "reshape" | "expand" | "slice");
@@ -406,10 +406,11 @@ export interface Addon {
   ): Promise<{ tokens: Int32Array; logprobs: Float32Array }>;
   /**
    * The same for several texts in one pass a token: each reads its next token after the `at` tokens that its cache holds, and
-   * goes on until it comes to an end token. What each draws is what `decode` would draw for it alone.
+   * goes on until it comes to an end token. What each draws is what `decode` would draw for it alone. The models share their
+   * weights; what stands beside these is each text's own.
    */
   decodeTogether(
-    model: NativeModel,
+    models: readonly NativeModel[],
     caches: readonly NativeCache[],
     tokens: readonly number[],
     fast: boolean,

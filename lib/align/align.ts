@@ -143,7 +143,10 @@ function preferenceObjective(method: Preference): Objective<Pair[]> {
     name: method.name,
     options: method.options as { readonly [name: string]: Json },
     columns: ["accuracy", "margin", "chosenReward", "rejectedReward"],
-    panels: { accuracy: "chosen before rejected, share", margin: "margin of the rewards" },
+    panels: {
+      accuracy: "accuracy, share of chosen before rejected",
+      margin: "margin, between their rewards",
+    },
     weight: (pairs) => pairs.length,
     loss(learner, pairs) {
       const n = pairs.length;

@@ -55,7 +55,10 @@ export function rewardModel(options: RewardModelOptions = {}): RewardModel {
         name: "rewardModel",
         options: { margin, centre },
         columns: ["accuracy", "margin", "chosenReward", "rejectedReward"],
-        panels: { accuracy: "chosen before rejected, share", margin: "margin of the rewards" },
+        panels: {
+          accuracy: "accuracy, share of chosen before rejected",
+          margin: "margin, between their rewards",
+        },
         parameters: [head],
         weight: (pairs) => pairs.length,
         loss(who, pairs) {

@@ -95,17 +95,20 @@ async function* counted(
   }
 }
 
+const SPACES = new Uint8Array(1 << 16);
+for (const code of [9, 10, 11, 12, 13, 32, 0xa0, 0x3000]) SPACES[code] = 1;
+
 /** Runs of characters that are no white space. */
 export const WORDS: Measure = {
   unit: "words",
   of(text) {
+    // Without a branch: every text passes here once.
     let words = 0;
-    let inside = false;
+    let before = 1;
     for (let i = 0; i < text.length; i++) {
-      const code = text.charCodeAt(i);
-      const space = code === 32 || (code >= 9 && code <= 13) || code === 0xa0 || code === 0x3000;
-      if (!space && !inside) words++;
-      inside = !space;
+      const space = SPACES[text.charCodeAt(i)]!;
+      words += before & (space ^ 1);
+      before = space;
     }
     return words;
   },

@@ -30,6 +30,8 @@ export type Judgement = string | { readonly text: string } | undefined;
 export interface Filter {
   readonly name: string;
   readonly options: Readonly<Record<string, unknown>>;
+  /** What it judges depends on more than its options: see Step. */
+  readonly opaque?: boolean;
   /** Which column it reads; `text` by default. */
   readonly column?: string;
   /** Awaited before the first text: to load what it needs. */
@@ -62,6 +64,7 @@ export function filterStep(filter: Filter): Step {
   return {
     name,
     options: { ...options, ...(column !== "text" && { column }) },
+    ...(filter.opaque && { opaque: true }),
     async *run(input, log) {
       await filter.prepare?.();
       for await (const chunk of input) {

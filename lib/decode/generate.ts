@@ -8,6 +8,7 @@ import { checkContext, idsOf, type Prompt } from "../model/ids.ts";
 import type { Model } from "../model/model.ts";
 import { native } from "../native.ts";
 import { provenance } from "../provenance.ts";
+import { withModels } from "../tune/mixed.ts";
 import { LiveReply } from "./live.ts";
 import { type GenerateOptions, type Settings, settingsOf } from "./options.ts";
 import { Reply, type ReplyParts, replyBundle } from "./reply.ts";
@@ -42,18 +43,22 @@ async function generateAll(
   prompts: readonly string[],
   options: GenerateOptions,
 ): Promise<Reply[]> {
-  const replies: Reply[] = [];
-  if (options.cache || options.compact) {
-    for (const prompt of prompts) replies.push(await generateOne(model, prompt, options));
+  const { adapter, ...rest } = options;
+  return withModels("model.generate", model, adapter, prompts.length, async (models) => {
+    const replies: Reply[] = [];
+    if (options.cache || options.compact) {
+      for (const [i, prompt] of prompts.entries()) replies.push(await generateOne(models[i]!, prompt, rest));
+      return replies;
+    }
+    const requests = prompts.map((prompt, i) => ({
+      ids: idsOf(prompt, model.tokenizer, model.config.vocabulary),
+      opening: prompt,
+      settings: settingsOf("model.generate", rest),
+      model: models[i]!,
+    }));
+    for (const parts of await runTogether(model, requests, rest)) replies.push(new Reply(parts));
     return replies;
-  }
-  const requests = prompts.map((prompt) => ({
-    ids: idsOf(prompt, model.tokenizer, model.config.vocabulary),
-    opening: prompt,
-    settings: settingsOf("model.generate", options),
-  }));
-  for (const parts of await runTogether(model, requests, options)) replies.push(new Reply(parts));
-  return replies;
+  });
 }
 
 async function generateOne(model: Model, prompt: Prompt, options: GenerateOptions): Promise<Reply> {
@@ -67,6 +72,10 @@ export async function run(
   options: GenerateOptions,
   call = "model.generate",
 ): Promise<ReplyParts> {
+  if (options.adapter !== undefined) {
+    const { adapter, ...rest } = options;
+    return withModels(call, model, adapter, 1, ([own]) => run(own!, prompt, rest, call));
+  }
   const settings = settingsOf(call, options);
   const ids = idsOf(prompt, model.tokenizer, model.config.vocabulary);
   if (options.cache) checkCache(call, model, options.cache, options.compute);

@@ -5,6 +5,7 @@ import type { Cache } from "../kv/cache.ts";
 import { checkOnline, type Online } from "../kv/online.ts";
 import { type Compute, checkCompute } from "../model/compute.ts";
 import { checkNames, checkNumber, describe } from "../options.ts";
+import type { AdapterChoice } from "../tune/mixed.ts";
 
 export interface GenerateOptions {
   maxTokens?: number;
@@ -28,13 +29,15 @@ export interface GenerateOptions {
   compute?: Compute;
   /** Continues a fork of this cache, which itself stays as it is. */
   cache?: Cache;
+  /** What was learnt beside the model, as `adapter.model()` would continue; a list gives each prompt its own. */
+  adapter?: AdapterChoice;
   /** Makes the cache smaller whenever it reaches a budget, or the context: the text may then be of any length. */
   compact?: Online;
 }
 
 const NAMES = [
   ...["maxTokens", "temperature", "topK", "topP", "minP", "repetitionPenalty", "stop", "seed"],
-  ...["logprobs", "signal", "compute", "cache", "compact"],
+  ...["logprobs", "signal", "compute", "cache", "adapter", "compact"],
 ];
 
 export interface Settings {

@@ -22,6 +22,8 @@ export interface Request {
   /** What is shown before the reply. */
   readonly opening: string;
   readonly settings: Settings;
+  /** In place of the one for all: another that shares its weights. */
+  readonly model?: Model | undefined;
 }
 
 /** A text on its way. */
@@ -58,7 +60,7 @@ export async function runTogether(
   const compute = options.compute ?? model.compute ?? "fast";
   const parts: ReplyParts[] = [];
   const going: Text[] = [];
-  const prompts = new Prompts(model, compute);
+  const prompts = new Prompts(compute);
   const progress = showProgress(model.name, requests.length, {
     amount: (done, total) => `${done} of ${total} replies`,
     afterMs: PATIENCE_MS,
@@ -78,7 +80,7 @@ export async function runTogether(
       for (const text of going.filter(({ finish }) => finish !== undefined)) {
         going.splice(going.indexOf(text), 1);
         text.cache.dispose();
-        parts[text.at] = partsOf(model, text, options, compute);
+        parts[text.at] = partsOf(text, options, compute);
         progress.update(++done);
       }
     }
@@ -93,10 +95,10 @@ export async function runTogether(
   }
 }
 
-async function begin(model: Model, prompts: Prompts, request: Request, at: number): Promise<Text> {
+async function begin(all: Model, prompts: Prompts, request: Request, at: number): Promise<Text> {
   const began = performance.now();
-  const { ids, settings } = request;
-  const cache = await prompts.read(ids, Math.min(model.context, ids.length + settings.maxTokens));
+  const { ids, settings, model = all } = request;
+  const cache = await prompts.read(model, ids, Math.min(model.context, ids.length + settings.maxTokens));
   // The token drawn last need not be read, so one more than there is room for can be drawn.
   const left = Math.min(settings.maxTokens, model.context - ids.length + 1);
   return {
@@ -118,7 +120,7 @@ async function draw(model: Model, texts: readonly Text[], fast: boolean, burst: 
   }));
   const began = performance.now();
   const all = await native().decodeTogether(
-    model.native(),
+    texts.map(({ cache }) => cache.model.native()),
     texts.map(({ cache }) => cache.native()),
     texts.map(({ token }) => token),
     fast,
@@ -157,13 +159,8 @@ function take(
   if (text.left < 1) text.finish = "length";
 }
 
-function partsOf(
-  model: Model,
-  text: Text,
-  options: Pick<GenerateOptions, "logprobs">,
-  compute: string,
-): ReplyParts {
-  const { request, growing, tokens, logprobs, began, first, last } = text;
+function partsOf(text: Text, options: Pick<GenerateOptions, "logprobs">, compute: string): ReplyParts {
+  const { request, growing, tokens, logprobs, began, first, last, cache } = text;
   growing.end();
   const { stop, seed, ...numbers } = request.settings;
   const seconds = (last - first) / 1000;
@@ -178,31 +175,28 @@ function partsOf(
       tokensPerSecond: seconds > 0 ? (tokens.length - 1) / seconds : 0,
     },
     provenance: provenance(
-      model.name,
+      cache.model.name,
       { ...numbers, ...(stop.length > 0 && { stop }), compute },
       numbers.temperature > 0 ? seed : undefined,
     ),
-    pieces: tokens.map((id) => model.tokenizer.token(id)),
+    pieces: tokens.map((id) => cache.model.tokenizer.token(id)),
   };
 }
 
 /** Reads prompts, all but their last token; one that was just read is forked. */
 class Prompts {
-  readonly #model: Model;
   readonly #compute: "exact" | "fast";
   #last: { ids: readonly number[]; longest: number; cache: Cache } | undefined;
 
-  constructor(model: Model, compute: "exact" | "fast") {
-    this.#model = model;
+  constructor(compute: "exact" | "fast") {
     this.#compute = compute;
   }
 
   /** @param longest In tokens, how far the text may go: a dynamic RoPE scaling is settled for it */
-  async read(ids: readonly number[], longest: number): Promise<Cache> {
+  async read(model: Model, ids: readonly number[], longest: number): Promise<Cache> {
     const last = this.#last;
-    if (last?.longest !== longest || String(last.ids) !== String(ids)) {
+    if (last?.cache.model !== model || last.longest !== longest || String(last.ids) !== String(ids)) {
       this.dispose();
-      const model = this.#model;
       const cache = Cache.empty(model, this.#compute, model.rope(longest));
       this.#last = { ids, longest, cache };
       for (let at = 0; at < ids.length - 1; at += PREFILL)

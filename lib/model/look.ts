@@ -5,11 +5,12 @@ import { card } from "../plot/card.ts";
 import { Figure, type MimeBundle } from "../plot/figure.ts";
 import { formatBytes, formatCount, formatParameters } from "../plot/format.ts";
 import { modelAnatomy } from "../plot/model-anatomy.ts";
+import { kindWords } from "../tune/look.ts";
 import type { ModelTensor } from "./config.ts";
 import type { Model } from "./model.ts";
 import { ropeFacts } from "./rope-scaling.ts";
 
-export function modelCard({ name, config, tensors, bytes, context }: Model): MimeBundle {
+export function modelCard({ name, config, tensors, bytes, context, adapter }: Model): MimeBundle {
   const dtypes = new Map<string, number>();
   for (const { type, bytes } of tensors) dtypes.set(type, (dtypes.get(type) ?? 0) + bytes);
   return card({
@@ -18,6 +19,7 @@ export function modelCard({ name, config, tensors, bytes, context }: Model): Mim
       ["architecture", config.architecture],
       ["parameters", formatParameters(config.parameters)],
       ["in memory", formatBytes(bytes)],
+      ...(adapter ? [["adapter", kindWords(adapter)] as [string, string]] : []),
       ["context", `${formatCount(context)} tokens`],
       ...ropeFacts(config.ropeScaling),
       ["layers", String(config.layers)],

@@ -5,6 +5,7 @@ import { LensorError } from "../errors.ts";
 import { checkChoice, checkFlag, checkNames, checkNumber, describe } from "../options.ts";
 import { linearCrossEntropy, linearLogprobs } from "../tensor/nn/loss.ts";
 import { upload } from "../tensor/queue.ts";
+import { checkSeed } from "../tensor/random.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type AdapterChoice, weightsFor } from "../tune/mixed.ts";
@@ -23,6 +24,8 @@ export interface LossOptions {
   labelSmoothing?: number;
   /** What learns beside the frozen weights, in their place; a list gives each sequence its own. */
   adapter?: AdapterChoice;
+  /** Of what the adapter drops out, another for each step; without it nothing is dropped. */
+  seed?: number;
   /** Blocks keep nothing for the way back but what enters them, and are run again there: less memory for a second forward. */
   checkpoint?: boolean;
   /** Functions that look at the pass, or put something else in its places. Gradients flow through them. */
@@ -41,11 +44,13 @@ export function loss(model: Model, ids: Sequences, options: LossOptions = {}): T
     "precision",
     "labelSmoothing",
     "adapter",
+    "seed",
     "checkpoint",
     "hooks",
   ]);
   const { labelSmoothing = 0 } = options;
   checkNumber("model.loss", "labelSmoothing", labelSmoothing, { least: 0, most: 1 });
+  if (options.seed !== undefined) checkSeed(options.seed, "model.loss");
   return scope(() => {
     const { rows, targets, weights, task, precision } = prepare(model, ids, options, "model.loss");
     const count = task.targets.filter((target) => target !== -100).length;
@@ -71,7 +76,7 @@ export function loss(model: Model, ids: Sequences, options: LossOptions = {}): T
 export function logprobs(
   model: Model,
   ids: Sequences,
-  options: Omit<LossOptions, "labelSmoothing"> = {},
+  options: Omit<LossOptions, "labelSmoothing" | "seed"> = {},
 ): Tensor {
   checkNames("model.logprobs", options, ["mask", "precision", "adapter", "checkpoint", "hooks"]);
   return scope(() => {
@@ -89,7 +94,7 @@ function prepare(model: Model, ids: Sequences, options: LossOptions, call: strin
   checkChoice(call, "precision", precision, ["f32", "bf16"]);
   checkFlag(call, "checkpoint", checkpoint);
   const task = taskOf(model, ids, options.mask, call);
-  const weights = weightsFor(call, model, adapter, task.offsets);
+  const weights = weightsFor(call, model, adapter, task.offsets, options.seed);
   const rows = lastHidden(model.config, weights, task, precision, { hooks, checkpoint });
   const targets = upload(BigInt64Array.from(task.targets, BigInt), [task.targets.length], "i64", "targets");
   return { rows, targets, weights, task, precision };

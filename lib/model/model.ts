@@ -245,7 +245,7 @@ export class Model {
   }
 
   /** log p of each token given those before it, f32 `[tokens]`, with a gradient; 0 for the first of each sequence. */
-  logprobs(ids: Sequences, options?: Omit<LossOptions, "labelSmoothing">): Tensor {
+  logprobs(ids: Sequences, options?: Omit<LossOptions, "labelSmoothing" | "seed">): Tensor {
     return logprobs(this, ids, options);
   }
 

@@ -172,8 +172,10 @@ async function obtain(
     for (const { name, remote, blob } of missing) {
       const signal = currentHost()?.signal?.();
       // Two names of one content are one blob.
-      if (!(await stat(blob).catch(() => undefined)))
+      await once(blob, async () => {
+        if (await stat(blob).catch(() => undefined)) return;
         await fetchFile(remote, blob, { signal, onBytes: (done) => progress.update(before + done) });
+      });
       before += remote.size;
       await link(blob, join(snapshot, name));
     }
@@ -183,6 +185,18 @@ async function obtain(
   }
   progress.end(`Downloaded ${id} (${formatBytes(total)})`);
   return join(snapshot, names.at(-1)!);
+}
+
+const underWay = new Map<string, Promise<void>>();
+
+/** Who asks for what is being fetched waits for it: two writers would spoil it. */
+function once(blob: string, fetched: () => Promise<void>): Promise<void> {
+  let promise = underWay.get(blob);
+  if (!promise) {
+    promise = fetched().finally(() => underWay.delete(blob));
+    underWay.set(blob, promise);
+  }
+  return promise;
 }
 
 /** As huggingface_hub does: a relative link, or a copy where the file system has none. */

@@ -30,7 +30,9 @@ const RAW = "rgba(0,114,178,0.42)";
 
 export function trainingFigure(input: TrainingInput): PlotlySpec {
   const { rows, facts, state } = input;
-  const panels = [lossPanel(input), ...notePanels(input), ratePanel(rows), normPanel(rows)];
+  // Where rewards are learnt from, the loss is near 0 throughout and says nothing.
+  const first = facts.columns.includes("reward") ? [] : [lossPanel(input)];
+  const panels = [...first, ...notePanels(input), ratePanel(rows), normPanel(rows)];
   const inside = panels.reduce((sum, { height }) => sum + height + GAP, -GAP);
   const steps = Math.max(1, facts.steps);
   const axisOf = (i: number) => ({ x: "x", y: i ? `y${i + 1}` : "y" });

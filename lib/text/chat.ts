@@ -1,7 +1,7 @@
 // Renders a conversation with the model's own Jinja template. A template comes with a model file, so from a stranger:
 // its size, its output, its steps and its time are bounded, and it sees nothing but the messages and two token texts.
 
-import { runInNewContext } from "node:vm";
+import { type Context, createContext, Script } from "node:vm";
 import { Environment, Interpreter, parse, tokenize } from "@huggingface/jinja";
 import { LensorError } from "../errors.ts";
 
@@ -52,8 +52,7 @@ export function renderChat(
   const run = () => render(template, messages, options);
   let text: string;
   try {
-    // The time limit of vm ends whatever runs inside the call, this function included.
-    text = runInNewContext("run()", { run }, { timeout: CHAT_LIMITS.milliseconds });
+    text = limited(run);
   } catch (cause) {
     if (cause instanceof LensorError) throw cause;
     if ((cause as { code?: string }).code === "ERR_SCRIPT_EXECUTION_TIMEOUT")
@@ -65,6 +64,16 @@ export function renderChat(
     });
   }
   return text;
+}
+
+const call = new Script("run()");
+let context: Context | undefined;
+
+/** vm's time limit ends whatever runs inside the call, this function included. Nothing of the context is seen by a template. */
+function limited(run: () => string): string {
+  context ??= createContext({ run });
+  context.run = run;
+  return call.runInContext(context, { timeout: CHAT_LIMITS.milliseconds }) as string;
 }
 
 function checkMessages(messages: Message[]): void {
@@ -113,13 +122,19 @@ function render(
     },
   };
   for (const [name, value] of Object.entries(globals)) environment.set(name, value);
-  // The two options are how transformers sets up Jinja for chat templates.
-  const program = parse(tokenize(template, { lstrip_blocks: true, trim_blocks: true }));
-  const result = new BoundedInterpreter(environment).run(program);
+  if (parsed?.template !== template) {
+    // The two options are how transformers sets up Jinja for chat templates.
+    const program = parse(tokenize(template, { lstrip_blocks: true, trim_blocks: true }));
+    parsed = { template, program };
+  }
+  const result = new BoundedInterpreter(environment).run(parsed.program);
   const text = String(result.value);
   if (text.length > CHAT_LIMITS.output) throw tooMuch("characters of text", CHAT_LIMITS.output);
   return text;
 }
+
+/** The last one: a dataset's conversations all have the same. */
+let parsed: { readonly template: string; readonly program: unknown } | undefined;
 
 interface Evaluated {
   value: unknown;

@@ -32,8 +32,8 @@ export interface FindRateOptions
 }
 
 const DEFAULTS = { from: 1e-6, to: 1, steps: 60 };
-/** A smoothed loss so many times the lowest has run away. */
-const AWAY = 2;
+/** A smoothed loss so many times the lowest has run away: of a new model it cannot rise much above its start. */
+const AWAY = 1.3;
 
 export function findRate(model: Model, data: TokenData, options: FindRateOptions = {}): Run<RateSearch> {
   const call = "model.findRate";
@@ -105,7 +105,7 @@ export function findRate(model: Model, data: TokenData, options: FindRateOptions
 export class RateSearch {
   /** One step each, of which the rate rises. */
   readonly rows: readonly Row[];
-  /** A tenth of the rate at which the loss was lowest, or where it fell fastest, whichever is less. */
+  /** A tenth of the rate at which the loss was lowest: as high as is safe. */
   readonly rate: number;
   /** Where the loss ran away; undefined where it never did. */
   readonly limit: number | undefined;
@@ -125,9 +125,7 @@ export class RateSearch {
     this.#smooth = smoothed(rows, steps);
     const losses = this.#smooth.map(({ loss }) => loss!);
     const lowest = losses.indexOf(Math.min(...losses));
-    const falls = losses.slice(1, lowest + 1).map((loss, i) => loss - losses[i]!);
-    const steepest = rows[falls.length > 0 ? falls.indexOf(Math.min(...falls)) + 1 : 0]!.lr!;
-    this.rate = Math.min(rows[lowest]!.lr! / 10, steepest);
+    this.rate = rows[lowest]!.lr! / 10;
     this.limit = rows.length < steps ? rows.at(-1)!.lr! : undefined;
   }
 

@@ -36,6 +36,7 @@ export class Keeper<Batch> {
   /** The last snapshot's step, and it itself where it is small. */
   #last: { step: number; snapshot: Snapshot | undefined } | undefined;
   #best: readonly Values[] | undefined;
+  #isOver = false;
 
   constructor(subject: Subject<Batch>, journal: Journal, options: KeeperOptions) {
     this.#subject = subject;
@@ -57,6 +58,7 @@ export class Keeper<Batch> {
       });
     await restore(this.#subject, checkpoint.snapshot);
     this.#journal.restore(checkpoint.journal);
+    this.#look();
     this.#remember(checkpoint.snapshot);
     if (this.#options.patience !== undefined) this.#best = (await folder.best())?.snapshot.parameters;
     const before = damaged.length > 0 ? `; passed over: ${damaged.join("; ")}` : "";
@@ -75,15 +77,16 @@ export class Keeper<Batch> {
 
   /** Whether what is held out has got no better for too long. */
   get isOver(): boolean {
-    const { patience } = this.#options;
-    return patience !== undefined && bestOf(this.#journal).since >= patience;
+    return this.#isOver;
   }
 
   /** After a step that was taken. */
   async step(): Promise<void> {
     const { folder, saveEvery, patience } = this.#options;
     const { step } = this.#subject.learner;
-    const { isBest } = bestOf(this.#journal);
+    // A look through all rows, for those steps alone that have a score.
+    const isScored = this.#journal.rows.at(-1)!.evalLoss !== null;
+    const isBest = isScored && this.#look();
     const due = step - this.#last!.step >= saveEvery && outOfLine(this.#journal.rows) === 0;
     if (due || (isBest && folder)) await this.#save(isBest);
     if (isBest && patience !== undefined) this.#best = await parametersOf(this.#subject.optimizer);
@@ -101,6 +104,7 @@ export class Keeper<Batch> {
     if (!to) return undefined;
     await restore(this.#subject, to, { data: false });
     this.#journal.backTo(to.step);
+    this.#look();
     return to.step;
   }
 
@@ -114,6 +118,16 @@ export class Keeper<Batch> {
     if (folder?.problem) throw folder.problem;
   }
 
+  /** How many scores ago the best was decides whether it is over. Says whether it is the last. */
+  #look(): boolean {
+    const { patience } = this.#options;
+    const { rows, startLoss } = this.#journal;
+    const scores = [startLoss, ...rows.map(({ evalLoss }) => evalLoss)].filter((one) => one !== null);
+    const since = scores.length > 0 ? scores.length - 1 - scores.indexOf(Math.min(...scores)) : 0;
+    this.#isOver = patience !== undefined && since >= patience;
+    return since === 0 && rows.at(-1)?.evalLoss != null;
+  }
+
   async #save(best: boolean): Promise<void> {
     const taken = await snapshot(this.#subject);
     this.#remember(taken);
@@ -123,13 +137,4 @@ export class Keeper<Batch> {
   #remember(taken: Snapshot): void {
     this.#last = { step: taken.step, snapshot: sizeOf(taken) <= IN_MEMORY ? taken : undefined };
   }
-}
-
-/** Whether the last row's held-out loss is the best of all, and how many scores ago the best was. */
-function bestOf({ rows, startLoss }: Journal): { isBest: boolean; since: number } {
-  const scores = [startLoss, ...rows.map(({ evalLoss }) => evalLoss)].filter((one) => one !== null);
-  if (scores.length === 0) return { isBest: false, since: 0 };
-  const best = scores.indexOf(Math.min(...scores));
-  const since = scores.length - 1 - best;
-  return { isBest: since === 0 && rows.at(-1)?.evalLoss != null, since };
 }

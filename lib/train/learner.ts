@@ -5,10 +5,10 @@ import type { Hook, Hooks } from "../model/hooks.ts";
 import type { LossOptions, Sequences } from "../model/loss.ts";
 import type { Model } from "../model/model.ts";
 import { lastHidden, type Packed, type Precision, type Weights } from "../model/network.ts";
+import { dropout } from "../tensor/nn/dropout.ts";
 import { isRecording, noGrad } from "../tensor/tape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Adapter } from "../tune/adapter.ts";
-import { dropout } from "./dropout.ts";
 
 /** What of `model.loss` is the batch's own; the rest is the learner's. */
 export type Text = Pick<LossOptions, "mask" | "labelSmoothing">;
@@ -132,7 +132,7 @@ export class Learner {
   }
 
   #dropping(): Hooks {
-    const hook: Hook = (x) => dropout(x, this.#dropout, this.#nextSeed());
+    const hook: Hook = (x) => dropout(x, { rate: this.#dropout, seed: this.#nextSeed() });
     return { attention: hook, mlp: hook };
   }
 

@@ -2,14 +2,17 @@
 // stands beside each matrix; the packed pass gets the same through native code. Never changes the base.
 
 import { createHash } from "node:crypto";
+import type { Table } from "apache-arrow";
 import { LensorError } from "../errors.ts";
 import { expectedTensors } from "../model/config.ts";
 import { Model } from "../model/model.ts";
 import type { Precision, Weights } from "../model/network.ts";
 import { FrozenWeights, unpacked } from "../model/weights.ts";
 import { type NativeAdapter, type NativeModel, native } from "../native.ts";
+import type { Figure } from "../plot/figure.ts";
 import { scope, untrack } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { adapterCard, adapterPlot, adapterTable } from "./look.ts";
 import { checkSameShapes, type MergeOptions, replaced, undone } from "./merge.ts";
 import type { Beside, Kind, Matrix, Part } from "./part.ts";
 import { saveAdapter } from "./peft.ts";
@@ -135,10 +138,16 @@ export class Adapter implements Adapts {
     return this.#parts;
   }
 
-  /** @internal @throws LensorError for another model than its own */
-  weights(model: Model): Weights {
+  /** @internal The same, for a model that it must belong to. @throws LensorError for another model than its own */
+  modelOf(base: Model): Tuned {
+    if (base !== this.base) throw this.#stranger(base);
+    return this.model();
+  }
+
+  /** @internal `seed`: of what is dropped out. @throws LensorError for another model than its own */
+  weights(model: Model, seed?: number): Weights {
+    if (model === this.base) return this.over(new FrozenWeights(model), seed);
     if (model.adapter === this) return model.weights();
-    if (model === this.base) return this.over(new FrozenWeights(model));
     throw this.#stranger(model);
   }
 
@@ -150,8 +159,8 @@ export class Adapter implements Adapts {
   }
 
   /** @internal What the differentiable network reads, where the base's packed weights are these. */
-  over(frozen: FrozenWeights): Weights {
-    return new AdaptedWeights(this.base.adapter?.over(frozen) ?? frozen, this.base, this.#parts);
+  over(frozen: FrozenWeights, seed?: number): Weights {
+    return new AdaptedWeights(this.base.adapter?.over(frozen) ?? frozen, this.base, this.#parts, seed);
   }
 
   /** @internal How often its numbers were changed, those of what it stands on included. */
@@ -181,6 +190,19 @@ export class Adapter implements Adapts {
     return matrixOf(this.base, name, expectedTensors(this.base.config).get(name)!, this.base.weights());
   }
 
+  /** How far it moves each matrix of the base: layers across, matrices down. */
+  plot(): Figure {
+    return adapterPlot(this);
+  }
+
+  /** One row a matrix: name, shape, rank, parameters, change (|W' - W| / |W|, Frobenius). */
+  table(): Promise<Table> {
+    return adapterTable(this);
+  }
+
+  [Symbol.for("Jupyter.display")]() {
+    return adapterCard(this);
+  }
   /** What a list of variables says of it. */
   [Symbol.for("lensor.facts")]() {
     const parameters = this.parameters();
@@ -212,11 +234,14 @@ class AdaptedWeights implements Weights {
   readonly #below: Weights;
   readonly #base: Model;
   readonly #parts: ReadonlyMap<string, Part>;
+  readonly #seed: number | undefined;
+  #drawn = 0;
 
-  constructor(below: Weights, base: Model, parts: ReadonlyMap<string, Part>) {
+  constructor(below: Weights, base: Model, parts: ReadonlyMap<string, Part>, seed?: number) {
     this.#below = below;
     this.#base = base;
     this.#parts = parts;
+    this.#seed = seed;
   }
 
   get head() {
@@ -235,6 +260,9 @@ class AdaptedWeights implements Weights {
     const part = this.#parts.get(name);
     if (!part) return this.#below.linear(name, x, precision, addend);
     const shape = expectedTensors(this.#base.config).get(name)!;
-    return part.linear(matrixOf(this.#base, name, shape, this.#below), x, precision, addend);
+    const matrix = matrixOf(this.#base, name, shape, this.#below);
+    // One pass asks for each matrix in turn: the seeds of its draws follow each other.
+    const seed = this.#seed === undefined ? undefined : (this.#seed + this.#drawn++) % 2 ** 53;
+    return part.linear(matrix, x, precision, addend, seed);
   }
 }

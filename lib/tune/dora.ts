@@ -33,9 +33,9 @@ export function dora(low: LowRank, matrix: Matrix, given?: Tensor): Part {
   return {
     parameters: { ...low.parameters, magnitude },
     scale,
-    linear: (below, x, precision, addend) => {
+    linear: (below, x, precision, addend, seed) => {
       const gain = magnitude.div(lengths(below));
-      return scaled((...to) => low.linear(below, x, precision, ...to), gain, precision, addend);
+      return scaled((...to) => low.linear(below, x, precision, to[0], seed), gain, precision, addend);
     },
     beside: (below) => ({ ...low.beside(below), gain: noGrad(() => magnitude.div(lengths(below))) }),
   };

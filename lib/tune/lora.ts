@@ -6,6 +6,7 @@ import { present, product } from "../model/network.ts";
 import { DTYPES } from "../native.ts";
 import { checkFlag, checkNames, checkNumber } from "../options.ts";
 import { rand, zeros } from "../tensor/create.ts";
+import { dropout } from "../tensor/nn/dropout.ts";
 import { enqueueAll } from "../tensor/queue.ts";
 import { checkSeed, drawSeed } from "../tensor/random.ts";
 import { scope } from "../tensor/scope.ts";
@@ -24,6 +25,8 @@ export interface LoraOptions {
   targets?: readonly Target[];
   /** The adapter's part counts alpha / sqrt(rank). */
   rslora?: boolean;
+  /** The share of what A reads that is left out, at random, in `model.loss` where it is given a seed. */
+  dropout?: number;
   /** Directions and lengths of W's rows learn apart (Liu et al. 2024). */
   dora?: boolean;
   seed?: number;
@@ -39,21 +42,22 @@ export interface Lora extends Kind {
 }
 
 export function lora(options: LoraOptions = {}): Lora {
-  checkNames("lora", options, ["rank", "alpha", "targets", "rslora", "dora", "seed"]);
+  checkNames("lora", options, ["rank", "alpha", "targets", "dropout", "rslora", "dora", "seed"]);
   const { rank = 8, alpha = 2 * rank, targets = Object.keys(LINEAR), seed } = options;
-  const { rslora = false, dora: lengths = false } = options;
+  const { dropout: rate = 0, rslora = false, dora: lengths = false } = options;
   checkNumber("lora", "rank", rank, { least: 1, most: 4096, whole: true });
   checkNumber("lora", "alpha", alpha, { least: 0, above: true });
+  checkNumber("lora", "dropout", rate, { least: 0, most: 0.99 });
   checkFlag("lora", "rslora", rslora);
   checkFlag("lora", "dora", lengths);
   if (seed !== undefined) checkSeed(seed, "lora");
   const scale = alpha / (rslora ? Math.sqrt(rank) : rank);
   const own: Lora = {
     ...{ name: "lora", rank, alpha, targets },
-    options: { rank, alpha, targets: targets.map(String), rslora, dora: lengths },
+    options: { rank, alpha, targets: targets.map(String), dropout: rate, rslora, dora: lengths },
     adapts: targetsOf("lora", "targets", targets),
     part: (matrix, seed) => {
-      const part = lowRank(randomA(rank, matrix.columns, seed), zeros([matrix.rows, rank]), scale);
+      const part = lowRank(randomA(rank, matrix.columns, seed), zeros([matrix.rows, rank]), scale, rate);
       return lengths ? dora(part, matrix) : part;
     },
     on: (model, fallback) => new Adapter(model, own, seed ?? fallback?.seed ?? drawSeed()),
@@ -66,15 +70,17 @@ export interface LowRank extends Part {
   readonly scale: number;
 }
 
-/** y = x W^T + scale (x A^T) B^T,  A `[rank, in]`, B `[out, rank]`. */
-export function lowRank(a: Tensor, b: Tensor, scale: number): LowRank {
+/** y = x W^T + scale (x A^T) B^T,  A `[rank, in]`, B `[out, rank]`. `rate`: how much of what A reads is dropped out. */
+export function lowRank(a: Tensor, b: Tensor, scale: number, rate = 0): LowRank {
   return {
     parameters: { lora_a: a, lora_b: b },
     scale,
-    linear: ({ packed, linear }, x, precision, addend) => {
-      if (!packed) {
+    linear: ({ packed, linear }, x, precision, addend, seed) => {
+      const drops = rate > 0 && seed !== undefined;
+      if (!packed || drops) {
+        const read = drops ? dropout(x, { rate, seed }) : x;
         const below = linear(x, precision, addend);
-        return product(product(x, a, precision).mul(scale), b, precision, below);
+        return product(product(read, a, precision).mul(scale), b, precision, below);
       }
       const T = x.shape[0]!;
       const results = [

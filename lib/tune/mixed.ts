@@ -14,6 +14,7 @@ export type AdapterChoice = Adapter | readonly (Adapter | undefined)[];
 
 /**
  * What the network reads for sequences one after the other.
+ * @param seed Of what is dropped out; without it nothing is
  * @param offsets Where each begins, and the count of tokens at the end
  * @throws LensorError for an adapter of another model, and for more or fewer than there are sequences
  */
@@ -22,11 +23,12 @@ export function weightsFor(
   model: Model,
   adapter: AdapterChoice | undefined,
   offsets: readonly number[],
+  seed?: number,
 ): Weights {
   if (adapter === undefined) return model.weights();
-  if (adapter instanceof Adapter) return adapter.weights(model);
+  if (adapter instanceof Adapter) return adapter.weights(model, seed);
   const each = adaptersOf(call, adapter, offsets.length - 1);
-  const weights = each.map((one) => one?.weights(model) ?? model.weights());
+  const weights = each.map((one) => one?.weights(model, seed) ?? model.weights());
   const groups: Group[] = [];
   each.forEach((one, i) => {
     const rows = offsets[i + 1]! - offsets[i]!;
@@ -35,6 +37,30 @@ export function weightsFor(
     else groups.push({ weights: weights[i]!, rows });
   });
   return groups.length === 1 ? groups[0]!.weights : new MixedWeights(groups);
+}
+
+/**
+ * Runs `body` with the models that continue each of so many texts, all of one base.
+ * @throws LensorError for an adapter of another model, and for more or fewer than there are texts
+ */
+export async function withModels<T>(
+  call: string,
+  model: Model,
+  adapter: AdapterChoice | undefined,
+  count: number,
+  body: (models: readonly Model[]) => Promise<T>,
+): Promise<T> {
+  const list = Array.isArray(adapter) ? adaptersOf(call, adapter, count) : new Array(count).fill(adapter);
+  const tuned = new Map<Adapter | undefined, Model>([
+    [undefined, model],
+    [model.adapter, model],
+  ]);
+  try {
+    for (const one of list) if (!tuned.has(one)) tuned.set(one, one.modelOf(model));
+    return await body(list.map((one) => tuned.get(one)!));
+  } finally {
+    for (const one of tuned.values()) if (one !== model) one.dispose();
+  }
 }
 
 /** @throws LensorError where they are not one for each of `count` */

@@ -40,8 +40,11 @@ export interface Part {
   readonly parameters: Readonly<Record<string, Tensor>>;
   /** What a low-rank part counts. */
   readonly scale?: number;
-  /** What the adapted matrix makes of rows x `[T, in]`; differentiable in the parameters and in x. */
-  linear(matrix: Matrix, x: Tensor, precision: Precision, addend?: Tensor): Tensor;
+  /**
+   * What the adapted matrix makes of rows x `[T, in]`; differentiable in the parameters and in x.
+   * @param seed Of what is dropped out; without it nothing is
+   */
+  linear(matrix: Matrix, x: Tensor, precision: Precision, addend?: Tensor, seed?: number): Tensor;
   /** Tensors of parameters as they are, or made for it. Called inside a scope. */
   beside(matrix: Matrix): Beside;
 }

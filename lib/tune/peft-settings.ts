@@ -85,6 +85,14 @@ export function numberOf(config: Settings, name: string): number {
   });
 }
 
+export function dropoutOf({ lora_dropout: rate = 0 }: Settings): number {
+  if (typeof rate === "number" && rate >= 0 && rate < 1) return rate;
+  throw new LensorError(`${SETTINGS}: lora_dropout is wrong`, {
+    expected: "a number from 0 to below 1",
+    got: describe(rate),
+  });
+}
+
 /** Values for modules that differ; a key is the end of a module's path. Patterns of strangers are not run. */
 export function patternOf(
   config: Settings,
@@ -117,7 +125,7 @@ export function theirName(name: string): string {
 }
 
 /** What PEFT needs to know of an adapter. */
-export function settingsOf({ parts, base }: Adapter): Settings {
+export function settingsOf({ parts, base, options }: Adapter): Settings {
   const names = [...parts.keys()];
   const kinds = [...new Set(names.map((name) => partOf(name)!))];
   // A module's own name stands for all layers, where all have it.
@@ -148,6 +156,10 @@ export function settingsOf({ parts, base }: Adapter): Settings {
     alpha_pattern: others((part) => part.scale! * rankOf(part), alpha),
     // The scale is alpha / rank here, whatever it was made as.
     ...{ use_rslora: false, use_dora: "magnitude" in low[0]![1].parameters },
-    ...{ lora_dropout: 0, bias: "none", fan_in_fan_out: false },
+    ...{
+      lora_dropout: typeof options.dropout === "number" ? options.dropout : 0,
+      bias: "none",
+      fan_in_fan_out: false,
+    },
   };
 }

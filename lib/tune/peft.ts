@@ -22,6 +22,7 @@ import { gains, readsInput } from "./ia3.ts";
 import { lowRank } from "./lora.ts";
 import type { Matrix, Part } from "./part.ts";
 import {
+  dropoutOf,
   isInput,
   kindOf,
   numberOf,
@@ -52,7 +53,13 @@ export async function loadAdapter(model: Model, folder: string): Promise<Adapter
     {
       name: kind,
       options: {
-        ...(kind === "lora" && { rank: numberOf(config, "r"), alpha: numberOf(config, "lora_alpha") }),
+        ...(kind === "lora" && {
+          rank: numberOf(config, "r"),
+          alpha: numberOf(config, "lora_alpha"),
+          dropout: dropoutOf(config),
+          rslora: config.use_rslora === true,
+          dora: config.use_dora === true,
+        }),
       },
       adapts: (name) => parts.has(name),
       part: (matrix) => parts.get(matrix.name)!(matrix),
@@ -154,7 +161,7 @@ function partsOf(
     const alpha = alphas(theirName(name)) ?? numberOf(config, "lora_alpha");
     const scale = alpha / (config.use_rslora === true ? Math.sqrt(rank) : rank);
     parts.set(name, (matrix) => {
-      const low = lowRank(a, b, scale);
+      const low = lowRank(a, b, scale, dropoutOf(config));
       return magnitude ? dora(low, matrix, magnitude) : low;
     });
   }

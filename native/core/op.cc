@@ -27,6 +27,7 @@ const std::vector<const Op*>& operations() {
       &ops::kEmbedding,
       &ops::kAdapted,
       &ops::kAdaptedGrad,
+      &ops::kDropout,
       &ops::kGather,
       &ops::kScatterAdd,
       &ops::kTopK,

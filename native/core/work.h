@@ -128,7 +128,7 @@ inline Work layers(const lensor_pass* p) {
   };
   for (int32_t l = 0; l < p->count; l++) {
     const lensor_layer& one = p->layers[l];
-    const lensor_adapters* beside = one.adapters;
+    const lensor_adapters* beside = one.adapters ? one.adapters[0] : nullptr;
     for (const lensor_weight* w : {one.query, one.key, one.value, one.output, one.gate, one.up, one.down}) {
       multiply(w, rows);
       if (!beside) continue;

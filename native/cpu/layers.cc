@@ -94,40 +94,48 @@ lensor_activations forms(const lensor_pass* p, const lensor_activations* all, in
 
 bool is_rounded(const lensor_activations& a) { return a.q8 || a.q16; }
 
-// Weights that read the same activations, and what stands beside them.
+// Weights that read the same activations, and what stands beside them in each text.
 struct Readers {
   const lensor_weight* weights[3];
-  const lensor_adapters* adapters; // NULL, or of each
   int count;
+  const lensor_adapters* const* adapters; // NULL, or as the layer has them
+  int32_t first;                          // of the weights, among a layer's
 
-  // What adapters make of the row before the weights do, if anything: of one weight alone.
-  const float* input() const { return adapters && count == 1 ? adapters->input : nullptr; }
+  // What stands beside them, and makes of the row what the weights read: that of one weight alone.
+  const lensor_adapters* of(const lensor_pass* p, int64_t row) const {
+    const lensor_adapters* all = adapters ? adapters[p->texts ? row : 0] : nullptr;
+    return all ? all + first : nullptr;
+  }
 };
 
 Readers readers_of(const lensor_layer* layer, int32_t first, int count) {
   const lensor_weight* const all[] = {layer->query, layer->key, layer->value, layer->output,
                                       layer->gate,  layer->up,  layer->down};
-  Readers readers = {{}, layer->adapters ? layer->adapters + first : nullptr, count};
+  Readers readers = {{}, count, layer->adapters, first};
   for (int i = 0; i < count; i++) readers.weights[i] = all[first + i];
   return readers;
 }
 
 lensor_linear job_of(const lensor_pass* p, const Own* own, const Readers& readers, int i, float* out,
                      int64_t stride, int32_t accumulate) {
-  lensor_linear job = {readers.weights[i], out, stride, accumulate, nullptr, nullptr, 0};
-  if (!readers.adapters || !readers.adapters[i].count) return job;
-  job.adapters = readers.adapters + i;
-  job.inner = (p->rows == 1 ? own->inner : p->inner) + i * p->inner_width;
-  job.inner_stride = 3 * p->inner_width;
-  return job;
+  return {readers.weights[i],
+          out,
+          stride,
+          accumulate,
+          readers.adapters,
+          readers.first + i,
+          p->texts,
+          (p->rows == 1 ? own->inner : p->inner) + i * p->inner_width,
+          3 * p->inner_width};
 }
 
 // What adapters want of a row, and the row as the weights want it, at `to` where it changes.
-const float* read_row(const lensor_pass* p, const Readers& readers, const float* x, int64_t cols,
+const float* read_row(const lensor_pass* p, const Readers& readers, int64_t row, const float* x, int64_t cols,
                       float* inner, float* to) {
-  for (int i = 0; i < readers.count && readers.adapters; i++)
-    inner_row(readers.adapters + i, x, cols, inner + i * p->inner_width);
-  const float* input = readers.input();
+  const lensor_adapters* beside = readers.of(p, row);
+  if (!beside) return x;
+  for (int i = 0; i < readers.count; i++) inner_row(beside + i, x, cols, inner + i * p->inner_width);
+  const float* input = readers.count == 1 ? beside->input : nullptr;
   if (!input) return x;
   for (int64_t i = 0; i < cols; i += 16) {
     const int n = (int)(cols - i < 16 ? cols - i : 16);
@@ -143,7 +151,7 @@ lensor_activations ready(Work* work, Own* own, float* x, const float* gain, int6
   const lensor_pass* p = work->pass;
   if (rows == 1) {
     if (gain) norm_row(x, gain, p->epsilon, cols, own->row);
-    const float* row = read_row(p, readers, gain ? own->row : x, cols, own->inner, own->row);
+    const float* row = read_row(p, readers, 0, gain ? own->row : x, cols, own->inner, own->row);
     const auto a = forms(p, &own->rounded, 1, cols, row, readers.weights, readers.count);
     if (is_rounded(a)) round_row(&a, 0);
     return a;
@@ -154,7 +162,7 @@ lensor_activations ready(Work* work, Own* own, float* x, const float* gain, int6
   share(&work->team, own->thread, rows, [&](int64_t row) {
     if (gain) norm_row(x + row * cols, gain, p->epsilon, cols, to + row * cols);
     float* at = to + row * cols;
-    read_row(p, readers, at, cols, p->inner + row * 3 * p->inner_width, at);
+    read_row(p, readers, row, at, cols, p->inner + row * 3 * p->inner_width, at);
     if (is_rounded(a)) round_row(&a, row);
   });
   meet(&work->team);
@@ -301,7 +309,7 @@ void thread_body(void* arg, int64_t, int64_t, int32_t thread) {
   if (going && p->logits) {
     const int64_t rows = texts_of(p);
     float* last = p->stream + (p->rows - rows) * p->width;
-    const Readers reader = {{p->head}, nullptr, 1};
+    const Readers reader = {{p->head}, 1, nullptr, 0};
     const auto x = ready(work, &own, last, p->final_norm, p->width, rows, reader, &p->rounded);
     const lensor_linear head = job_of(p, &own, reader, 0, p->logits, p->head->rows, 0);
     products(work, &own, &x, &head, 1);

@@ -38,6 +38,15 @@ void Spelling::tell(std::string_view spelt, std::string_view words) {
   known_.insert_or_assign(std::string(spelt), std::string(words));
 }
 
+void Spelling::settle() {
+  std::memset(plain_ascii, 0, sizeof plain_ascii);
+  for (uint32_t code = 0; code < 128 && code < entries.size(); code++) {
+    const uint32_t entry = entries[code], length = entry >> 4 & 15;
+    if ((entry & kKind) != kPlain || length > 1) continue;
+    plain_ascii[code] = length ? static_cast<unsigned char>(replacements[entry >> 8]) : code;
+  }
+}
+
 const std::string* Spelling::words_of(std::string_view spelt, bool hard) const {
   const Map& map = hard ? known_ : plain_;
   const auto found = map.find(spelt);
@@ -89,6 +98,11 @@ bool spell(const Spelling& spelling, const char* text, size_t bytes, Words& out)
   };
 
   while (at < end) {
+    while (const unsigned char plain = spelling.plain_ascii[*at]) {
+      to[size++] = static_cast<char>(plain);
+      if (++at == end) break;
+    }
+    if (at == end) break;
     const unsigned char* const begin = at;
     const uint32_t code = next(at, end);
     const uint32_t entry = code < known_codes ? entries[code] : 0u;

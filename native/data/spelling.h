@@ -38,6 +38,9 @@ struct Spelling {
   void tell(std::string_view spelt, std::string_view words);
   // Null where nobody told.
   const std::string* words_of(std::string_view spelt, bool hard) const;
+  // What plain ASCII characters become, once `entries` stand: 0 for every other byte.
+  void settle();
+  unsigned char plain_ascii[256] = {};
 
   // Whether a plain word may be several: asked of every word, so it is quick and sometimes wrong.
   bool may_be_told(const char* word, size_t bytes) const {

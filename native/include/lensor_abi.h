@@ -196,9 +196,11 @@ typedef struct lensor_linear {
   float* out;
   int64_t out_stride;
   int32_t accumulate;
-  const lensor_adapters*
-      adapters;       /* NULL, or what stands beside the weight; x is what `input` has made of it */
-  const float* inner; /* of each row scale A x of one adapter after the other, where there are any */
+  /* NULL, or what stands beside the weights of a layer (lensor_layer), of which this is the one at `part`; x
+   * is what `input` has made of it. */
+  const lensor_adapters* const* adapters;
+  int32_t part, texts;
+  const float* inner; /* of each row scale A x of one adapter after the other */
   int64_t inner_stride;
 } lensor_linear;
 
@@ -267,8 +269,9 @@ typedef struct lensor_attention {
 typedef struct lensor_layer {
   const float *attention_norm, *feed_forward_norm; /* gains */
   const lensor_weight *query, *key, *value, *output, *gate, *up, *down;
-  const lensor_kv_head* kv;        /* [kv_heads]; of a pass over several texts [texts][kv_heads] */
-  const lensor_adapters* adapters; /* NULL, or [LENSOR_ADAPTED]; only LENSOR_DOWN's may have an `input` */
+  const lensor_kv_head* kv; /* [kv_heads]; of a pass over several texts [texts][kv_heads] */
+  /* NULL, or of each text, NULL or [LENSOR_ADAPTED]; only LENSOR_DOWN's may have an `input` */
+  const lensor_adapters* const* adapters;
 } lensor_layer;
 
 /*

@@ -82,7 +82,10 @@ lensor_pass Decoder::pass_of(Chunk& c) const {
   return pass;
 }
 
-static lensor_layer weights_of(const Model& model, int32_t i, const lensor_kv_head* kv) {
+// `beside`: as lensor_layer has it.
+static lensor_layer weights_of(const Model& model, int32_t i, const lensor_kv_head* kv,
+                               const std::vector<const lensor_adapters*>& beside) {
+  const bool some = std::any_of(beside.begin(), beside.end(), [](const auto* one) { return one != nullptr; });
   const Layer& layer = model.layers[i];
   return {layer.attention_norm.data(),
           layer.feed_forward_norm.data(),
@@ -94,7 +97,7 @@ static lensor_layer weights_of(const Model& model, int32_t i, const lensor_kv_he
           &layer.up.view,
           &layer.down.view,
           kv,
-          model.adapters.layer(i)};
+          some ? beside.data() : nullptr};
 }
 
 lensor_status Decoder::run(Cache& cache, const int32_t* ids, int64_t count, const Rows& rows,
@@ -128,10 +131,12 @@ lensor_status Decoder::run(Cache& cache, const int32_t* ids, int64_t count, cons
 lensor_status Decoder::layers(Chunk& c, Cache& cache, int64_t first, int64_t total, const Wishes& wishes) {
   const ModelSpec& spec = model_.spec;
   std::vector<std::vector<lensor_kv_head>> heads;
+  std::vector<std::vector<const lensor_adapters*>> beside;
   std::vector<lensor_layer> list;
   for (int32_t i = 0; i < spec.layers; i++) {
     heads.push_back(cache.heads(i, c.rows));
-    list.push_back(weights_of(model_, i, heads.back().data()));
+    beside.push_back({model_.adapters.layer(i)});
+    list.push_back(weights_of(model_, i, heads.back().data(), beside.back()));
   }
   lensor_pass pass = pass_of(c);
   pass.kv_dtype = cache.shape().dtype;
@@ -150,10 +155,13 @@ lensor_status Decoder::layers(Chunk& c, Cache& cache, int64_t first, int64_t tot
   return LENSOR_OK;
 }
 
-lensor_status Decoder::step(Cache* const* caches, const int32_t* ids, int64_t count, float* logits) {
+lensor_status Decoder::step(Cache* const* caches, const int32_t* ids, const Adapters* const* adapters,
+                            int64_t count, float* logits) {
   const ModelSpec& spec = model_.spec;
   const int64_t half = spec.head_width / 2;
-  Chunk c(spec, count, model_.adapters.ranks());
+  int64_t ranks = 0;
+  for (int64_t i = 0; i < count; i++) ranks = std::max(ranks, adapters[i]->ranks());
+  Chunk c(spec, count, ranks);
   for (int64_t i = 0; i < count; i++) {
     const int64_t at = caches[i]->length();
     caches[i]->reserve(at + 1);
@@ -161,14 +169,17 @@ lensor_status Decoder::step(Cache* const* caches, const int32_t* ids, int64_t co
     caches[i]->rope().turns(at, 1, c.cos + i * half, c.sin + i * half);
   }
   std::vector<std::vector<lensor_kv_head>> heads(spec.layers);
+  std::vector<std::vector<const lensor_adapters*>> beside(spec.layers);
   std::vector<lensor_layer> list;
   for (int32_t l = 0; l < spec.layers; l++) {
-    for (int64_t i = 0; i < count; i++)
+    for (int64_t i = 0; i < count; i++) {
+      beside[l].push_back(adapters[i]->layer(l));
       for (const lensor_kv_head& head : caches[i]->heads(l, 1)) {
         if (head.bounds) throw std::runtime_error("a text that leaves out pages cannot be read with others");
         heads[l].push_back(head);
       }
-    list.push_back(weights_of(model_, l, heads[l].data()));
+    }
+    list.push_back(weights_of(model_, l, heads[l].data(), beside[l]));
   }
   lensor_pass pass = pass_of(c);
   pass.kv_dtype = caches[0]->shape().dtype, pass.texts = static_cast<int32_t>(count);
@@ -189,7 +200,8 @@ lensor_status Decoder::layer(Cache& cache, int32_t layer, float* stream, int64_t
     std::memcpy(c.stream, stream + first * spec.width, some * spec.width * sizeof(float));
     cache.rope().turns(start + first, some, c.cos, c.sin);
     const auto heads = cache.heads(layer, first + some);
-    const lensor_layer one = weights_of(model_, layer, heads.data());
+    const std::vector<const lensor_adapters*> beside{model_.adapters.layer(layer)};
+    const lensor_layer one = weights_of(model_, layer, heads.data(), beside);
     lensor_pass pass = pass_of(c);
     pass.kv_dtype = cache.shape().dtype, pass.layers = &one, pass.count = 1;
     status = ops_->layers(context_, &pass);
@@ -244,7 +256,7 @@ lensor_status Decoder::logits(const float* stream, int64_t rows, float* out) {
       a.total8 = c.rounded.total8;
     status = ops_->quantize(context_, &a);
   }
-  const lensor_linear job{&head, out, spec.vocabulary, 0, nullptr, nullptr, 0};
+  const lensor_linear job{&head, out, spec.vocabulary, 0, nullptr, 0, 0, nullptr, 0};
   return status ? status : ops_->linear(context_, &a, &job, 1);
 }
 

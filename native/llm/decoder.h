@@ -40,8 +40,10 @@ public:
   lensor_status run(Cache& cache, const int32_t* ids, int64_t count, const Rows& rows,
                     const Trace* trace = nullptr, float* logits = nullptr, const Sampled* sampled = nullptr);
   // The next token of each of several texts, which do not see each other: ids and caches [count], the caches
-  // all different and of one dtype; logits [count, vocabulary]. All caches grow, or none.
-  lensor_status step(Cache* const* caches, const int32_t* ids, int64_t count, float* logits);
+  // all different and of one dtype; logits [count, vocabulary]. All caches grow, or none. `adapters`: what
+  // stands beside the model's weights for each of them.
+  lensor_status step(Cache* const* caches, const int32_t* ids, const Adapters* const* adapters, int64_t count,
+                     float* logits);
   // One layer alone, for all rows of a stream [rows, width], in place, with the cache's next keys: its length
   // stays, so that other layers can follow. query: null or [heads, rows, head_width], after RoPE.
   lensor_status layer(Cache& cache, int32_t layer, float* stream, int64_t rows, float* query);

@@ -172,6 +172,21 @@ std::shared_ptr<Model> Model::sibling() const {
   return made;
 }
 
+bool Model::shares(const Model& other) const {
+  const auto same = [](const Weight& a, const Weight& b) { return a.view.data == b.view.data; };
+  if (layers.size() != other.layers.size() || !same(embedding, other.embedding) || !same(head, other.head) ||
+      final_norm != other.final_norm)
+    return false;
+  for (size_t i = 0; i < layers.size(); i++) {
+    const Layer &a = layers[i], &b = other.layers[i];
+    if (!same(a.query, b.query) || !same(a.key, b.key) || !same(a.value, b.value) ||
+        !same(a.output, b.output) || !same(a.gate, b.gate) || !same(a.up, b.up) || !same(a.down, b.down) ||
+        a.attention_norm != b.attention_norm || a.feed_forward_norm != b.feed_forward_norm)
+      return false;
+  }
+  return true;
+}
+
 std::vector<float>* Model::find_vector(const std::string& name) {
   if (name == "output_norm.weight") return &final_norm;
   const auto [layer, part] = parts_of(name, layers.size());

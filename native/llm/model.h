@@ -65,6 +65,8 @@ struct Model {
   std::vector<float>* find_vector(const std::string& name);
   // Where adapters beside a matrix stand; nothing where none can.
   std::optional<Adapters::Place> place_of(const std::string& name) const;
+  // Whether another has the same weights, in the same memory.
+  bool shares(const Model& other) const;
   void count_bytes();
   const lensor_weight& head_view() const { return own_head ? head.view : embedding.view; }
 };

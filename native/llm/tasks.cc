@@ -115,10 +115,13 @@ lensor_status decode_together(lensor_context* context, const lensor_ops* ops, co
   try {
     for (int64_t i = 0; i < most && !going.empty(); i++) {
       std::vector<Cache*> caches;
+      std::vector<const Adapters*> adapters;
       std::vector<int32_t> ids;
-      for (const Voice* one : going) caches.push_back(one->cache), ids.push_back(one->token);
+      for (const Voice* one : going)
+        caches.push_back(one->cache), adapters.push_back(one->adapters), ids.push_back(one->token);
       const auto count = static_cast<int64_t>(going.size());
-      if (const auto status = decoder.step(caches.data(), ids.data(), count, logits.as<float>())) {
+      if (const auto status =
+              decoder.step(caches.data(), ids.data(), adapters.data(), count, logits.as<float>())) {
         back();
         return status;
       }

@@ -27,7 +27,8 @@ lensor_status decode(lensor_context*, const lensor_ops*, const Model&, Cache&, c
 // One of several texts that are continued together.
 struct Voice {
   Cache* cache;
-  int32_t token; // the next to be read
+  const Adapters* adapters; // beside the model's weights
+  int32_t token;            // the next to be read
   SamplerSpec sampler;
   uint64_t drawn = 0; // before: says which random number is next
   Drawn out;

@@ -255,23 +255,24 @@ napi_value decode(napi_env env, napi_callback_info info) {
 napi_value decode_together(napi_env env, napi_callback_info info) {
   Arguments a(env, info, 6);
   struct Text {
+    std::shared_ptr<Model> model;
     std::shared_ptr<Cache> cache;
     int64_t at;
     int32_t token;
     Drawing drawing;
   };
   constexpr size_t kTexts = 1024;
-  const auto model = unwrap<Model>(env, a.at[0]);
-  const std::vector<napi_value> caches = a.list(1), samplers = a.list(4);
+  const std::vector<napi_value> models = a.list(0), caches = a.list(1), samplers = a.list(4);
   const std::vector<int64_t> tokens = a.numbers(2);
   const bool fast = a.flag(3);
   const int64_t most = a.whole(5, 1, 1 << 20);
   if (caches.empty() || caches.size() > kTexts || tokens.size() != caches.size() ||
-      samplers.size() != caches.size())
-    throw Invalid("a cache, a token and a sampler of each text were expected");
+      models.size() != caches.size() || samplers.size() != caches.size())
+    throw Invalid("a model, a cache, a token and a sampler of each text were expected");
   std::vector<Text> texts;
   for (size_t i = 0; i < caches.size(); i++) {
     const auto cache = unwrap<Cache>(env, caches[i]);
+    const auto model = unwrap<Model>(env, models[i]);
     check_shape(*model, *cache);
     for (const Text& other : texts)
       if (other.cache == cache || other.cache->shape().dtype != cache->shape().dtype)
@@ -280,7 +281,7 @@ napi_value decode_together(napi_env env, napi_callback_info info) {
     const int64_t at = whole_of(env, property(env, samplers[i], "at"), 0, int64_t{1} << 32);
     tell(env, handle_of<Cache>(env, caches[i]), cache->bytes_of(at + most));
     texts.push_back(
-        {cache, at, static_cast<int32_t>(tokens[i]), read_drawing(env, samplers[i], model->spec)});
+        {model, cache, at, static_cast<int32_t>(tokens[i]), read_drawing(env, samplers[i], model->spec)});
   }
   napi_value promise;
   auto settler = make_promise(env, &promise);
@@ -288,10 +289,20 @@ napi_value decode_together(napi_env env, napi_callback_info info) {
   const auto run = [=](lensor_context* context) {
     for (const Text& one : texts) {
       check_length(*one.cache, one.at);
-      voices->push_back({one.cache.get(), one.token, one.drawing.sampler, one.drawing.drawn, {}, nullptr});
+      if (!one.model->shares(*texts[0].model))
+        throw std::runtime_error(
+            "texts that are continued together need one base: the weights of one of their "
+            "models were changed");
+      voices->push_back({one.cache.get(),
+                         &one.model->adapters,
+                         one.token,
+                         one.drawing.sampler,
+                         one.drawing.drawn,
+                         {},
+                         nullptr});
     }
-    return lensor::decode_together(context, engine().ops(), *model, *voices, fast, texts[0].drawing.ends,
-                                   most);
+    return lensor::decode_together(context, engine().ops(), *texts[0].model, *voices, fast,
+                                   texts[0].drawing.ends, most);
   };
   const auto value = [voices](napi_env env) {
     napi_value all;

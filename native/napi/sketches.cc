@@ -57,6 +57,7 @@ napi_value new_sketches(napi_env env, napi_callback_info info) {
   for (const uint32_t entry : sketches->spelling.entries)
     if ((entry >> 4 & 15) && (entry >> 8) + (entry >> 4 & 15) > replacements.size())
       throw Invalid("a replacement lies outside of them");
+  sketches->spelling.settle();
   tell(*sketches, values<char>(env, a.at[7], napi_uint8_array), &Spelling::tell_plain);
   return wrap<Sketches>(env, std::move(sketches), 0);
 }

@@ -2,6 +2,7 @@
 // for many, in each numeric mode and on any number of threads.
 #include "../../native/quant/panel.h"
 #include "tolerance.h"
+#include <memory>
 
 using namespace lensor;
 using namespace lensor::test;
@@ -16,8 +17,17 @@ struct Decoder {
   std::vector<std::vector<uint8_t>> packed;
   std::vector<lensor_weight> weights;
   std::vector<float> gains, cos, sin, stream;
+  // Beside each matrix of a layer, where there are any: of rank 3 and of rank 9, with gains, an input for the
+  // last one's.
+  struct Learnt {
+    std::vector<float> down[2], up[2], gain, input; // up: [rank][rows rounded up to a panel]
+    lensor_adapter each[2];
+  };
+  std::vector<std::unique_ptr<Learnt>> learnt;
+  std::vector<lensor_adapters> beside;
 
-  Decoder(const lensor_ops& ops, bool quantized) : ff(quantized ? 160 : 77), gains(noise(width, 70)) {
+  Decoder(const lensor_ops& ops, bool quantized, bool adapted = false)
+      : ff(quantized ? 160 : 77), gains(noise(width, 70)) {
     const int64_t q = heads * d, kv = kv_heads * d;
     for (int32_t i = 0; i < layers; i++)
       for (const auto& [rows, cols] : std::initializer_list<std::pair<int64_t, int64_t>>{
@@ -28,6 +38,27 @@ struct Decoder {
     for (float& g : gains) g += 2;
     for (float a : noise(most * (d / 2), 71)) cos.push_back(std::cos(a)), sin.push_back(std::sin(a));
     stream = noise(most * width, 72);
+    for (int32_t i = 0; adapted && i < layers * LENSOR_ADAPTED; i++) adapt(i);
+  }
+  void adapt(int32_t i) {
+    const lensor_weight& w = weights[i];
+    learnt.push_back(std::make_unique<Learnt>());
+    Learnt& one = *learnt.back();
+    const int64_t wide = (w.rows + 15) / 16 * 16;
+    for (int n = 0; n < 2; n++) {
+      const int32_t rank = n ? 9 : 3;
+      one.down[n] = noise(rank * w.cols, 200 + 4 * i + n), one.up[n] = noise(rank * wide, 202 + 4 * i + n);
+      for (float& x : one.up[n]) x *= 0.05f;
+      one.each[n] = {rank, 0.5f, one.down[n].data(), one.up[n].data(), nullptr};
+    }
+    one.gain = noise(wide, 300 + i), one.input = noise(w.cols, 400 + i);
+    for (float& x : one.gain) x = 1 + 0.2f * x;
+    for (float& x : one.input) x = 1 + 0.2f * x;
+    one.each[0].gain = one.gain.data();
+    const bool reads = i % LENSOR_ADAPTED == LENSOR_DOWN;
+    // Keys of the second layer stand alone.
+    const int32_t count = i == LENSOR_ADAPTED + LENSOR_KEY ? 0 : 2;
+    beside.push_back({one.each, count, count ? 12 : 0, reads ? one.input.data() : nullptr});
   }
   void add(const lensor_ops& ops, int64_t rows, int64_t cols, bool quantized) {
     const int32_t dtype = quantized ? LENSOR_Q4_1 : LENSOR_F32;
@@ -67,9 +98,13 @@ Result run(const lensor_ops& ops, lensor_context* context, const Decoder& m, int
   std::vector<lensor_kv_head> heads;
   for (size_t i = 0; i < all.size(); i += pages) heads.push_back({&all[i], 0, nullptr, 0});
   std::vector<lensor_layer> layers;
+  std::vector<const lensor_adapters*> besides;
+  for (int32_t i = 0; i < m.layers && !m.beside.empty(); i++)
+    besides.push_back(&m.beside[i * LENSOR_ADAPTED]);
   for (int32_t i = 0; i < m.layers; i++)
     layers.push_back({m.gains.data(), m.gains.data(), m.at(i, 0), m.at(i, 1), m.at(i, 2), m.at(i, 3),
-                      m.at(i, 4), m.at(i, 5), m.at(i, 6), &heads[i * m.kv_heads], nullptr});
+                      m.at(i, 4), m.at(i, 5), m.at(i, 6), &heads[i * m.kv_heads],
+                      m.beside.empty() ? nullptr : &besides[i]});
   Result result{{}, std::vector<float>(m.vocabulary)};
   for (int64_t at = 0; at < total; at += step) {
     const int64_t rows = std::min(step, total - at), q = m.heads * m.d, kv = m.kv_heads * m.d;
@@ -94,6 +129,7 @@ Result run(const lensor_ops& ops, lensor_context* context, const Decoder& m, int
     pass.norm = take(rows * m.width), pass.q = take(rows * q), pass.mix = take(rows * q);
     pass.k = take(rows * kv), pass.v = take(rows * kv), pass.gate = take(rows * m.ff),
     pass.up = take(rows * m.ff);
+    pass.inner_width = 12, pass.inner = take(rows * 3 * pass.inner_width);
     pass.rounded = forms(std::max(m.width, q)), pass.gated = forms(m.ff);
     pass.final_norm = m.gains.data(), pass.head = &m.weights.back();
     pass.logits = at + rows == total ? result.logits.data() : nullptr;
@@ -120,6 +156,24 @@ std::vector<double> normed(const Decoder& m, const std::vector<double>& x) {
   return out;
 }
 
+// What matrix i makes of x, with what stands beside it.
+std::vector<double> adapted(const Decoder& m, int32_t i, const std::vector<double>& x) {
+  if (m.beside.empty() || !m.beside[i].count) return product(m.values[i], x);
+  const Decoder::Learnt& one = *m.learnt[i];
+  std::vector<double> scaled = x;
+  for (size_t k = 0; m.beside[i].input && k < x.size(); k++) scaled[k] *= one.input[k];
+  auto y = product(m.values[i], scaled);
+  const size_t wide = (y.size() + 15) / 16 * 16;
+  for (int n = 0; n < 2; n++) {
+    const auto inner = product(one.down[n], x);
+    for (size_t o = 0; o < y.size(); o++) {
+      for (size_t r = 0; r < inner.size(); r++) y[o] += 0.5 * one.up[n][r * wide + o] * inner[r];
+      if (n == 0) y[o] *= one.gain[o];
+    }
+  }
+  return y;
+}
+
 void turn(const Decoder& m, std::vector<double>& x, int64_t t) {
   const int half = m.d / 2;
   for (size_t h = 0; h < x.size(); h += m.d)
@@ -139,12 +193,14 @@ Rows expected(const Decoder& m, int64_t total) {
     for (size_t i = 0; i < to.size(); i++) to[i] += y[i];
   };
   for (int32_t layer = 0; layer < m.layers; layer++) {
-    const auto w = [&](int part) -> const std::vector<float>& { return m.values[7 * layer + part]; };
+    const auto product = [&](int part, const std::vector<double>& x) {
+      return adapted(m, LENSOR_ADAPTED * layer + part, x);
+    };
     Rows k(total), v(total);
     for (int64_t t = 0; t < total; t++) {
       const auto n = normed(m, x[t]);
-      auto q = product(w(0), n);
-      k[t] = product(w(1), n), v[t] = product(w(2), n);
+      auto q = product(LENSOR_QUERY, n);
+      k[t] = product(LENSOR_KEY, n), v[t] = product(LENSOR_VALUE, n);
       turn(m, q, t), turn(m, k[t], t);
       std::vector<double> mix(q.size());
       for (int32_t h = 0; h < m.heads; h++) {
@@ -158,11 +214,11 @@ Rows expected(const Decoder& m, int64_t total) {
         for (int64_t j = 0; j <= t; j++)
           for (int i = 0; i < m.d; i++) mix[h * m.d + i] += s[j] / sum * v[j][g * m.d + i];
       }
-      add(x[t], product(w(3), mix));
-      auto gate = product(w(4), normed(m, x[t]));
-      const auto up = product(w(5), normed(m, x[t]));
+      add(x[t], product(LENSOR_OUTPUT, mix));
+      auto gate = product(LENSOR_GATE, normed(m, x[t]));
+      const auto up = product(LENSOR_UP, normed(m, x[t]));
       for (size_t i = 0; i < gate.size(); i++) gate[i] *= up[i] / (1 + std::exp(-gate[i]));
-      add(x[t], product(w(6), gate));
+      add(x[t], product(LENSOR_DOWN, gate));
     }
   }
   return x;
@@ -170,22 +226,25 @@ Rows expected(const Decoder& m, int64_t total) {
 
 } // namespace
 
-TEST("layers of a decoder follow their formulas") {
-  const Tolerance within = tolerance(ops, "layers");
-  const Decoder m(ops, false);
-  const int64_t total = 70; // the last rows read a second page
-  const auto wanted = expected(m, total);
-  const auto found = run(ops, context, m, total, total, false, LENSOR_F32);
-  // Sums of a hundred products of about one, through two layers.
-  for (int64_t t = 0; t < total; t++)
-    for (int64_t i = 0; i < m.width; i++) CHECK_NEAR(found.stream[t * m.width + i], wanted[t][i], within);
-  const auto logits = product(m.values.back(), normed(m, wanted.back()));
-  for (int64_t i = 0; i < m.vocabulary; i++) CHECK_NEAR(found.logits[i], logits[i], within);
+TEST("layers of a decoder follow their formulas, without adapters and with them") {
+  for (bool learnt : {false, true}) {
+    const Tolerance within = tolerance(ops, "layers");
+    const Decoder m(ops, false, learnt);
+    const int64_t total = 70; // the last rows read a second page
+    const auto wanted = expected(m, total);
+    const auto found = run(ops, context, m, total, total, false, LENSOR_F32);
+    // Sums of a hundred products of about one, through two layers.
+    for (int64_t t = 0; t < total; t++)
+      for (int64_t i = 0; i < m.width; i++) CHECK_NEAR(found.stream[t * m.width + i], wanted[t][i], within);
+    const auto logits = product(m.values.back(), normed(m, wanted.back()));
+    for (int64_t i = 0; i < m.vocabulary; i++) CHECK_NEAR(found.logits[i], logits[i], within);
+  }
 }
 
 TEST("layers give the same bits row by row, in pieces and at once, on one thread and on many") {
-  for (bool quantized : {false, true}) {
-    const Decoder m(ops, quantized);
+  for (const auto& [quantized, adapted] :
+       {std::pair(false, false), {true, false}, {false, true}, {true, true}}) {
+    const Decoder m(ops, quantized, adapted);
     for (int32_t kv : {LENSOR_F32, LENSOR_F16, LENSOR_BF16, LENSOR_I8})
       for (bool fast : {false, true}) {
         if (fast != quantized) continue;

@@ -54,6 +54,7 @@ Spelling ascii() {
     else if (c == '$')
       entry = kHard;
   }
+  spelling.settle();
   spelling.tell_plain("dont", "do nt");
   spelling.tell("0", "0");
   return spelling;
@@ -85,6 +86,7 @@ TEST("a text is spelt in simple words, and waits for spellings that nobody told"
   CHECK(spelt("caf\xc3\xa9"));
   CHECK(joined(words) == "caf\xc3\xa9|");
   spelling.entries['?'] = kUnknown;
+  spelling.settle();
   CHECK(!spelt("$9 ? $9"));
   CHECK(words.unknown.empty());
   CHECK(spelt(""));

@@ -39,6 +39,16 @@ const notebooks: Form[] = [
       "records: 16, questions: 16": "records: 4, questions: 4",
     },
   },
+  {
+    name: "07-train",
+    seconds: 400,
+    short: {
+      "layers: 4": "layers: 2",
+      "steps: 50": "steps: 20",
+      "steps: 300": "steps: 20",
+      "steps: 600": "steps: 20",
+    },
+  },
 ];
 
 let folder: string;

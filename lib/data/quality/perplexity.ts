@@ -38,6 +38,8 @@ export function perplexity(model: Model, options: PerplexityOptions): Filter {
       ...(least !== undefined && { least }),
       tokens,
     },
+    // A model is more than its name.
+    opaque: true,
     ...(column !== undefined && { column }),
     async judge(text) {
       const ids = model.tokenizer.encode(text).ids;

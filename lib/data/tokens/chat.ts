@@ -30,26 +30,45 @@ export function conversation(
   if (whole) return [{ text, learn: true }];
   const parts: Part[] = [];
   let at = 0;
-  messages.forEach(({ role }, i) => {
+  messages.forEach(({ role, content }, i) => {
     if (role !== "assistant" || i < from) return;
-    const after =
-      i + 1 === messages.length ? text : renderChat(chatTemplate, messages.slice(0, i + 1), tokens);
+    // Without a turn before it there is no opening to ask for: its own content tells where it begins.
     const before =
-      i === 0 ? "" : renderChat(chatTemplate, messages.slice(0, i), { ...tokens, addGenerationPrompt: true });
-    if (!after.startsWith(before) || !text.startsWith(after))
+      i === 0
+        ? text.slice(0, Math.max(0, text.indexOf(content)))
+        : renderChat(chatTemplate, messages.slice(0, i), { ...tokens, addGenerationPrompt: true });
+    const start = before.length;
+    const end = text.startsWith(before)
+      ? (closed(text, start, content, tokenizer) ??
+        endIn(text, start, renderChat(chatTemplate, messages.slice(0, i + 1), tokens), tokenizer))
+      : undefined;
+    if (end === undefined)
       throw new LensorError(
         "The chat template writes earlier turns anew: which tokens the assistant said cannot be told",
         {
           fix: 'Learn all tokens instead: tokenize(tokenizer, { learn: "all" }), or give rows of prompt and completion.',
         },
       );
-    // Without a turn before it there is no opening to ask for: its own content tells where it begins.
-    const start = i === 0 ? Math.max(0, after.indexOf(messages[0]!.content)) : before.length;
-    const end = start + spoken(after.slice(start), tokenizer);
     parts.push({ text: text.slice(at, start), learn: false }, { text: text.slice(start, end), learn: true });
     at = end;
   });
   return [...parts, { text: text.slice(at), learn: false }];
+}
+
+/** Where the turn ends that is written as it was said, with an end token right after it; undefined where it is not. */
+function closed(text: string, start: number, content: string, tokenizer: Tokenizer): number | undefined {
+  if (!text.startsWith(content, start)) return undefined;
+  const from = start + content.length;
+  for (const id of tokenizer.special) {
+    const token = tokenizer.token(id);
+    if (token !== "" && text.startsWith(token, from)) return from + token.length;
+  }
+  return undefined;
+}
+
+/** The same of any other turn: told from the conversation as it is when nothing follows. */
+function endIn(text: string, start: number, after: string, tokenizer: Tokenizer): number | undefined {
+  return text.startsWith(after) ? start + spoken(after.slice(start), tokenizer) : undefined;
 }
 
 /** Of a turn, up to its end token: the line break that templates put after it is not generated. */

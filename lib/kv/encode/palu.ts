@@ -1,15 +1,15 @@
-// Low rank (after Palu, Chang et al. 2024, arXiv 2407.21118): keys and values of a head as coordinates in the first right
-// singular vectors of its own, so what is lost is the energy of the singular values left out. Ranks are given out under one
-// byte budget.
+// Low rank (after Palu, Chang et al. 2024, arXiv 2407.21118): keys and values of a head as coordinates in a few directions of its
+// own, those by which queries' scores and the layer's output lose least. What is lost is the energy of the singular values left
+// out. Ranks are given out under one byte budget.
 
 import { LensorError } from "../../errors.ts";
 import { checkFlag, checkNumber } from "../../options.ts";
 import { scope, type Tensor, tensor } from "../../tensor/index.ts";
-import type { Encoding, HeadEncoding, Method, Plan, Room, Source } from "../method.ts";
+import type { Encoding, HeadEncoding, HeadPlan, LayerSource, Method, Plan, Room, Source } from "../method.ts";
 import { checkRatio, optionsOf, withLayer } from "../select/selection.ts";
 import { allocate } from "./allocate.ts";
-import { eigen } from "./eigen.ts";
-import { numbersOf, sideBytes } from "./size.ts";
+import { encodedCount, numbersOf, sideBytes } from "./size.ts";
+import { orthonormal, outputWeights, queryWeights, type Subspace, subspaceOf } from "./weighing.ts";
 
 export interface PaluOptions {
   /** Bytes before / bytes after. */
@@ -18,19 +18,32 @@ export interface PaluOptions {
   rank?: number;
   keys?: boolean;
   values?: boolean;
+  /** Keys lose what queries hardly see, values what the output hardly takes, in place of what is smallest: true. */
+  weighted?: boolean;
   /** In tokens: at least so many of the last stay as they are. New ones do anyway. */
   recent?: number;
 }
 
 /** Ranks that are weighed against each other: so many steps up to the whole width. */
 const STEPS = 16;
+/** Queries a KV head that weigh directions: some times the width of a head. */
+const QUERIES = 512;
+
+interface Settings {
+  readonly rank: number | undefined;
+  readonly keys: boolean;
+  readonly values: boolean;
+  readonly weighted: boolean;
+  readonly recent: number;
+}
 
 export function palu(given: PaluOptions = {}): Method {
-  const defaults = { rank: undefined as number | undefined, keys: true, values: true, recent: 0 };
-  const { options, ratio } = optionsOf("palu", given, defaults);
-  const { rank, keys, values, recent } = options;
+  const defaults = { keys: true, values: true, weighted: true, recent: 0 };
+  const { options, ratio } = optionsOf<Settings>("palu", given, { rank: undefined, ...defaults });
+  const { rank, keys, values, weighted, recent } = options;
   checkFlag("palu", "keys", keys);
   checkFlag("palu", "values", values);
+  checkFlag("palu", "weighted", weighted);
   checkNumber("palu", "recent", recent, { least: 0, whole: true });
   if (rank !== undefined) checkNumber("palu", "rank", rank, { least: 1, whole: true });
   if ((rank !== undefined && ratio !== undefined) || !(keys || values))
@@ -42,7 +55,7 @@ export function palu(given: PaluOptions = {}): Method {
     name: "palu",
     // A fixed rank may make a cache larger: what it becomes is the report's to say.
     ratio: rank === undefined ? checkRatio("palu", ratio) : 1,
-    options: { keys, values, recent, ...(rank !== undefined && { rank }) },
+    options: { keys, values, weighted, recent, ...(rank !== undefined && { rank }) },
     at: (ratio) => {
       const { rank: _, ...rest } = given;
       return palu({ ...rest, ratio });
@@ -51,21 +64,18 @@ export function palu(given: PaluOptions = {}): Method {
   };
 }
 
+type Side = "keys" | "values";
+const SIDES: readonly Side[] = ["keys", "values"];
+
 interface Part {
   readonly layer: number;
   readonly head: number;
-  readonly side: "keys" | "values";
+  readonly side: Side;
   readonly count: number;
-  /** Of X^T X, descending: the squared singular values. */
-  readonly energies: Float64Array;
-  readonly vectors: Float64Array;
+  readonly space: Subspace;
 }
 
-async function plan(
-  source: Source,
-  room: Room,
-  options: { rank: number | undefined; keys: boolean; values: boolean; recent: number },
-): Promise<Plan> {
+async function plan(source: Source, room: Room, options: Settings): Promise<Plan> {
   const { headWidth: d, layers, kvHeads } = source;
   const { rank, recent } = options;
   const parts = await partsOf(source, options);
@@ -74,43 +84,93 @@ async function plan(
   const encodings: { keys?: Encoding; values?: Encoding }[][] = Array.from({ length: layers }, () =>
     Array.from({ length: kvHeads }, () => ({})),
   );
-  const lost: Record<"keys" | "values", number[][]> = {
+  const lost: Record<Side, number[][]> = {
     keys: encodings.map((heads) => heads.map(() => 0)),
     values: encodings.map((heads) => heads.map(() => 0)),
   };
-  for (const [i, { layer, head, side, energies, vectors }] of parts.entries()) {
-    if (ranks[i] === undefined) continue;
-    const basis = tensor(Float32Array.from(vectors.subarray(0, ranks[i]! * d)), { shape: [ranks[i]!, d] });
+  for (const [i, { layer, head, side, space }] of parts.entries()) {
+    const r = ranks[i];
+    if (r === undefined) continue;
+    const basis = tensor(orthonormal(space.from, r, d), { shape: [r, d] });
     encodings[layer]![head]![side] = { kind: "rank", basis };
-    lost[side][layer]![head] = discarded(energies, ranks[i]!);
+    lost[side][layer]![head] = discarded(space.energies, r);
   }
   return {
     encodings: encodings as HeadEncoding[][],
+    heads: options.weighted ? await projected(source, parts, ranks, recent) : undefined,
     recent,
     notes: { keyEnergyLost: lost.keys, valueEnergyLost: lost.values },
   };
 }
 
-async function partsOf(source: Source, options: { keys: boolean; values: boolean }): Promise<Part[]> {
+async function partsOf(source: Source, options: Settings): Promise<Part[]> {
   const { headWidth: d, layers } = source;
   const parts: Part[] = [];
+  const look = async (stored: LayerSource, layer: number, weights: Partial<Record<Side, Tensor>>) => {
+    for (const side of SIDES) {
+      if (!options[side]) continue;
+      // Zeros behind a head's last key add nothing.
+      const gram = scope(() => stored[side].transpose(1, 2).matmul(stored[side]));
+      const [all, by] = (await Promise.all([gram.data(), weights[side]?.data()])) as Float32Array[];
+      gram.dispose();
+      const own = (of: Float32Array | undefined, head: number) =>
+        of?.subarray(head * d * d, (head + 1) * d * d);
+      for (const [head, count] of stored.counts.entries())
+        parts.push({ layer, head, side, count, space: subspaceOf(own(all, head)!, d, own(by, head)) });
+    }
+    source.progress(((layer + 1) / layers) * 0.8);
+  };
+  if (!options.weighted)
+    for (let layer = 0; layer < layers; layer++)
+      await withLayer(source, layer, (stored) => look(stored, layer, {}));
+  else
+    await source.observe({ of: "context", perHead: QUERIES }, async (seen) => {
+      const weights = { keys: queryWeights(source, seen), values: outputWeights(source.model, seen.layer) };
+      await withLayer(source, seen.layer, (stored) => look(stored, seen.layer, weights));
+      for (const one of [weights.keys, weights.values]) one.dispose();
+      return undefined;
+    });
+  return parts;
+}
+
+/**
+ * Rows as they are after it: X into^T from, of which an orthonormal basis of the same directions takes nothing more. The last
+ * `recent` stay.
+ */
+async function projected(
+  source: Source,
+  parts: readonly Part[],
+  ranks: readonly (number | undefined)[],
+  recent: number,
+): Promise<HeadPlan[][]> {
+  const { headWidth: d, layers } = source;
+  const heads: HeadPlan[][] = [];
   for (let layer = 0; layer < layers; layer++) {
     await withLayer(source, layer, async (stored) => {
-      for (const side of ["keys", "values"] as const) {
-        if (!options[side]) continue;
-        // Zeros behind a head's last key add nothing.
-        const gram = scope(() => (stored[side] as Tensor).transpose(1, 2).matmul(stored[side]));
-        const all = (await gram.data()) as Float32Array;
-        gram.dispose();
-        for (const [head, count] of stored.counts.entries()) {
-          const { values, vectors } = eigen(all.subarray(head * d * d, (head + 1) * d * d), d);
-          parts.push({ layer, head, side, count, energies: values, vectors });
-        }
-      }
+      const rows = (head: number, side: Side) => {
+        const i = parts.findIndex((one) => one.layer === layer && one.head === head && one.side === side);
+        const [part, r] = [parts[i], ranks[i]];
+        if (!part || r === undefined) return undefined;
+        const coded = encodedCount(part.count, recent);
+        const matrix = (of: Float64Array) =>
+          tensor(Float32Array.from(of.subarray(0, r * d)), { shape: [r, d] });
+        return scope(() => {
+          const x = stored[side].at(head, [0, coded]);
+          const made = x.matmul(matrix(part.space.into).T).matmul(matrix(part.space.from));
+          return tensor.cat([made, stored[side].at(head, [coded, part.count])], 0);
+        });
+      };
+      heads.push(
+        stored.counts.map((count, head) => ({
+          keep: Int32Array.from({ length: count }, (_, i) => i),
+          keys: rows(head, "keys"),
+          values: rows(head, "values"),
+        })),
+      );
     });
-    source.progress((layer + 1) / layers);
+    source.progress(0.8 + ((layer + 1) / layers) * 0.2);
   }
-  return parts;
+  return heads;
 }
 
 /** The share of the energy that is not in the first `rank` directions. */
@@ -124,13 +184,13 @@ function ranksFor(
   source: Source,
   room: Room,
   parts: readonly Part[],
-  { keys, values, recent }: { keys: boolean; values: boolean; recent: number },
+  { keys, values, recent }: Settings,
 ): (number | undefined)[] {
   const { headWidth: d } = source;
   const numbers = numbersOf(room, d);
   const step = Math.max(1, Math.floor(d / STEPS));
   const ranks = [...Array.from({ length: Math.ceil(d / step) - 1 }, (_, i) => (i + 1) * step), undefined];
-  const options = parts.map(({ side, count, energies }) =>
+  const options = parts.map(({ side, count, space }) =>
     ranks.map((rank) => ({
       bytes: sideBytes(
         count,
@@ -139,7 +199,7 @@ function ranksFor(
         side === "values",
         numbers,
       ),
-      error: rank ? discarded(energies, rank) : 0,
+      error: rank ? discarded(space.energies, rank) : 0,
     })),
   );
   const other = parts.reduce(

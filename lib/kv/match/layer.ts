@@ -87,7 +87,7 @@ export interface Fitted {
 /** How far a weight may be from 1, as a logarithm. */
 const BOUND = 3;
 /** Parts of a matrix's largest eigenvalue: what holds weights together, and values to those that they were. */
-const EVEN = 1e-5;
+const EVEN = 3e-6;
 const RIDGE = 1e-5;
 const PAPER = { even: 1e-10, steps: 2, evenQueries: 0 };
 

@@ -3,6 +3,7 @@
 
 import { attention } from "./attention.ts";
 import { conv1d } from "./convolution.ts";
+import { dropout } from "./dropout.ts";
 import { combine, dispatch } from "./experts.ts";
 import { embedding, geglu, linear, swiglu } from "./layers.ts";
 import { favor, linearAttention } from "./linear-attention.ts";
@@ -26,5 +27,5 @@ export const nn = {
     conv1d,
     scan,
   },
-  ...{ dispatch, combine, crossEntropy, linearCrossEntropy, linearLogprobs },
+  ...{ dropout, dispatch, combine, crossEntropy, linearCrossEntropy, linearLogprobs },
 };

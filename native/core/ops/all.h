@@ -16,6 +16,8 @@ extern const Op kReduce, kSoftmax, kSoftmaxGrad, kCumsum;
 extern const Op kMatmul, kLinear, kEmbedding;
 // adapter.cc
 extern const Op kAdapted, kAdaptedGrad;
+// dropout.cc
+extern const Op kDropout;
 // index.cc
 extern const Op kGather, kScatterAdd, kTopK, kSort;
 // norm.cc

@@ -1,9 +1,12 @@
 // A person's ranking: answers that differ, what is chosen as pairs, and a reward that learns from them. Small random models;
 // that the buttons are ipywidgets' own is tested with the other inputs.
 
-import { beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { lora, type Model, rewardModel } from "../../../lib/index.ts";
-import { loadRandom } from "../model/temporary.ts";
+import { Harness } from "../../kernel/session/harness.ts";
+import { Page } from "../../kernel/session/page.ts";
+import { randomModel } from "../model/random-model.ts";
+import { loadRandom, SMALL, saved } from "../model/temporary.ts";
 
 describe("model.rank", () => {
   let model: Model;
@@ -56,5 +59,41 @@ describe("model.rank", () => {
     await expect(model.rank([""], options)).rejects.toThrow(/none of them empty/);
     await expect(model.rank(["a"], { answers: 1 })).rejects.toThrow(/answers is wrong/);
     await expect(model.rank(["a"], { maxToken: 1 } as never)).rejects.toThrow(/no option "maxToken"/);
+  });
+});
+
+describe("a ranking in a cell", () => {
+  const page = new Page();
+  let session: Harness;
+  const changed: (readonly string[])[] = [];
+  beforeAll(() => {
+    session = new Harness({ comms: page.comms });
+    session.process.onChanged = (_, names) => void changed.push(names);
+  });
+  afterAll(() => session.close());
+
+  it("shows answers with buttons, and who reads the ranks hears of a click", {
+    timeout: 60_000,
+  }, async () => {
+    const path = saved(randomModel({ ...SMALL, end: true }).bytes);
+    const made = await session.run(
+      `import { hub } from "lensor";
+       const model = await hub.load(${JSON.stringify(path)});
+       const ranking = await model.rank(["the <b>"], { answers: 2, maxTokens: 4, seed: 1 });`,
+      { cell: "a" },
+    );
+    expect(made.failure).toBeUndefined();
+    const shown = made.outputs.flatMap((output) => ("data" in output ? [output.data] : []));
+    const html = shown.map((data) => String(data["text/html"] ?? "")).join("");
+    expect(html).toContain("the &lt;b&gt;");
+    expect(shown.filter((data) => "application/vnd.jupyter.widget-view+json" in data)).toHaveLength(2);
+    const ids = page.all("ToggleButtons").map(([id]) => id);
+    expect(ids).toHaveLength(2);
+    expect((await session.run("JSON.stringify(ranking.ranks)", { cell: "b" })).text).toContain("[[0,0]]");
+    page.move(ids[1]!, { index: 1 });
+    page.move(ids[0]!, { index: 2 });
+    const pairs = await session.run("ranking.pairs().length + ' ' + ranking.ranks", { cell: "c" });
+    expect(pairs.text).toContain("1 2,1");
+    expect(changed.flat()).toContain("ranking");
   });
 });

@@ -58,6 +58,28 @@ describe("tokenize", () => {
     expect(whole!.mask.every((one: number) => one === 1)).toBe(true);
   });
 
+  it("learns the same whatever the template does around a turn, and says where it rewrites them", async () => {
+    const messages = [
+      { role: "user", content: "one" },
+      { role: "assistant", content: " two " },
+      { role: "user", content: "three" },
+      { role: "assistant", content: "four" },
+    ];
+    const by = (chatTemplate: string) => {
+      const own = Tokenizer.fromParts({ ...tokenizer.parts, chatTemplate });
+      return data.from([{ messages }]).tokenize(own);
+    };
+    const turns = (turn: string) =>
+      `{% for m in messages %}<|im_start|>{{ m.role }}: ${turn}{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant: {% endif %}`;
+    const said = async (template: string) => learnt((await all(by(template)))[0]!);
+    expect(await said(turns("{{ m.content }}<|im_end|>"))).toBe(" two <|im_end|>four<|im_end|>");
+    expect(await said(turns("{{ m.content | trim }}<|im_end|>\n"))).toBe("two<|im_end|>four<|im_end|>");
+    expect(await said(turns("{{ m.content | trim }}\n\n"))).toBe("twofour");
+    const rewriting = by(turns("{% if loop.last %}{{ m.content }}{% else %}...{% endif %}<|im_end|>"));
+    expect(await all(rewriting)).toEqual([]);
+    expect((await rewriting.report().steps())[1]!.dropped[0]!.reason).toMatch(/writes earlier turns anew/);
+  });
+
   it("learns a completion and its end, not its prompt", async () => {
     const rows = [
       { prompt: "2 + 2 =", completion: " 4" },

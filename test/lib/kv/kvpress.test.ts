@@ -1,9 +1,9 @@
 // Which keys stay, against kvpress (test/fixtures/make_kvpress.py): the same ones in every head of every layer, for each method
-// that it has, at two ratios; and the values that its merging makes.
+// that it has, at two ratios; the channels that its ThinK leaves, and the values that its merging makes.
 
 import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
-import { type Model, nn } from "../../../lib/index.ts";
+import { type Model, nn, thinK } from "../../../lib/index.ts";
 import type { Method, Source } from "../../../lib/kv/method.ts";
 import { adaKV } from "../../../lib/kv/select/ada-kv.ts";
 import { camValues } from "../../../lib/kv/select/cam.ts";
@@ -68,6 +68,22 @@ describe("the keys that kvpress keeps", () => {
       const plan = await METHODS[method]!(options).plan(source, madeRoom(source, ratio));
       expect(plan.heads!.map((layer) => layer.map(({ keep }) => [...keep]))).toEqual(kept);
     });
+});
+
+describe("the channels that kvpress's ThinK leaves", () => {
+  const planned = fixture.channels as { window: number; kept: number[][][] }[];
+  it.each(planned)("by the last $window queries", async ({ window, kept }) => {
+    const plans = [1.05, 1.1, 1.15, 1.2, 1.25, 1.3, 1.35, 1.4].map((ratio) =>
+      thinK({ window }).plan(source, madeRoom(source, ratio)),
+    );
+    const channels = (await Promise.all(plans)).map(({ encodings }) =>
+      encodings!.map((heads) =>
+        heads.map(({ keys }) => (keys?.kind === "channels" ? [...keys.channels] : [])),
+      ),
+    );
+    const as = channels.find(([layer]) => layer?.[0]?.length === kept[0]![0]!.length);
+    expect(as).toEqual(kept);
+  });
 });
 
 describe("what kvpress makes of values", () => {

@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { hub, LensorError, lora, Model, type Tensor, tensor } from "../../../lib/index.ts";
 import { readSafetensors, readTensors } from "../../../lib/model/safetensors.ts";
+import { generator } from "./random-weights.ts";
 import { loadRandom } from "./temporary.ts";
 
 interface Fixture {
@@ -222,5 +223,34 @@ describe("a folder that is no model lensor runs", () => {
     const failure = hub.load(folder);
     await expect(failure).rejects.toThrow(LensorError);
     await expect(failure).rejects.toThrow(error);
+  });
+});
+
+describe("a folder with damage at random", { timeout: 120_000 }, () => {
+  // What still loads is fine (a changed weight is a weight); everything else is an error of ours that names the folder's file.
+  it.each([
+    "config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "model.safetensors.index.json",
+    "00001-of-00003",
+  ])("in %s is said, or loads", async (which) => {
+    cpSync(join(fixtures, "llama"), folder, { recursive: true });
+    const path = join(folder, readdirSync(folder).find((name) => name.includes(which))!);
+    const whole = readFileSync(path);
+    const draw = generator(which.length);
+    for (let i = 0; i < (process.env.LENSOR_FULL ? 400 : 20); i++) {
+      const bytes = Buffer.from(whole);
+      // In a file of weights the header is what can be wrong.
+      const most = which.endsWith("json") ? bytes.length : 2000;
+      for (let n = 1 + Math.floor(draw() * 3); n > 0; n--)
+        bytes[Math.floor(draw() * most)] = Math.floor(draw() * 256);
+      writeFileSync(path, draw() < 0.2 ? bytes.subarray(0, Math.floor(draw() * bytes.length)) : bytes);
+      const failure = await hub.load(folder).then(
+        (model) => model.dispose(),
+        (error) => error,
+      );
+      if (failure !== undefined) expect(failure, String(failure)).toBeInstanceOf(LensorError);
+    }
   });
 });

@@ -4,8 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { data, lora, Model, memory, runs, type Tensor, tensor } from "../../../lib/index.ts";
-import { dropout } from "../../../lib/train/dropout.ts";
+import { data, lora, Model, memory, nn, runs, type Tensor, tensor } from "../../../lib/index.ts";
 import { loadRandom } from "../model/temporary.ts";
 
 const root = mkdtempSync(join(tmpdir(), "lensor-train-"));
@@ -107,7 +106,7 @@ describe("model.findRate", () => {
     expect(search.rate).toBeLessThanOrEqual(1);
     expect(search.table().numRows).toBe(search.rows.length);
     const { layout } = await search.plot().spec();
-    expect((layout.meta as { title: string }).title).toMatch(/^A rate of .*e−\d; /);
+    expect((layout.meta as { title: string }).title).toMatch(/^A rate of .*; /);
     const whole = await model.findRate(texts, { ...options, from: 1e-5, to: 10 });
     expect(whole.rate).toBeGreaterThan(1e-5);
     expect(await bits((await model.forward([1, 2, 3])).logits)).toEqual(before);
@@ -153,7 +152,7 @@ describe("runs", () => {
 describe("dropout", () => {
   it("leaves out a share, keeps the mean, and belongs to its seed", async () => {
     const x = tensor.full([400, 50], 2);
-    const values = async (seed: number) => (await dropout(x, 0.3, seed).data()) as Float32Array;
+    const values = async (seed: number) => (await nn.dropout(x, { rate: 0.3, seed }).data()) as Float32Array;
     const one = await values(1);
     const zeros = one.filter((value) => value === 0).length / one.length;
     // 20,000 draws: a deviation is 0.0032.

@@ -38,6 +38,22 @@ for (const types of ["F32", "Q4_1"] as const)
         expect([...mixed]).toEqual(alone.flatMap((one) => [...one]));
       });
 
+    for (const compute of ["exact", "fast"] as const)
+      it(`texts that are continued together, ${compute}`, async () => {
+        const prompts = ["the band", "and the sand, and the", "a", "than", "the band"];
+        const options = { maxTokens: 12, temperature: 0.8, seed: 3, repetitionPenalty: 1.1, compute };
+        const mixed = await base.generate(prompts, { ...options, adapter: adapters });
+        for (const [i, prompt] of prompts.entries()) {
+          const alone = await (adapters[i]?.model() ?? base).generate(prompt, options);
+          expect(mixed[i]!.tokens).toEqual(alone.tokens);
+          expect(mixed[i]!.logprobs).toEqual(alone.logprobs);
+        }
+        expect(mixed[0]!.logprobs).toEqual(mixed[4]!.logprobs);
+        expect(mixed[0]!.logprobs).not.toEqual((await base.generate("the band", options)).logprobs);
+        const one = await base.generate("the band", { ...options, adapter: adapters[0]! });
+        expect(one.logprobs).toEqual(mixed[0]!.logprobs);
+      });
+
     it("gradients of each adapter", async () => {
       const used = [...new Set(adapters.filter((one) => one !== undefined))];
       const gradients = async () => {
@@ -63,6 +79,9 @@ for (const types of ["F32", "Q4_1"] as const)
         /one for each of the 5 sequences.*got a list of 4/s,
       );
       const other = lora().on(await loadRandom());
+      await expect(base.generate(["a", "b"], { adapter: [undefined, other] })).rejects.toThrow(
+        /another model/,
+      );
       expect(() => base.loss(texts.slice(0, 2), { adapter: [undefined, other] })).toThrow(
         /belongs to another model/,
       );

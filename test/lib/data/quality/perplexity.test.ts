@@ -19,6 +19,7 @@ describe("quality.perplexity", () => {
     const kept = data.from(TEXTS).filter(quality.perplexity(model, { least, most }));
     const rows = [];
     for await (const { text } of kept) rows.push(text);
+    expect(kept.steps[0]!.opaque).toBe(true);
     expect(rows).toEqual(TEXTS.filter((text) => values.get(text)! >= least && values.get(text)! <= most));
     const [, step] = await kept.report().steps();
     expect(step!.dropped.map(({ reason }) => reason).sort()).toEqual([

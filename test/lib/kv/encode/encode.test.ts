@@ -7,6 +7,7 @@ import { kvQuant } from "../../../../lib/kv/encode/kv-quant.ts";
 import { miniCache } from "../../../../lib/kv/encode/mini-cache.ts";
 import { palu } from "../../../../lib/kv/encode/palu.ts";
 import { thinK } from "../../../../lib/kv/encode/think.ts";
+import { outputWeights, subspaceOf } from "../../../../lib/kv/encode/weighing.ts";
 import type { Encoding, Method, Plan } from "../../../../lib/kv/method.ts";
 import { pipe } from "../../../../lib/kv/pipe.ts";
 import { streaming } from "../../../../lib/kv/select/streaming.ts";
@@ -210,7 +211,7 @@ describe("low rank", () => {
   it("loses the singular energy that it leaves out", async () => {
     const cache = await model.prefill(ids(200), { compute: "exact" });
     for (const rank of [4, 13, 24]) {
-      const small = await cache.compact(palu({ rank }));
+      const small = await cache.compact(palu({ rank, weighted: false }));
       const notes = small.report()!.notes;
       for (const layer of [0, 1]) {
         const [whole, part] = [await rowsOf(cache, layer), await rowsOf(small, layer)];
@@ -229,8 +230,28 @@ describe("low rank", () => {
     }
   });
 
+  it("weighted loses less of what the layer's output takes of values than unweighted", async () => {
+    const cache = await model.prefill(ids(300), { compute: "exact" });
+    const lost = async (weighted: boolean, layer: number) => {
+      const small = await cache.compact(palu({ rank: 12, weighted }));
+      const [whole, part] = [layerOf(cache, layer), layerOf(small, layer)];
+      const error = part.values.sub(whole.values);
+      const sum = error.matmul(outputWeights(model, layer)).mul(error).sum();
+      return Number(await sum.item());
+    };
+    for (const layer of [0, 1]) expect(await lost(true, layer)).toBeLessThan(await lost(false, layer));
+  });
+
+  it("gives the nearest rows of a rank, by a quadratic of one's own", () => {
+    // Two directions of the same size, of which only the second counts.
+    const { energies, into, from } = subspaceOf([4, 0, 0, 4], 2, [1e-6, 0, 0, 1]);
+    expect(Math.abs(into[0]! * from[1]!) + Math.abs(into[1]! * from[0]!)).toBeLessThan(1e-6);
+    expect(into[1]! * from[1]!).toBeCloseTo(1);
+    expect(energies[0]! / energies[1]!).toBeGreaterThan(900);
+  });
+
   it("keeps within the bytes of a ratio", async () => {
-    const cache = await model.prefill(ids(2048), { kv: "f16" });
+    const cache = await model.prefill(ids(2048), { kv: "f16", queries: 512 });
     for (const ratio of [1.5, 2, 4, 6]) {
       const small = await cache.compact(palu({ ratio }));
       expect(small.bytes).toBeLessThanOrEqual((1.05 * cache.bytes) / ratio);

@@ -106,4 +106,12 @@ describe("an encoded cache of the embedded model", { timeout: 240_000 }, () => {
       expect(little.ratio).toBeGreaterThan(most / 1.05);
     }
   });
+
+  it("in low rank loses less where queries and the output weigh directions", async () => {
+    const [weighted, plain] = [
+      await cost(palu({ ratio: 1.5 })),
+      await cost(palu({ ratio: 1.5, weighted: false })),
+    ];
+    expect(weighted.kl).toBeLessThan(0.7 * plain.kl);
+  });
 });
