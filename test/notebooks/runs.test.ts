@@ -40,6 +40,11 @@ const notebooks: Form[] = [
     },
   },
   {
+    name: "06-data",
+    seconds: 400,
+    short: { "data/*/00[0-3]*.json": "data/*/000*.json", "data/*.txt": "data/19[0-4]*.txt" },
+  },
+  {
     name: "07-train",
     seconds: 400,
     short: {
