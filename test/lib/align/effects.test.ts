@@ -2,37 +2,41 @@
 // LENSOR_FULL=1. Each run is made to take at most four minutes on two cores.
 
 import { beforeAll, describe, expect, it } from "vitest";
-import { drawReplies } from "../../../lib/align/draw.ts";
 import { dpo, grpo, hub, lora, type Model, ppo, rewardModel } from "../../../lib/index.ts";
 
 const SEEDS = [1, 2, 3];
 const full = Boolean(process.env.LENSOR_FULL);
 
-/** Products and differences of single digits, an example before each; a third of all pairs is held out. */
-const rows = Array.from({ length: 81 }, (_, i) => [1 + Math.floor(i / 9), 1 + (i % 9)] as const).flatMap(
-  ([a, b]) => [
-    { prompt: `2 * 2 = 4\n${a} * ${b} =`, answer: String(a * b), part: (a + 2 * b) % 3 },
-    { prompt: `3 - 1 = 2\n${a + b} - ${b} =`, answer: String(a), part: (a + 2 * b) % 3 },
-  ],
-);
-const learnt = rows.filter(({ part }) => part !== 0);
-const heldOut = rows.filter(({ part }) => part === 0);
+/** Sums of two digits; those whose first digit and second digit leave 0 by three are held out. */
+const sums = Array.from({ length: 81 }, (_, i) => [1 + Math.floor(i / 9), 1 + (i % 9)] as const);
+const asked = ([a, b]: readonly [number, number]) => ({
+  prompt: `Question: What is ${a} plus ${b}?\nAnswer:`,
+  answer: String(a + b),
+});
+const [learnt, heldOut] = [0, 1].map((part) =>
+  sums.filter(([a, b]) => Number((a + 2 * b) % 3 === 0) === part).map(asked),
+) as [ReturnType<typeof asked>[], ReturnType<typeof asked>[]];
 
-/** The right number and nothing else on the line. */
+/** The right number and nothing else on the first line. */
 function right(_: string, reply: string, { answer }: { answer: string }): number {
-  return reply.split("\n")[0]!.trim() === answer ? 1 : 0;
+  return reply.split("\n")[0]!.trim().replace(/\.$/, "") === answer ? 1 : 0;
 }
 
-/** The share of replies that are right, two to each held-out question, each with a seed of its own. */
+/** The share of replies that are right, four to each held-out question. */
 async function accuracy(model: Model): Promise<number> {
-  const asked = [...heldOut, ...heldOut];
-  const replies = await drawReplies(
-    model,
-    asked.map(({ prompt }) => model.tokenizer.encode(prompt).ids),
-    asked.map((_, i) => 1000 + i),
-    { maxTokens: 5, temperature: 1, topP: 1, topK: 0, stop: ["\n"] },
-  );
-  return asked.reduce((sum, row, i) => sum + right("", replies[i]!.text, row), 0) / asked.length;
+  const rows = heldOut.flatMap((row) => Array(4).fill(row) as (typeof row)[]);
+  let sum = 0;
+  for (let seed = 0; seed < 4; seed++) {
+    const some = rows.filter((_, i) => i % 4 === seed);
+    const replies = await model.generate(
+      some.map(({ prompt }) => prompt),
+      { maxTokens: 6, temperature: 1, seed, stop: "\n" },
+    );
+    some.forEach((row, i) => {
+      sum += right("", replies[i]!.text, row);
+    });
+  }
+  return sum / rows.length;
 }
 
 describe.skipIf(!full)("on the embedded model, three seeds", { timeout: 3_600_000 }, () => {
@@ -46,7 +50,7 @@ describe.skipIf(!full)("on the embedded model, three seeds", { timeout: 3_600_00
     expect(before).toBeLessThan(0.6);
   }, 600_000);
 
-  const rising = async (name: string, learn: (seed: number) => PromiseLike<Model>) => {
+  const rising = async (name: string, learn: (seed: number) => PromiseLike<Model>, points = 0.2) => {
     const found: number[] = [];
     for (const seed of SEEDS) {
       const began = performance.now();
@@ -57,55 +61,68 @@ describe.skipIf(!full)("on the embedded model, three seeds", { timeout: 3_600_00
         `${name}, seed ${seed}: ${(100 * found.at(-1)!).toFixed(1)} % right after ${seconds.toFixed(0)} s`,
       );
     }
-    for (const one of found) expect(one).toBeGreaterThan(before + 0.2);
+    for (const one of found) expect(one).toBeGreaterThan(before + points);
   };
 
   const shared = {
     adapter: lora({ rank: 8 }),
     reward: right,
-    maxTokens: 5,
+    maxTokens: 6,
     stop: "\n",
     precision: "bf16",
   } as const;
 
   it("GRPO raises a reward that can be checked by 20 points", () =>
     rising("GRPO", (seed) =>
-      model.reinforce(learnt, grpo({ group: 8 }), { ...shared, steps: 15, batch: 6, lr: 1e-3, seed }),
+      model.reinforce(learnt, grpo({ group: 8 }), { ...shared, steps: 30, batch: 8, lr: 1e-3, seed }),
     ));
 
   it("PPO raises a reward that can be checked by 20 points", () =>
     rising("PPO", (seed) =>
       model.reinforce(learnt, ppo({ epochs: 2, kl: 0.02 }), {
         ...shared,
-        steps: 24,
+        steps: 60,
         batch: 48,
         lr: 1e-3,
         seed,
       }),
     ));
 
-  it("DPO raises the win rate by 15 points", () =>
-    rising("DPO", (seed) => {
-      const pairs = learnt.map(({ prompt, answer }, i) => ({
-        prompt,
-        chosen: ` ${answer}\n`,
-        rejected: ` ${Number(answer) + 1 + (i % 3)}, which is`,
-      }));
-      return model.align(pairs, dpo({ beta: 0.1 }), {
-        ...{ adapter: lora({ rank: 8 }), steps: 20, batch: 8, lr: 5e-4, seed, precision: "bf16" },
-      });
-    }));
+  it("DPO on the model's own replies, right before wrong, raises the share of right ones by 15 points", async () => {
+    const asked = learnt.flatMap((row) => [row, row, row, row]);
+    const replies = await drawReplies(
+      model,
+      asked.map(({ prompt }) => model.tokenizer.encode(prompt).ids),
+      asked.map((_, i) => 5000 + i),
+      { maxTokens: 5, temperature: 1, topP: 1, topK: 0, stop: ["\n"] },
+    );
+    const pairs = learnt.flatMap((row, i) => {
+      const own = replies.slice(4 * i, 4 * i + 4).map(({ text }) => text);
+      const good = own.find((text) => right("", text, row)) ?? ` ${row.answer}`;
+      const bad = own.find((text) => !right("", text, row) && text.trim() !== "");
+      return bad === undefined ? [] : [{ prompt: row.prompt, chosen: `${good.trimEnd()}\n`, rejected: bad }];
+    });
+    await rising(
+      "DPO",
+      (seed) =>
+        model.align(pairs, dpo({ beta: 0.1 }), {
+          ...{ adapter: lora({ rank: 8 }), steps: 12, batch: 8, lr: 3e-4, seed, precision: "bf16" },
+        }),
+      0.15,
+    );
+  });
 
-  it("a reward model tells right from wrong in 70 % of held-out pairs", async () => {
-    const pairsOf = (some: readonly (typeof learnt)[number][]) =>
-      some.map(({ prompt, answer }, i) => ({
+  it("a reward model tells an answer alone from one with words behind it in 70 % of held-out pairs", async () => {
+    const pairsOf = (rows: readonly (typeof learnt)[number][]) =>
+      rows.map(({ prompt, answer }, i) => ({
         prompt,
         chosen: ` ${answer}`,
-        rejected: ` ${Math.abs(Number(answer) + [1, -1, 2, -2][i % 4]!)}`,
+        // The right number too, but not alone.
+        rejected: ` ${answer}${[", which is", " and more", " or so", " * 2"][i % 4]!}`,
       }));
     for (const seed of SEEDS) {
       const reward = await model.align(pairsOf(learnt), rewardModel(), {
-        ...{ adapter: lora({ rank: 8 }), steps: 60, batch: 8, lr: 1e-3, seed, precision: "bf16" },
+        ...{ adapter: lora({ rank: 8 }), steps: 30, batch: 8, lr: 1e-3, seed, precision: "bf16" },
       });
       let ahead = 0;
       const held = pairsOf(heldOut);
