@@ -2,41 +2,37 @@
 // LENSOR_FULL=1. Each run is made to take at most four minutes on two cores.
 
 import { beforeAll, describe, expect, it } from "vitest";
+import { drawReplies } from "../../../lib/align/draw.ts";
 import { dpo, grpo, hub, lora, type Model, ppo, rewardModel } from "../../../lib/index.ts";
 
 const SEEDS = [1, 2, 3];
 const full = Boolean(process.env.LENSOR_FULL);
 
-/** Sums of two digits; those whose first digit and second digit leave 0 by three are held out. */
-const sums = Array.from({ length: 81 }, (_, i) => [1 + Math.floor(i / 9), 1 + (i % 9)] as const);
-const asked = ([a, b]: readonly [number, number]) => ({
-  prompt: `Question: What is ${a} plus ${b}?\nAnswer:`,
-  answer: String(a + b),
-});
-const [learnt, heldOut] = [0, 1].map((part) =>
-  sums.filter(([a, b]) => Number((a + 2 * b) % 3 === 0) === part).map(asked),
-) as [ReturnType<typeof asked>[], ReturnType<typeof asked>[]];
+/** Products and differences of single digits, an example before each; a third of all pairs is held out. */
+const rows = Array.from({ length: 81 }, (_, i) => [1 + Math.floor(i / 9), 1 + (i % 9)] as const).flatMap(
+  ([a, b]) => [
+    { prompt: `2 * 2 = 4\n${a} * ${b} =`, answer: String(a * b), part: (a + 2 * b) % 3 },
+    { prompt: `3 - 1 = 2\n${a + b} - ${b} =`, answer: String(a), part: (a + 2 * b) % 3 },
+  ],
+);
+const learnt = rows.filter(({ part }) => part !== 0);
+const heldOut = rows.filter(({ part }) => part === 0);
 
-/** The right number and nothing else on the first line. */
+/** The right number and nothing else on the line. */
 function right(_: string, reply: string, { answer }: { answer: string }): number {
-  return reply.split("\n")[0]!.trim().replace(/\.$/, "") === answer ? 1 : 0;
+  return reply.split("\n")[0]!.trim() === answer ? 1 : 0;
 }
 
-/** The share of replies that are right, four to each held-out question. */
+/** The share of replies that are right, two to each held-out question, each with a seed of its own. */
 async function accuracy(model: Model): Promise<number> {
-  const rows = heldOut.flatMap((row) => Array(4).fill(row) as (typeof row)[]);
-  let sum = 0;
-  for (let seed = 0; seed < 4; seed++) {
-    const some = rows.filter((_, i) => i % 4 === seed);
-    const replies = await model.generate(
-      some.map(({ prompt }) => prompt),
-      { maxTokens: 6, temperature: 1, seed, stop: "\n" },
-    );
-    some.forEach((row, i) => {
-      sum += right("", replies[i]!.text, row);
-    });
-  }
-  return sum / rows.length;
+  const asked = [...heldOut, ...heldOut];
+  const replies = await drawReplies(
+    model,
+    asked.map(({ prompt }) => model.tokenizer.encode(prompt).ids),
+    asked.map((_, i) => 1000 + i),
+    { maxTokens: 5, temperature: 1, topP: 1, topK: 0, stop: ["\n"] },
+  );
+  return asked.reduce((sum, row, i) => sum + right("", replies[i]!.text, row), 0) / asked.length;
 }
 
 describe.skipIf(!full)("on the embedded model, three seeds", { timeout: 3_600_000 }, () => {
@@ -67,21 +63,21 @@ describe.skipIf(!full)("on the embedded model, three seeds", { timeout: 3_600_00
   const shared = {
     adapter: lora({ rank: 8 }),
     reward: right,
-    maxTokens: 6,
+    maxTokens: 5,
     stop: "\n",
     precision: "bf16",
   } as const;
 
   it("GRPO raises a reward that can be checked by 20 points", () =>
     rising("GRPO", (seed) =>
-      model.reinforce(learnt, grpo({ group: 8 }), { ...shared, steps: 30, batch: 8, lr: 1e-3, seed }),
+      model.reinforce(learnt, grpo({ group: 8 }), { ...shared, steps: 15, batch: 6, lr: 1e-3, seed }),
     ));
 
   it("PPO raises a reward that can be checked by 20 points", () =>
     rising("PPO", (seed) =>
       model.reinforce(learnt, ppo({ epochs: 2, kl: 0.02 }), {
         ...shared,
-        steps: 60,
+        steps: 24,
         batch: 48,
         lr: 1e-3,
         seed,
@@ -113,8 +109,8 @@ describe.skipIf(!full)("on the embedded model, three seeds", { timeout: 3_600_00
   });
 
   it("a reward model tells an answer alone from one with words behind it in 70 % of held-out pairs", async () => {
-    const pairsOf = (rows: readonly (typeof learnt)[number][]) =>
-      rows.map(({ prompt, answer }, i) => ({
+    const pairsOf = (some: readonly (typeof learnt)[number][]) =>
+      some.map(({ prompt, answer }, i) => ({
         prompt,
         chosen: ` ${answer}`,
         // The right number too, but not alone.
