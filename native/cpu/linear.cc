@@ -39,8 +39,7 @@ LENSOR_INLINE Columns columns_of(const lensor_linear* job, int64_t panel) {
 
 LENSOR_INLINE void put(const lensor_linear* job, const Columns& to, int64_t row, f32v acc) {
   const lensor_adapters* beside = job->adapters ? job->adapters[job->texts ? row : 0] : nullptr;
-  if (beside)
-    acc = adapted(beside + job->part, job->inner + row * job->inner_stride, job->weight->rows, to.panel, acc);
+  if (beside) acc = adapted(beside + job->part, job->inner + row * job->inner_stride, to.panel, acc);
   float* out = job->out + row * job->out_stride + to.panel * LENSOR_PANEL;
   if (to.n == LENSOR_PANEL) return store(out, job->accumulate ? add(load(out), acc) : acc);
   store_part(out, job->accumulate ? add(load_part(out, to.n, 0), acc) : acc, to.n);

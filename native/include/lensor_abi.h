@@ -164,8 +164,8 @@ typedef struct lensor_activations {
 typedef struct lensor_adapter {
   int32_t rank; /* 0: nothing is added */
   float scale;
-  const float* down; /* A, [rank][K] */
-  const float* up;   /* B turned, [rank][N rounded up to LENSOR_PANEL] */
+  const float* down; /* A in panels along K, each [rank][LENSOR_PANEL]; zeros past K */
+  const float* up;   /* B in panels along N, likewise */
   const float* gain; /* NULL, or [N rounded up to LENSOR_PANEL] */
 } lensor_adapter;
 

@@ -8,6 +8,11 @@ namespace {
 
 int64_t padded(int64_t rows) { return (rows + LENSOR_PANEL - 1) / LENSOR_PANEL * LENSOR_PANEL; }
 
+// Where number r of `rank` that belong to column i stands in panels.
+int64_t in_panel(int64_t i, int64_t r, int64_t rank) {
+  return (i / LENSOR_PANEL * rank + r) * LENSOR_PANEL + i % LENSOR_PANEL;
+}
+
 // Zeros behind a row's own are read by whole panels.
 Block zeros(int64_t floats) {
   Block block(floats * sizeof(float), Owner{memory_owner().cell, Kind::weights});
@@ -19,16 +24,17 @@ Block zeros(int64_t floats) {
 
 void Adapters::set(Place place, int64_t rows, int64_t cols, const std::vector<Learnt>& learnt) {
   Beside made;
-  const int64_t wide = padded(rows);
+  const int64_t wide = padded(rows), deep = padded(cols);
   for (const Learnt& one : learnt) {
-    Block memory = zeros(one.rank * (cols + wide) + (one.gain ? wide : 0));
+    Block memory = zeros(one.rank * (deep + wide) + (one.gain ? wide : 0));
     float* at = memory.as<float>();
     lensor_adapter view{static_cast<int32_t>(one.rank), one.scale, nullptr, nullptr, nullptr};
     if (one.rank) {
-      std::memcpy(at, one.down, one.rank * cols * sizeof(float));
-      view.down = at, at += one.rank * cols;
+      for (int64_t r = 0; r < one.rank; r++)
+        for (int64_t k = 0; k < cols; k++) at[in_panel(k, r, one.rank)] = one.down[r * cols + k];
+      view.down = at, at += one.rank * deep;
       for (int64_t n = 0; n < rows; n++)
-        for (int64_t r = 0; r < one.rank; r++) at[r * wide + n] = one.up[n * one.rank + r];
+        for (int64_t r = 0; r < one.rank; r++) at[in_panel(n, r, one.rank)] = one.up[n * one.rank + r];
       view.up = at, at += one.rank * wide;
     }
     if (one.gain) {
@@ -44,7 +50,8 @@ void Adapters::set(Place place, int64_t rows, int64_t cols, const std::vector<Le
       for (int64_t k = 0; k < cols; k++) made.input.as<float>()[k] *= one.input[k];
       for (size_t i = 0; i < made.each.size(); i++)
         for (int64_t r = 0; r < made.each[i].rank; r++)
-          for (int64_t k = 0; k < cols; k++) made.memory[i].as<float>()[r * cols + k] *= one.input[k];
+          for (int64_t k = 0; k < cols; k++)
+            made.memory[i].as<float>()[in_panel(k, r, made.each[i].rank)] *= one.input[k];
     }
     made.each.push_back(view);
     made.memory.push_back(std::move(memory));
@@ -88,9 +95,9 @@ void Adapters::merge(lensor_context* context, Place place, int64_t rows, int64_t
   if (!all || !all[place.part].count) return;
   struct Rows {
     const lensor_adapters* adapters;
-    int64_t cols, wide;
+    int64_t cols;
     float* weight;
-  } job{all + place.part, cols, padded(rows), weight};
+  } job{all + place.part, cols, weight};
   const lensor_body body = [](void* arg, int64_t begin, int64_t end, int32_t) {
     const Rows& job = *static_cast<const Rows*>(arg);
     for (int64_t n = begin; n < end; n++) {
@@ -99,8 +106,8 @@ void Adapters::merge(lensor_context* context, Place place, int64_t rows, int64_t
       for (int32_t i = 0; i < job.adapters->count; i++) {
         const lensor_adapter& one = job.adapters->each[i];
         for (int64_t r = 0; r < one.rank; r++) {
-          const float factor = one.scale * one.up[r * job.wide + n];
-          for (int64_t k = 0; k < job.cols; k++) row[k] += factor * one.down[r * job.cols + k];
+          const float factor = one.scale * one.up[in_panel(n, r, one.rank)];
+          for (int64_t k = 0; k < job.cols; k++) row[k] += factor * one.down[in_panel(k, r, one.rank)];
         }
         for (int64_t k = 0; one.gain && k < job.cols; k++) row[k] *= one.gain[n];
       }

@@ -20,7 +20,8 @@ struct Decoder {
   // Beside each matrix of a layer, where there are any: of rank 3 and of rank 9, with gains, an input for the
   // last one's.
   struct Learnt {
-    std::vector<float> down[2], up[2], gain, input; // up: [rank][rows rounded up to a panel]
+    std::vector<float> down[2], up[2], gain, input; // [rank][cols], [rows][rank]
+    std::vector<float> packed[4];
     lensor_adapter each[2];
   };
   std::vector<std::unique_ptr<Learnt>> learnt;
@@ -47,9 +48,19 @@ struct Decoder {
     const int64_t wide = (w.rows + 15) / 16 * 16;
     for (int n = 0; n < 2; n++) {
       const int32_t rank = n ? 9 : 3;
-      one.down[n] = noise(rank * w.cols, 200 + 4 * i + n), one.up[n] = noise(rank * wide, 202 + 4 * i + n);
+      one.down[n] = noise(rank * w.cols, 200 + 4 * i + n), one.up[n] = noise(rank * w.rows, 202 + 4 * i + n);
       for (float& x : one.up[n]) x *= 0.05f;
-      one.each[n] = {rank, 0.5f, one.down[n].data(), one.up[n].data(), nullptr};
+      const auto panels = [&](std::vector<float>& to, int64_t count, auto at) -> const float* {
+        to.resize((count + 15) / 16 * 16 * rank);
+        for (int64_t c = 0; c < count; c++)
+          for (int64_t r = 0; r < rank; r++) to[(c / 16 * rank + r) * 16 + c % 16] = at(c, r);
+        return to.data();
+      };
+      one.each[n] = {
+          rank, 0.5f,
+          panels(one.packed[n], w.cols, [&](int64_t k, int64_t r) { return one.down[n][r * w.cols + k]; }),
+          panels(one.packed[2 + n], w.rows, [&](int64_t o, int64_t r) { return one.up[n][o * rank + r]; }),
+          nullptr};
     }
     one.gain = noise(wide, 300 + i), one.input = noise(w.cols, 400 + i);
     for (float& x : one.gain) x = 1 + 0.2f * x;
@@ -163,11 +174,10 @@ std::vector<double> adapted(const Decoder& m, int32_t i, const std::vector<doubl
   std::vector<double> scaled = x;
   for (size_t k = 0; m.beside[i].input && k < x.size(); k++) scaled[k] *= one.input[k];
   auto y = product(m.values[i], scaled);
-  const size_t wide = (y.size() + 15) / 16 * 16;
   for (int n = 0; n < 2; n++) {
     const auto inner = product(one.down[n], x);
     for (size_t o = 0; o < y.size(); o++) {
-      for (size_t r = 0; r < inner.size(); r++) y[o] += 0.5 * one.up[n][r * wide + o] * inner[r];
+      for (size_t r = 0; r < inner.size(); r++) y[o] += 0.5 * one.up[n][o * inner.size() + r] * inner[r];
       if (n == 0) y[o] *= one.gain[o];
     }
   }
