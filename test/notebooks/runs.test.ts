@@ -54,6 +54,17 @@ const notebooks: Form[] = [
       "steps: 600": "steps: 20",
     },
   },
+  {
+    name: "08-finetune",
+    seconds: 500,
+    short: {
+      "chapters.slice(4)]": "[chapters[4]!.slice(0, 2000)]]",
+      "steps: 60": "steps: 3",
+      "steps: 20": "steps: 1",
+      "warmup: 6": "warmup: 1",
+      "warmup: 3": "warmup: 0",
+    },
+  },
 ];
 
 let folder: string;
