@@ -417,8 +417,9 @@ typedef struct lensor_match {
   /* match_fit: of wanted[h] picks */
   int32_t solve; /* w = clamp(c + (P^T P + even s^2 I)^-1 P^T (m - c P 1), low, high), P = Phi_S and c the
                     one weight for all that comes nearest; then `steps` of projected gradient */
-  int32_t even_queries; /* rows of P, and m, are divided by the root of m to this power first, in pursuit too:
-                           at 2 a query counts for the part of its mass that is missed, however much it sees */
+  int32_t
+      even_queries; /* rows of P, and m, are divided by the root of m to this power first, in pursuit too:
+                       at 2 a query counts for the part of its mass that is missed, however much it sees */
   int32_t steps;
   double low, high, even, ridge;
   float* values;  /* NULL: v_S stay; or [heads, room, head_width] */
