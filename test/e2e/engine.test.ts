@@ -9,9 +9,9 @@ import { browserPath, drawnMarks, openLab, pictures, runAll } from "./lab.ts";
 const plotly = "application/vnd.plotly.v1+json";
 
 describe.skipIf(!browserPath)("in JupyterLab (needs Chromium)", () => {
-  // The last takes minutes; test/notebooks runs it each time.
-  const slow = process.env.LENSOR_FULL ? ["05-kv-cache"] : [];
-  test.each(["02-tensors", "03-fast", "04-attention", ...slow])(
+  // Those that take minutes; test/notebooks runs them each time, and their figures have tests of their own.
+  const slow = process.env.LENSOR_FULL ? ["04-attention", "05-kv-cache"] : [];
+  test.each(["02-tensors", "03-fast", ...slow])(
     "%s",
     async (name) => {
       const lab = await openLab(join(root, `notebooks/${name}.ipynb`), join(root, "notebooks/alice.txt"));
