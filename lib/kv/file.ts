@@ -1,7 +1,7 @@
 // A cache as a file: a magic word, a header in JSON, then each layer's pages as native code stores them. What is read comes
 // from strangers: sizes, counts and ids are checked here, and pages again in native code.
 
-import { open, rename, rm, stat } from "node:fs/promises";
+import { open, stat } from "node:fs/promises";
 import { LensorError } from "../errors.ts";
 import { fingerprintOf } from "../model/fingerprint.ts";
 import type { Model } from "../model/model.ts";
@@ -9,6 +9,7 @@ import { native } from "../native.ts";
 import { describe } from "../options.ts";
 import type { Provenance } from "../provenance.ts";
 import { Tensor } from "../tensor/index.ts";
+import { writeWhole } from "../whole-file.ts";
 import { Cache, type Kept, KV_TYPES } from "./cache.ts";
 import { CompactionReport, type ReportFacts } from "./report.ts";
 import { disposeLayer, layerOf } from "./source.ts";
@@ -41,12 +42,11 @@ interface Header {
   layers: number[];
 }
 
-/** Writes beside the file and then renames: a file is whole, or not there. */
+/** A file is whole, or not there. */
 export async function saveCache(cache: Cache, path: string): Promise<void> {
   const { model, kept } = cache;
   const { layers } = model.config;
-  const temporary = `${path}.${process.pid}.part`;
-  try {
+  await writeWhole(path, async (put) => {
     const stored: ArrayBuffer[] = [];
     for (let layer = 0; layer < layers; layer++)
       stored.push(await native().storeCache(cache.native(), layer));
@@ -61,18 +61,8 @@ export async function saveCache(cache: Cache, path: string): Promise<void> {
     const start = Buffer.alloc(16);
     start.write(MAGIC, "latin1");
     start.writeBigUInt64LE(BigInt(text.length), 8);
-    const file = await open(temporary, "w");
-    try {
-      for (const part of [start, text, ...stored.map((one) => Buffer.from(one))]) await file.write(part);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
+    for (const part of [start, text, ...stored.map((one) => Buffer.from(one))]) await put(part);
+  });
 }
 
 async function keptFacts(cache: Cache, kept: Kept): Promise<NonNullable<Header["kept"]>> {

@@ -2,9 +2,10 @@
 // from strangers: every length, shape and range has a limit and is checked before it is used. Never reads more of the data
 // than one tensor that is asked for. Format: https://github.com/huggingface/safetensors
 
-import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, open, stat } from "node:fs/promises";
 import { LensorError } from "../errors.ts";
 import { describe } from "../options.ts";
+import { writeWhole } from "../whole-file.ts";
 
 /** Bytes of one element. */
 const TYPES = {
@@ -213,7 +214,7 @@ function halfOf(bits: number): number {
 }
 
 /**
- * Writes tensors in the order given. Writes beside the file and then renames: a file is whole, or not there.
+ * Writes tensors in the order given. A file is whole, or not there.
  * @throws LensorError where the bytes of one do not fit its shape
  */
 export async function writeSafetensors(
@@ -235,36 +236,17 @@ export async function writeSafetensors(
   const padded = Buffer.concat([text, Buffer.alloc((8 - (text.length % 8)) % 8, " ")]);
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(padded.length));
-  const temporary = `${path}.${process.pid}.part`;
-  try {
-    const file = await open(temporary, "w");
-    try {
-      await writeAll(file, length);
-      await writeAll(file, padded);
-      for (const [i, { name, data }] of parts.entries()) {
-        const values = typeof data === "function" ? await data() : data;
-        if (values.byteLength !== sizes[i])
-          throw new LensorError(`${path}: tensor ${name} has data of another size`, {
-            expected: `${sizes[i]} bytes`,
-            got: String(values.byteLength),
-          });
-        await writeAll(file, Buffer.from(values.buffer, values.byteOffset, values.byteLength));
-      }
-      await file.sync();
-    } finally {
-      await file.close();
+  await writeWhole(path, async (put) => {
+    await put(length);
+    await put(padded);
+    for (const [i, { name, data }] of parts.entries()) {
+      const values = typeof data === "function" ? await data() : data;
+      if (values.byteLength !== sizes[i])
+        throw new LensorError(`${path}: tensor ${name} has data of another size`, {
+          expected: `${sizes[i]} bytes`,
+          got: String(values.byteLength),
+        });
+      await put(Buffer.from(values.buffer, values.byteOffset, values.byteLength));
     }
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
-}
-
-/** One call may write less than it was given. */
-async function writeAll(file: FileHandle, bytes: Buffer): Promise<void> {
-  for (let at = 0; at < bytes.length; ) {
-    const { bytesWritten } = await file.write(bytes, at, bytes.length - at);
-    at += bytesWritten;
-  }
+  });
 }

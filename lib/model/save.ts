@@ -1,7 +1,7 @@
 // Writes a model: a GGUF file (save-gguf.ts), or a folder that transformers and hub.load read: config.json, weights in
 // safetensors, tokenizer.json. One tensor is in memory at a time. The config comes last: a folder without one is no model.
 
-import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { extname, join, resolve } from "node:path";
 import { LensorError } from "../errors.ts";
 import { checkChoice, checkNames, checkNumber, describe } from "../options.ts";
@@ -10,6 +10,7 @@ import { showProgress } from "../progress.ts";
 import { cat } from "../tensor/join.ts";
 import { scope } from "../tensor/scope.ts";
 import { writeTokenizerFolder } from "../text/save-tokenizer.ts";
+import { writeWhole } from "../whole-file.ts";
 import { type Stored, storedTensors } from "./build.ts";
 import type { ModelTensor } from "./config.ts";
 import { INDEX, ONE } from "./folder.ts";
@@ -148,13 +149,6 @@ function indexOf(files: readonly ModelTensor[][], names: readonly string[], tota
   return { metadata: { total_size: total }, weight_map: Object.fromEntries(map) };
 }
 
-async function writeJson(path: string, value: object): Promise<void> {
-  const temporary = `${path}.${process.pid}.part`;
-  try {
-    await writeFile(temporary, `${JSON.stringify(value, undefined, 2)}\n`);
-    await rename(temporary, path);
-  } catch (cause) {
-    await rm(temporary, { force: true });
-    throw new LensorError(`${path} cannot be written: ${(cause as NodeJS.ErrnoException).code}`, { cause });
-  }
+function writeJson(path: string, value: object): Promise<void> {
+  return writeWhole(path, (put) => put(Buffer.from(`${JSON.stringify(value, undefined, 2)}\n`)));
 }

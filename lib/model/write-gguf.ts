@@ -1,8 +1,8 @@
 // Writes a GGUF file (version 3): metadata, where each tensor lies, then their bytes, each asked for when its turn comes.
 // Knows nothing of models. Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 
-import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { LensorError } from "../errors.ts";
+import { writeWhole } from "../whole-file.ts";
 import { GGUF_TYPES, type GgufType } from "./gguf.ts";
 
 /** A value of metadata with the type that the format gives it. */
@@ -28,45 +28,30 @@ const ALIGNMENT = 32;
 /** Numbers that the format gives the types of metadata. */
 const TYPE = { u32: 4, i32: 5, f32: 6, bool: 7, text: 8, list: 9 };
 
-/** Writes beside the file and then renames: a file is whole, or not there. */
+/** A file is whole, or not there. */
 export async function writeGguf(
   path: string,
   metadata: readonly (readonly [key: string, value: GgufEntry])[],
   parts: readonly GgufPart[],
 ): Promise<void> {
   const head = headOf(metadata, parts);
-  const temporary = `${path}.${process.pid}.part`;
-  try {
-    const file = await open(temporary, "w");
-    try {
-      await writeAligned(file, head);
-      for (const { name, bytes, data } of parts) {
-        const values = await data();
-        if (values.length !== bytes)
-          throw new LensorError(`${path}: tensor ${name} has data of another size`, {
-            expected: `${bytes} bytes`,
-            got: String(values.length),
-          });
-        await writeAligned(file, values);
-      }
-      await file.sync();
-    } finally {
-      await file.close();
+  await writeWhole(path, async (put) => {
+    /** And zeros up to where the next may begin. */
+    const aligned = async (bytes: Uint8Array) => {
+      await put(bytes);
+      await put(new Uint8Array(gapAfter(bytes.length)));
+    };
+    await aligned(head);
+    for (const { name, bytes, data } of parts) {
+      const values = await data();
+      if (values.length !== bytes)
+        throw new LensorError(`${path}: tensor ${name} has data of another size`, {
+          expected: `${bytes} bytes`,
+          got: String(values.length),
+        });
+      await aligned(values);
     }
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => {});
-    if (error instanceof LensorError || !(error as NodeJS.ErrnoException).code) throw error;
-    throw new LensorError(`${path} cannot be written: ${(error as NodeJS.ErrnoException).code}`, {
-      cause: error,
-    });
-  }
-}
-
-/** And zeros up to where the next may begin. */
-async function writeAligned(file: FileHandle, bytes: Uint8Array): Promise<void> {
-  for (const part of [bytes, new Uint8Array(gapAfter(bytes.length))])
-    for (let at = 0; at < part.length; ) at += (await file.write(part, at, part.length - at)).bytesWritten;
+  });
 }
 
 const gapAfter = (bytes: number) => (ALIGNMENT - (bytes % ALIGNMENT)) % ALIGNMENT;
