@@ -28,7 +28,7 @@ export interface Checkpoint {
   readonly journal: JournalData;
 }
 
-/** @throws what the file system says, where there is no room */
+/** @throws LensorError where the file system refuses, as where there is no room */
 export async function writeCheckpoint(path: string, { snapshot, journal }: Checkpoint): Promise<void> {
   const { step, position, objective, parameters, optimizer } = snapshot;
   const remembered = optimizer.map(({ length }) => length);

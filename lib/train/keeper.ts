@@ -75,6 +75,11 @@ export class Keeper<Batch> {
     else this.#last = { step: 0, snapshot: undefined };
   }
 
+  /** Why a checkpoint could not be written: what `step` and `end` threw. */
+  get problem(): Error | undefined {
+    return this.#options.folder?.problem;
+  }
+
   /** Whether what is held out has got no better for too long. */
   get isOver(): boolean {
     return this.#isOver;
@@ -90,7 +95,7 @@ export class Keeper<Batch> {
     const due = step - this.#last!.step >= saveEvery && outOfLine(this.#journal.rows) === 0;
     if (due || (isBest && folder)) await this.#save(isBest);
     if (isBest && patience !== undefined) this.#best = await parametersOf(this.#subject.optimizer);
-    if (folder?.problem) throw folder.problem;
+    if (this.problem) throw this.problem;
   }
 
   /** Goes back to the last snapshot; the data goes on from where it is. Says to which step, or that there is none. */
@@ -115,7 +120,7 @@ export class Keeper<Batch> {
       await this.#save(false);
     await folder?.settled();
     if (this.#best) restoreParameters(this.#subject.optimizer, this.#best);
-    if (folder?.problem) throw folder.problem;
+    if (this.problem) throw this.problem;
   }
 
   /** How many scores ago the best was decides whether it is over. Says whether it is the last. */

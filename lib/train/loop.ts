@@ -2,7 +2,6 @@
 // from. One step: gather gradients, look at loss and norm, then change the parameters. A step is taken whole or not at all,
 // so that whatever ends a run leaves the numbers of its last step.
 
-import { LensorError } from "../errors.ts";
 import { currentHost } from "../host.ts";
 import { scope } from "../tensor/scope.ts";
 import { partsWithin } from "./budget.ts";
@@ -188,9 +187,9 @@ async function ended<Batch>(
     return;
   }
   if (error instanceof TornStep) throw error.cause;
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === undefined || error instanceof LensorError) throw error;
-  // The file system: what was learnt is worth more than the file.
-  journal.mark(learner.step, "stopped", `no checkpoint could be written: ${message}`);
+  const { problem } = keeper;
+  if (!problem || error !== problem) throw error;
+  // What was learnt is worth more than the file.
+  journal.mark(learner.step, "stopped", `no checkpoint could be written: ${problem.message}`);
   steering.stop();
 }
