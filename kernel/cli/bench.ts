@@ -17,6 +17,8 @@ Suites: gemm, attention [--context n]
         train           [--model name|file] [--sequence n] [--batch n]
         kv              [--model name|file] [--context n]
         quality         [--text file]... [--context n]
+        data            [--steps n]
+        align           [--batch n] [--tokens n]
         memory          [--steps n] [--tokens n]
         interrupt
 

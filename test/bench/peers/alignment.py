@@ -43,6 +43,7 @@ def dpo(file, folder, pairs, rank, precision):
     )
     batch = next(iter(trainer.get_train_dataloader()))
     trainer.create_optimizer()
+    trainer.current_gradient_accumulation_steps = 1  # what train() would set
     count = int(batch["attention_mask"].sum())
 
     def run():
