@@ -44,10 +44,12 @@ export interface PreStep {
 
 const BYTES: PreStep = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true };
 
+const CONTRACTIONS = "(?i:'s|'t|'re|'ve|'m|'ll|'d)";
+const BOTH_CASES = "(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])";
 /** The name of Llama 3's way, in which a word that is a token stays one. */
 export const LLAMA_3 = "llama-bpe";
 const LLAMA_3_WORDS =
-  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}" +
+  `${CONTRACTIONS}|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}` +
   "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 
 /** How text is cut before merging, by the name a GGUF file gives it. */
@@ -60,7 +62,21 @@ export const PRE_TOKENIZERS: Readonly<Record<string, readonly PreStep[]>> = {
   ],
 };
 
-/** The same step for the JavaScript library, whose digits and white space are others. */
+/** A pattern of the Rust library's: its white space is another, and JavaScript knows no flags for a part of one. */
+function forJavaScript(pattern: string): string {
+  let inClass = false;
+  return pattern.replace(CONTRACTIONS, BOTH_CASES).replace(/\\.|[[\]]/gs, (part) => {
+    if (part === "[" || part === "]") inClass = part === "[";
+    if (part === "\\s") return inClass ? SPACE : `[${SPACE}]`;
+    return part === "\\S" && !inClass ? `[^${SPACE}]` : part;
+  });
+}
+
+/** How text is cut, for JavaScript, whose digits and white space are others. */
+export function stepsOf({ pre }: TokenizerParts): readonly PreStep[] {
+  return pre.flatMap(encodable);
+}
+
 function encodable(step: PreStep): PreStep[] {
   const split = (Regex: string) => ({
     ...{ type: "Split", pattern: { Regex }, behavior: "Isolated", invert: false },
@@ -68,6 +84,8 @@ function encodable(step: PreStep): PreStep[] {
   if (step.type === "Digits") return [split(step.individual_digits ? "\\p{N}" : "\\p{N}+")];
   if (step.type === "ByteLevel" && step.use_regex !== false)
     return [split(GPT2), { ...step, use_regex: false }];
+  const pattern = (step as { pattern?: { Regex?: string } }).pattern?.Regex;
+  if (pattern !== undefined) return [{ ...step, pattern: { Regex: forJavaScript(pattern) } }];
   return [step];
 }
 
@@ -115,7 +133,7 @@ export function makeEncoder(parts: TokenizerParts): Encoder {
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
   const drop = { type: "Replace", pattern: { Regex: `[${missing.join("")}]` }, content: "" };
-  const steps = parts.pre.flatMap(encodable);
+  const steps = stepsOf(parts);
   const json = tokenizerJson({ ...parts, pre: missing.length > 0 ? [...steps, drop] : steps });
   return new Encoder(json, { clean_up_tokenization_spaces: false });
 }

@@ -2,7 +2,7 @@
 // are the same wherever it stands. Most words of a text have come before: they are looked up. Equal to the slow way, which
 // makes every new word.
 
-import type { TokenizerParts } from "./parts.ts";
+import { stepsOf, type TokenizerParts } from "./parts.ts";
 
 /** Words that are remembered: those of natural text are fewer; of noise the memory begins anew. */
 const MOST = 1 << 18;
@@ -45,7 +45,7 @@ export class WordEncoder {
 
   /** undefined where the rules do more than cut: a normalizer looks across words. */
   static of(parts: TokenizerParts, slow: (text: string) => readonly number[]): WordEncoder | undefined {
-    const pre = parts.pre as readonly Split[];
+    const pre = stepsOf(parts) as readonly Split[];
     const last = pre.at(-1);
     const cuts = pre.slice(0, -1);
     const bytes = last?.type === "ByteLevel" && !last.add_prefix_space && !last.use_regex;

@@ -40,52 +40,98 @@ int32_t best_of(const float* logits, int64_t count) {
   return found == logits + count ? 0 : static_cast<int32_t>(found - logits);
 }
 
-struct Candidate {
-  int32_t id;
-  float logit;
-  double weight;
+// Tokens from the best down, put in order only as far as someone looks: a draw seldom goes deep.
+class Ranked {
+public:
+  Ranked(const float* logits, int64_t vocabulary, int32_t best, float temperature)
+      : logits_(logits), vocabulary_(vocabulary), most_(logits[best]), temperature_(temperature) {
+    for (int64_t id = 0; id < vocabulary; id++) size_ += logits[id] >= bound(kBands);
+  }
+
+  // Those that can change a draw in double precision: 0 where the logits are no numbers, and nothing
+  // compares.
+  int64_t size() const { return size_; }
+
+  int32_t id(int64_t i) { return at(i).id; }
+
+  // Its probability as a share of the best's.
+  double weight(int64_t i) { return std::exp((static_cast<double>(at(i).logit) - most_) / temperature_); }
+
+  // Of the first `count`; of all of them without putting them in order.
+  double total(const lensor_ops* ops, int64_t count) {
+    double sum = 0;
+    if (count < size_) {
+      for (int64_t i = 0; i < count; i++) sum += weight(i);
+      return sum;
+    }
+    std::vector<float> scaled(vocabulary_);
+    for (int64_t id = 0; id < vocabulary_; id++) scaled[id] = (logits_[id] - most_) / temperature_;
+    return std::exp(static_cast<double>(ops->log_sum_exp(scaled.data(), vocabulary_)));
+  }
+
+private:
+  struct Candidate {
+    int32_t id;
+    float logit;
+  };
+
+  // Bands of the logits, each e^-4 below the one before: e^-36 of the best's probability is the end.
+  static constexpr int kBands = 9;
+  float bound(int band) const { return most_ - static_cast<float>(4 * band) * temperature_; }
+
+  const Candidate& at(int64_t i) {
+    while (i >= static_cast<int64_t>(ordered_.size())) {
+      const float above = band_ ? bound(band_) : INFINITY, least = bound(band_ + 1);
+      band_++;
+      const auto first = static_cast<int64_t>(ordered_.size());
+      for (int64_t id = 0; id < vocabulary_; id++)
+        if (logits_[id] >= least && logits_[id] < above)
+          ordered_.push_back({static_cast<int32_t>(id), logits_[id]});
+      std::sort(ordered_.begin() + first, ordered_.end(), [](const Candidate& a, const Candidate& b) {
+        return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
+      });
+    }
+    return ordered_[i];
+  }
+
+  const float* logits_;
+  int64_t vocabulary_, size_ = 0;
+  float most_, temperature_;
+  int band_ = 0;
+  std::vector<Candidate> ordered_;
 };
 
 } // namespace
 
-int32_t sample(float* logits, int64_t vocabulary, const SamplerSpec& spec, uint64_t position) {
+int32_t sample(const lensor_ops* ops, float* logits, int64_t vocabulary, const SamplerSpec& spec,
+               uint64_t position) {
   if (spec.repetition_penalty != 1) penalize(logits, spec);
   const int32_t best = best_of(logits, vocabulary);
   if (spec.temperature == 0) return best;
 
-  // What is e^-36 of the best token's probability or less cannot change a draw in double precision.
-  const float least = logits[best] - 36 * spec.temperature;
-  std::vector<Candidate> list;
-  for (int64_t i = 0; i < vocabulary; i++)
-    if (logits[i] >= least) list.push_back({static_cast<int32_t>(i), logits[i], 0});
-  // Where the logits are no numbers nothing compares: there is no best, and none to draw from.
-  if (list.empty()) return best;
-  const auto before = [](const Candidate& a, const Candidate& b) {
-    return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
-  };
-  if (spec.top_k > 0 && static_cast<size_t>(spec.top_k) < list.size()) {
-    std::nth_element(list.begin(), list.begin() + spec.top_k, list.end(), before);
-    list.resize(spec.top_k);
-  }
-  std::sort(list.begin(), list.end(), before);
-  double total = 0;
-  for (Candidate& c : list)
-    total += c.weight = std::exp((static_cast<double>(c.logit) - logits[best]) / spec.temperature);
+  Ranked ranked(logits, vocabulary, best, spec.temperature);
+  int64_t keep = ranked.size();
+  if (keep == 0) return best;
+  if (spec.top_k > 0) keep = std::min<int64_t>(keep, spec.top_k);
+  double total = ranked.total(ops, keep);
   // The nucleus (Holtzman et al. 2020): the fewest best tokens that hold top_p of the probability.
   if (spec.top_p < 1) {
     double sum = 0;
-    size_t keep = 0;
-    while (keep < list.size() && sum < spec.top_p * total) sum += list[keep++].weight;
-    list.resize(std::max<size_t>(keep, 1));
+    int64_t count = 0;
+    while (count < keep && sum < spec.top_p * total) sum += ranked.weight(count++);
+    keep = std::max<int64_t>(count, 1);
   }
-  if (spec.min_p > 0)
-    while (list.size() > 1 && list.back().weight < spec.min_p) list.pop_back();
-  total = 0;
-  for (const Candidate& c : list) total += c.weight;
+  if (spec.min_p > 0) {
+    int64_t count = 1;
+    while (count < keep && ranked.weight(count) >= spec.min_p) count++;
+    keep = count;
+  }
+  if (keep < ranked.size()) total = ranked.total(ops, keep);
   double point = uniform(spec.seed, position) * total;
-  for (const Candidate& c : list)
-    if ((point -= c.weight) < 0) return c.id;
-  return list.back().id;
+  for (int64_t i = 0; i < keep; i++)
+    if ((point -= ranked.weight(i)) < 0) return ranked.id(i);
+  // What rounding has left over.
+  return best;
 }
 
 } // namespace lensor

@@ -1,5 +1,6 @@
 // Draws the next token from a row of logits. Pure: the same logits, options and position give the same token.
 #pragma once
+#include "../include/lensor_abi.h"
 #include <cstdint>
 #include <vector>
 
@@ -17,6 +18,6 @@ struct SamplerSpec {
 
 // `position` selects the random number: a text's n-th draw does not depend on how the calls were cut.
 // May reorder nothing in `logits` but applies the penalty in place.
-int32_t sample(float* logits, int64_t vocabulary, const SamplerSpec&, uint64_t position);
+int32_t sample(const lensor_ops*, float* logits, int64_t vocabulary, const SamplerSpec&, uint64_t position);
 
 } // namespace lensor

@@ -66,7 +66,7 @@ static void draw(const lensor_ops* ops, float* logits, int64_t vocabulary, Sampl
   // The penalty changes logits in place; a log-probability is told of the model's own.
   std::vector<float> own(sampler.repetition_penalty == 1 ? 0 : vocabulary);
   if (!own.empty()) std::memcpy(own.data(), logits, vocabulary * sizeof(float));
-  const int32_t token = sample(logits, vocabulary, sampler, position);
+  const int32_t token = sample(ops, logits, vocabulary, sampler, position);
   out.tokens.push_back(token);
   out.logprobs.push_back(std::min(0.0f, (own.empty() ? logits : own.data())[token] - total));
   sampler.seen.push_back(token);

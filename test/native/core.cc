@@ -202,7 +202,7 @@ TEST("a sampler draws by its options, and the same at the same position") {
   const std::vector<float> row{1, 3, 2, 3, -5};
   const auto draw = [&](SamplerSpec spec, uint64_t position = 0) {
     auto logits = row;
-    return sample(logits.data(), logits.size(), spec, position);
+    return sample(&ops, logits.data(), logits.size(), spec, position);
   };
   CHECK_EQ(draw({}), 1); // ties to the lower id
   SamplerSpec hot;
@@ -227,6 +227,6 @@ TEST("a sampler draws by its options, and the same at the same position") {
   CHECK_EQ(draw(fined), 2);
   std::vector<float> none(5, std::numeric_limits<float>::quiet_NaN());
   nucleus.top_k = 2;
-  const int32_t id = sample(none.data(), none.size(), nucleus, 0);
+  const int32_t id = sample(&ops, none.data(), none.size(), nucleus, 0);
   CHECK(id >= 0 && id < 5);
 }

@@ -7,8 +7,9 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { readGguf } from "../../../lib/model/gguf.ts";
 import { locate } from "../../../lib/model/registry.ts";
 import { type Message, renderChat } from "../../../lib/text/chat.ts";
-import { tokenizerJson } from "../../../lib/text/parts.ts";
+import { byteParts, LLAMA_3, PRE_TOKENIZERS, tokenizerJson } from "../../../lib/text/parts.ts";
 import { Tokenizer } from "../../../lib/text/tokenizer.ts";
+import { WordEncoder } from "../../../lib/text/word-encoder.ts";
 
 interface Reference {
   missing: [string, number[]][];
@@ -141,7 +142,26 @@ describe("chat", () => {
 });
 
 describe("words that came before are looked up", () => {
-  it("gives the ids of the Rust library, whatever the text", async () => {
+  it.each([
+    ["the embedded model's", () => tokenizer.parts],
+    ["bytes'", byteParts],
+    ["Llama 3's", () => ({ ...byteParts(), pre: PRE_TOKENIZERS[LLAMA_3]! })],
+  ])("by %s rules", (_, parts) => {
+    const made: string[] = [];
+    const words = WordEncoder.of(parts(), (word) => [made.push(word)])!;
+    const ids = words.encode("The cat sat on 12 mats, the cat.\n\nThe cat");
+    expect(made.length).toBeGreaterThan(5);
+    expect(new Set(made).size).toBe(made.length);
+    const known = made.length;
+    expect(words.encode("The cat sat on 12 mats, the cat.\n\nThe cat")).toEqual(ids);
+    expect(made.length).toBe(known);
+  });
+
+  it.each([
+    ["the embedded model's", () => tokenizer],
+    ["Llama 3's", () => Tokenizer.fromParts({ ...tokenizer.parts, pre: PRE_TOKENIZERS[LLAMA_3]! })],
+  ])("gives the ids of the Rust library by %s rules, whatever the text", async (_, made) => {
+    const tokenizer = made();
     const rust = Rust.fromString(JSON.stringify(tokenizerJson(tokenizer.parts)));
     const alphabet = [
       "a",
@@ -154,6 +174,7 @@ describe("words that came before are looked up", () => {
       "\n",
       "\t",
       "'s",
+      "'Ll",
       "'",
       "<|im_end|>",
       "<|im",
