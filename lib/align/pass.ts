@@ -7,6 +7,7 @@ import { scope } from "../tensor/scope.ts";
 import { noGrad } from "../tensor/tape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Learner } from "../train/learner.ts";
+import { beginnings } from "./beginnings.ts";
 import { Replies } from "./replies.ts";
 
 /** A prompt with a reply: its tokens, and a 1 for each that the reply is made of. */
@@ -41,39 +42,40 @@ export function pass(
 }
 
 function passOf(learner: Learner, sequences: readonly Sequence[], who: "policy" | "reference"): Pass {
-  const { states, weights } = finalStates(learner, sequences, who);
+  // Nothing is asked of what stands behind a last token.
+  const read = sequences.map(({ ids }) => ({ ids: ids.subarray(0, Math.max(1, ids.length - 1)) }));
+  const { states, weights, tokenRows, offsets } = finalStates(learner, read, who);
   const predicting: number[] = [];
   const targets: bigint[] = [];
-  let at = 0;
-  for (const { ids, mask } of sequences) {
+  for (const [i, { ids, mask }] of sequences.entries())
     for (let t = 1; t < ids.length; t++)
       if (mask[t]) {
-        predicting.push(at + t - 1);
+        predicting.push(tokenRows[offsets[i]! + t - 1]!);
         targets.push(BigInt(ids[t]!));
       }
-    at += ids.length;
-  }
-  const rows = states.indexSelect(0, predicting);
+  const before = states.indexSelect(0, predicting);
   const which = upload(BigInt64Array.from(targets), [targets.length], "i64", "targets");
   const { precision } = learner;
-  const logprobs = linearLogprobs(rows, weights.head, which, { precision });
-  return { logprobs, states: rows, replies: new Replies(sequences.map(counted)) };
+  const logprobs = linearLogprobs(before, weights.head, which, { precision });
+  return { logprobs, states: before, replies: new Replies(sequences.map(counted)) };
 }
 
 /** The final state after each sequence's last token, f32 `[sequences, width]`: what a reward head reads. */
 export function lastStates(learner: Learner, sequences: readonly Sequence[]): Tensor {
   return scope(() => {
-    let end = -1;
-    const ends = sequences.map(({ ids }) => {
-      end += ids.length;
-      return end;
-    });
-    return finalStates(learner, sequences, "policy").states.indexSelect(0, ends);
+    const { states, tokenRows, offsets } = finalStates(learner, sequences, "policy");
+    return states.indexSelect(
+      0,
+      offsets.slice(1).map((end) => tokenRows[end - 1]!),
+    );
   });
 }
 
-function finalStates(learner: Learner, sequences: readonly Sequence[], who: "policy" | "reference") {
-  const offsets = [0];
-  for (const { ids } of sequences) offsets.push(offsets.at(-1)! + ids.length);
-  return learner.states({ ids: sequences.flatMap(({ ids }) => Array.from(ids)), offsets }, who);
+function finalStates(
+  learner: Learner,
+  sequences: readonly Pick<Sequence, "ids">[],
+  who: "policy" | "reference",
+) {
+  const packed = beginnings(sequences);
+  return { ...packed, ...learner.states(packed, who) };
 }

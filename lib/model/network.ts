@@ -35,6 +35,11 @@ export interface Packed {
   ids: readonly number[];
   /** Where each begins, and the count at the end. */
   offsets: readonly number[];
+  /**
+   * Where sequences that begin alike share what they begin with: the row of each token among `ids`, `[tokens]`. Every row
+   * follows the same rows in all of them, and goes through the model once.
+   */
+  tokenRows?: readonly number[];
 }
 
 /** Where a pass reaches out of the network, or does not begin at the first block. */
@@ -56,13 +61,13 @@ export interface Past {
 }
 
 /**
- * The final stream through the last norm, f32 `[tokens, width]`: what the head reads.
+ * The final stream through the last norm, f32 `[ids, width]`: what the head reads.
  *   x += W_o attention(RoPE(W_q n), RoPE(W_k n), W_v n),  n = norm(x);  x += W_down (silu(W_gate m) * W_up m),  m = norm(x)
  */
 export function lastHidden(
   config: ModelConfig,
   weights: Weights,
-  { ids, offsets }: Packed,
+  { ids, offsets, tokenRows }: Packed,
   precision: Precision,
   { hooks, from, past, checkpoint: again = false }: Reach = {},
 ): Tensor {
@@ -72,15 +77,15 @@ export function lastHidden(
     const places = offsets
       .slice(1)
       .flatMap((end, i) => Array.from({ length: end - offsets[i]! }, (_, t) => start + t));
-    const at = upload(BigInt64Array.from(places, BigInt), [ids.length], "i64", "positions");
+    const shared = tokenRows && sharedOf(tokenRows, ids.length);
+    const at = indices(shared ? shared.first.map((token) => places[token]!) : places, "positions");
     const { frequencies, attentionFactor } = ropeOf(config, config.context, longest);
     const turns = new Turns(frequencies, longest, attentionFactor);
-    const tokens = () => upload(BigInt64Array.from(ids, BigInt), [ids.length], "i64", "ids");
-    let x = from?.residual ?? weights.embed(tokens());
+    let x = from?.residual ?? weights.embed(indices(ids, "ids"));
     const first = from?.layer ?? 0;
     for (let layer = first; layer < config.layers; layer++) {
       const before = x;
-      const places = { turns, at, offsets, past };
+      const places = { turns, at, offsets, past, shared };
       const pass = () => block(config, weights, layer, before, places, precision, hooks);
       x = again ? checkpoint(pass) : scope(pass);
       if (before !== from?.residual) before.dispose();
@@ -95,6 +100,24 @@ interface Places {
   at: Tensor;
   offsets: readonly number[];
   past: Past | undefined;
+  shared: Shared | undefined;
+}
+
+/** Rows that several sequences share. */
+interface Shared {
+  /** Of each token, and of each row a token that it is. */
+  readonly rows: readonly number[];
+  readonly first: readonly number[];
+}
+
+function sharedOf(rows: readonly number[], count: number): Shared {
+  const first = new Array<number>(count);
+  for (let token = rows.length - 1; token >= 0; token--) first[rows[token]!] = token;
+  return { rows, first };
+}
+
+function indices(values: readonly number[], name: string): Tensor {
+  return upload(BigInt64Array.from(values, BigInt), [values.length], "i64", name);
 }
 
 function block(
@@ -102,7 +125,7 @@ function block(
   weights: Weights,
   layer: number,
   entering: Tensor,
-  { turns, at, offsets, past }: Places,
+  { turns, at, offsets, past, shared }: Places,
   precision: Precision,
   hooks: Hooks | undefined,
 ): Tensor {
@@ -124,13 +147,27 @@ function block(
   const v = seen("value", linear("attn_v", n).reshape(T, kvHeads, d));
   const [keys, values] = past ? behind(past.layer(layer), k, v) : [k, v];
   const ends = past ? [0, keys.shape[0]!] : offsets;
-  const mixed = seen(
-    "head",
-    packedAttention(q, keys, values, { causal: true, queries: offsets, keys: ends }),
-  );
+  const mixed = seen("head", attended(q, keys, values, { queries: offsets, keys: ends }, shared));
   const y = seen("middle", added("attention", "attn_output", mixed.reshape(T, heads * d), x));
 
   return added("mlp", "ffn_down", gated(config, weights, layer, y, precision), y);
+}
+
+/** Attention within each sequence. What they share is spread out for it, and each row taken from where it first stands. */
+function attended(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  offsets: { queries: readonly number[]; keys: readonly number[] },
+  shared: Shared | undefined,
+): Tensor {
+  if (!shared) return packedAttention(q, k, v, { causal: true, ...offsets });
+  const rows = indices(shared.rows, "rows");
+  const spread = (x: Tensor) => x.indexSelect(0, rows);
+  // What a key has to learn from all who share it is added up in f32.
+  const wide = (x: Tensor) => spread(x.cast("f32")).cast(x.dtype);
+  const mixed = packedAttention(spread(q), wide(k), wide(v), { causal: true, ...offsets });
+  return mixed.indexSelect(0, indices(shared.first, "first"));
 }
 
 /** A sequence's keys and values after those of its past. */

@@ -82,7 +82,7 @@ export class Learner {
   }
 
   /**
-   * The final states through the last norm, f32 `[tokens, width]`, which the head reads, and the weights that has; with a
+   * The final states through the last norm, f32 `[ids, width]`, which the head reads, and the weights that has; with a
    * gradient. `more`: hooks beside the run's own. "reference": of the model as it was before it learnt, without a gradient.
    */
   states(
@@ -96,7 +96,7 @@ export class Learner {
         const weights = model.weights();
         return { states: lastHidden(model.config, weights, packed, precision, { hooks: more }), weights };
       });
-    this.tokens += packed.ids.length;
+    this.tokens += packed.tokenRows?.length ?? packed.ids.length;
     const { hooks, checkpoint } = this.#own();
     const weights = this.adapter ? this.adapter.weights(model) : model.weights();
     const reach = { hooks: { ...more, ...hooks }, checkpoint };
