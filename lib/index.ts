@@ -7,7 +7,7 @@ export { type GrpoOptions, grpo } from "./align/grpo.ts";
 export type { RewardFunction } from "./align/judge.ts";
 export { type KtoOptions, kto } from "./align/kto.ts";
 export { type OrpoOptions, orpo } from "./align/orpo.ts";
-export type { PairRow } from "./align/pairs.ts";
+export type { LabelledRow, PairRow } from "./align/pairs.ts";
 export { type PpoOptions, ppo } from "./align/ppo.ts";
 export type { Ranking, RankOptions } from "./align/ranking.ts";
 export type { ReinforceOptions } from "./align/reinforce.ts";

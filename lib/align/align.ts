@@ -1,4 +1,4 @@
-// Teaches a model which of two replies is better: `model.align(pairs, dpo({ beta: 0.1 }), { adapter: lora({ rank: 8 }) })`.
+// Teaches a model which replies are better: `model.align(pairs, dpo({ beta: 0.1 }), { adapter: lora({ rank: 8 }) })`.
 // The base stays as it is and, with the adapter switched off, is the reference. Knows no method by itself.
 
 import { LensorError } from "../errors.ts";
@@ -14,8 +14,18 @@ import type { Run } from "../train/run.ts";
 import { RowBatches } from "../train/sequences.ts";
 import { type RunOptions, type Settings, settingsOf, start } from "../train/start.ts";
 import type { Adapter, Adapts, Tuned } from "../tune/adapter.ts";
+import type { Unpaired } from "./kto.ts";
 import { LazyBatches } from "./lazy-batches.ts";
-import { type LeftOut, type Pair, type PairRow, type Rows, readPairs, rowsNow, rowsOf } from "./pairs.ts";
+import {
+  type Example,
+  type LabelledRow,
+  type LeftOut,
+  type PairRow,
+  type Rows,
+  readExamples,
+  rowsNow,
+  rowsOf,
+} from "./pairs.ts";
 import { counted, pass, type Sequence } from "./pass.ts";
 import type { Preference, Preferences } from "./preference.ts";
 import type { Reward, RewardModel } from "./reward-model.ts";
@@ -23,14 +33,21 @@ import type { Reward, RewardModel } from "./reward-model.ts";
 export interface AlignOptions extends RunOptions {
   /** What learns in the model's place: `lora({ rank: 8 })`, or an adapter of the model, to go on from. */
   adapter: Adapts;
-  /** Pairs that are scored now and then, never learnt from. */
-  heldOut?: Rows<PairRow>;
+  /** Pairs, or what else the method takes, that are scored now and then, never learnt from. */
+  heldOut?: Rows<PairRow> | Rows<PairRow | LabelledRow>;
   /** In tokens, prompt and reply together: longer pairs are left out, and counted. The model's context, 1,024 at most. */
   length?: number;
 }
 
 const COLUMNS = ["prompt", "chosen", "rejected"];
+const LABELLED = ["prompt", "completion", "label"];
 
+export function align(
+  model: Model,
+  rows: Rows<PairRow | LabelledRow>,
+  method: Unpaired,
+  options: AlignOptions,
+): Run<Tuned>;
 export function align(
   model: Model,
   pairs: Rows<PairRow>,
@@ -45,13 +62,13 @@ export function align(
 ): Run<Reward>;
 export function align(
   model: Model,
-  pairs: Rows<PairRow>,
+  rows: Rows<PairRow | LabelledRow>,
   method: Preference | RewardModel,
   options: AlignOptions,
 ): Run<Tuned> | Run<Reward>;
 export function align(
   model: Model,
-  given: Rows<PairRow>,
+  given: Rows<PairRow | LabelledRow>,
   method: Preference | RewardModel,
   options: AlignOptions,
 ): Run<Tuned> | Run<Reward> {
@@ -64,16 +81,24 @@ export function align(
       expected: "dpo(), simpo(), orpo(), kto() or rewardModel()",
       got: describe(method),
     });
+  const unpaired = "unpaired" in method;
+  if ("needs" in method && method.needs.includes("mismatched") && settings.batch < 2)
+    throw new LensorError(`${call}: ${method.name} needs more than one row at a time`, {
+      expected: "batch: 2 or more",
+      got: String(settings.batch),
+      fix: "It measures how far the model has moved by other prompts' replies.",
+    });
+  const forms = unpaired ? [COLUMNS, LABELLED] : [COLUMNS];
   const { adapter, learner } = learnerOf(call, model, options.adapter, settings);
-  const read = (rows: readonly PairRow[]) => {
-    const { pairs, leftOut } = readPairs(model, rows, length);
-    if (pairs.length === 0)
-      throw new LensorError(`${call}: no pair is left to learn from`, {
-        expected: "pairs of two different replies, none of them empty, that fit the length",
+  const read = (rows: readonly (PairRow | LabelledRow)[]) => {
+    const { examples, leftOut } = readExamples(model, rows, length, unpaired);
+    if (examples.length === 0)
+      throw new LensorError(`${call}: no ${unpaired ? "row" : "pair"} is left to learn from`, {
+        expected: `${unpaired ? "labelled replies, or " : ""}pairs of two different replies, none of them empty, that fit the length`,
         got: leftOut.toString(),
       });
     noted.push(leftOut);
-    return pairs;
+    return examples;
   };
   const noted: LeftOut[] = [];
   const tell = () => {
@@ -81,22 +106,23 @@ export function align(
       if (leftOut.count > 0) run.journal.mark(0, "skipped", leftOut.toString());
   };
   const { batch: size, seed } = settings;
-  const now = rowsNow(call, given, COLUMNS);
-  const batchesOf = (rows: readonly PairRow[]) =>
+  const now = rowsNow(call, given, ...forms);
+  const batchesOf = (rows: readonly (PairRow | LabelledRow)[]) =>
     new RowBatches(read(rows), { size, seed }, (batch) => batch);
-  const batches: Batches<Pair[]> = now
+  const batches: Batches<Example[]> = now
     ? batchesOf(now)
-    : new LazyBatches(async () => batchesOf(await rowsOf(call, given, COLUMNS)));
+    : new LazyBatches(async () => batchesOf(await rowsOf(call, given, ...forms)));
   const heldOut = async () => {
     if (!options.heldOut) return [];
-    const rest = read(await rowsOf(`${call}: heldOut`, options.heldOut, COLUMNS));
+    const rest = read(await rowsOf<PairRow | LabelledRow>(`${call}: heldOut`, options.heldOut, ...forms));
     tell();
     return Array.from({ length: Math.ceil(rest.length / size) }, (_, i) =>
       rest.slice(i * size, (i + 1) * size),
     );
   };
-  const inner = "on" in method ? method.on(learner) : preferenceObjective(method);
-  const objective: Objective<Pair[]> = {
+  // A reward model has pairs alone to learn from: `forms` lets nothing else through.
+  const inner: Objective<Example[]> = "on" in method ? method.on(learner) : preferenceObjective(method);
+  const objective: Objective<Example[]> = {
     ...inner,
     async prepare(learner) {
       await inner.prepare?.(learner);
@@ -136,30 +162,33 @@ export function toldOf({ name, options }: Adapts): Json {
 }
 
 /** A loss of preferences at work: sequences through the model and its reference, sums to the method. */
-function preferenceObjective(method: Preference): Objective<Pair[]> {
+function preferenceObjective(method: Preference): Objective<Example[]> {
   const known = new References();
   const wants = (wish: Preference["needs"][number]) => method.needs.includes(wish);
   return {
     name: method.name,
     options: method.options as { readonly [name: string]: Json },
-    columns: ["accuracy", "margin", "chosenReward", "rejectedReward"],
+    columns: [
+      ...["accuracy", "margin", "chosenReward", "rejectedReward"],
+      ...(method.unpaired ? ["desirable", "undesirable"] : []),
+    ],
     panels: {
       accuracy: "accuracy, share of chosen before rejected",
       margin: "margin, between their rewards",
     },
-    weight: (pairs) => pairs.length,
-    loss(learner, pairs) {
-      const n = pairs.length;
-      const replies = [...pairs.map(({ chosen }) => chosen), ...pairs.map(({ rejected }) => rejected)];
+    weight: (rows) => repliesOf(rows).length,
+    loss(learner, rows) {
+      const n = rows.filter(({ chosen }) => chosen).length;
+      const replies = repliesOf(rows);
       const tokens = replies.map(counted);
       const sums = wants("whole") ? wholeSums(learner, replies, n) : { replies: replySums(learner, replies) };
       const reference = wants("reference") ? known.of(learner, replies) : undefined;
-      const others = wants("mismatched") ? mismatched(pairs) : undefined;
+      const others = wants("mismatched") ? mismatched(rows) : undefined;
       const preferences: Preferences = {
-        ...halves(sums.replies, n),
+        ...parted(sums.replies, n),
         tokens: { chosen: tokens.slice(0, n), rejected: tokens.slice(n) },
         ...("whole" in sums && { whole: sums.whole }),
-        ...(reference && { reference: halves(reference, n) }),
+        ...(reference && { reference: parted(reference, n) }),
         ...(others && {
           mismatched: {
             policy: replySums(learner, others).detach(),
@@ -168,20 +197,38 @@ function preferenceObjective(method: Preference): Objective<Pair[]> {
         }),
       };
       const { loss, rewards } = method.loss(preferences);
-      const [chosen, rejected] = [rewards.chosen.detach(), rewards.rejected.detach()];
-      const notes = {
-        accuracy: chosen.gt(rejected).cast("f32").mean(),
-        margin: chosen.sub(rejected).mean(),
-        chosenReward: chosen.mean(),
-        rejectedReward: rejected.mean(),
+      const counts = method.unpaired && { desirable: n, undesirable: replies.length - n };
+      const isPaired = rows.every(({ chosen, rejected }) => chosen && rejected);
+      return {
+        loss,
+        notes: { ...notesOf(rewards.chosen.detach(), rewards.rejected.detach(), isPaired), ...counts },
       };
-      return { loss, notes };
     },
   };
 }
 
-function halves(sums: Tensor, n: number): { chosen: Tensor; rejected: Tensor } {
-  return { chosen: sums.at([0, n]), rejected: sums.at([n, 2 * n]) };
+/** What is to be noted of rewards; of replies without pairs, the accuracy is over every good one beside every bad one. */
+function notesOf(chosen: Tensor, rejected: Tensor, isPaired: boolean): Record<string, Tensor> {
+  const [good, bad] = [chosen.size > 0, rejected.size > 0];
+  const beside = isPaired ? chosen : chosen.reshape([chosen.size, 1]);
+  return {
+    ...(good &&
+      bad && {
+        accuracy: beside.gt(rejected).cast("f32").mean(),
+        margin: isPaired ? chosen.sub(rejected).mean() : chosen.mean().sub(rejected.mean()),
+      }),
+    ...(good && { chosenReward: chosen.mean() }),
+    ...(bad && { rejectedReward: rejected.mean() }),
+  };
+}
+
+/** The good ones, then the bad ones. */
+function repliesOf(rows: readonly Example[]): Sequence[] {
+  return [...rows.flatMap(({ chosen }) => chosen ?? []), ...rows.flatMap(({ rejected }) => rejected ?? [])];
+}
+
+function parted(sums: Tensor, n: number): { chosen: Tensor; rejected: Tensor } {
+  return { chosen: sums.at([0, n]), rejected: sums.at([n, sums.size]) };
 }
 
 function replySums(
@@ -203,10 +250,11 @@ function wholeSums(learner: Learner, sequences: readonly Sequence[], n: number) 
   return { replies: replies.sum(logprobs.mul(mask)), whole: logprobs.at([0, chosen]).mean() };
 }
 
-/** Each prompt with the chosen reply of the pair before it. */
-function mismatched(pairs: readonly Pair[]): Sequence[] {
-  return pairs.map(({ chosen: { ids, mask } }, i) => {
-    const other = pairs.at(i - 1)!.chosen;
+/** Each prompt with the reply of the row before it, of a pair the chosen one. */
+function mismatched(rows: readonly Example[]): Sequence[] {
+  const replies = rows.map(({ chosen, rejected }) => (chosen ?? rejected)!);
+  return replies.map(({ ids, mask }, i) => {
+    const other = replies.at(i - 1)!;
     const [end, from] = [mask.indexOf(1), other.mask.indexOf(1)];
     return {
       ids: Int32Array.from([...ids.subarray(0, end), ...other.ids.subarray(from)]),

@@ -1,9 +1,12 @@
 // KTO (Ethayarajh et al. 2024, arXiv 2402.01306): each reply is good or bad by itself, against how far the model has moved on
-// the whole. Made for replies without pairs; of a pair, the chosen one is good and the rejected one bad. A pure function of
-// log-probabilities.
+// the whole. Made for replies without pairs, `{ prompt, completion, label }`; of a pair, the chosen one is good and the rejected
+// one bad. A pure function of log-probabilities.
 
 import { checkNames, checkNumber } from "../options.ts";
 import type { Preference } from "./preference.ts";
+
+/** A method that learns from replies without pairs as well. */
+export type Unpaired = Preference & { readonly unpaired: true };
 
 export interface KtoOptions {
   /** How dear it is to leave the reference: 0.1. */
@@ -18,7 +21,7 @@ export interface KtoOptions {
  * With r = ln pi(y) - ln ref(y) and z = max(0, mean r of other prompts' replies), not differentiated:
  * good replies 1 - sigma(beta (r - z)), bad ones 1 - sigma(beta (z - r)), the mean over both.
  */
-export function kto(options: KtoOptions = {}): Preference {
+export function kto(options: KtoOptions = {}): Unpaired {
   checkNames("kto", options, ["beta", "desirable", "undesirable"]);
   const { beta = 0.1, desirable = 1, undesirable = 1 } = options;
   checkNumber("kto", "beta", beta, { least: 0, above: true });
@@ -28,6 +31,7 @@ export function kto(options: KtoOptions = {}): Preference {
     name: "kto",
     options: { beta, desirable, undesirable },
     needs: ["reference", "mismatched"],
+    unpaired: true,
     loss({ chosen, rejected, reference, mismatched }) {
       const moved = mismatched!.policy.sub(mismatched!.reference).mean().detach().maximum(0);
       const gained = { chosen: chosen.sub(reference!.chosen), rejected: rejected.sub(reference!.rejected) };

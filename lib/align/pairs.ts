@@ -1,5 +1,5 @@
-// Pairs of replies as a person gives them, read into tokens: text as it is, conversations through the model's template. What
-// cannot teach anything is left out and counted, with the reason. Relies on turns.ts for masks.
+// Replies as a person gives them, in pairs or each good or bad by itself, read into tokens: text as it is, conversations through
+// the model's template. What cannot teach anything is left out and counted, with the reason. Relies on tokenize.ts for masks.
 
 import type { Table } from "apache-arrow";
 import { Dataset } from "../data/dataset.ts";
@@ -20,6 +20,13 @@ export interface PairRow {
   readonly rejected: Said;
 }
 
+/** A reply that is good (true) or bad by itself: TRL's columns for what is not in pairs. */
+export interface LabelledRow {
+  readonly prompt: Said;
+  readonly completion: Said;
+  readonly label: boolean;
+}
+
 /** Rows in memory, an Arrow table, or a dataset, with these columns. */
 export type Rows<R> = readonly R[] | Table | Dataset;
 
@@ -27,6 +34,9 @@ export interface Pair {
   readonly chosen: Sequence;
   readonly rejected: Sequence;
 }
+
+/** What one row teaches: a pair, or a reply alone, chosen where it is good and rejected where it is bad. */
+export type Example = Partial<Pair>;
 
 /** What was left out of so many rows, and why. */
 export class LeftOut {
@@ -53,64 +63,99 @@ export class LeftOut {
   }
 }
 
-/** Rows of whatever holds them, in memory. */
-export async function rowsOf<R>(call: string, given: Rows<R>, columns: readonly string[]): Promise<R[]> {
-  if (!(given instanceof Dataset)) return rowsNow(call, given, columns) as R[];
+/** Rows of whatever holds them, in memory. @param forms Columns that they need, or others that do as well */
+export async function rowsOf<R>(
+  call: string,
+  given: Rows<R>,
+  ...forms: readonly (readonly string[])[]
+): Promise<R[]> {
+  if (!(given instanceof Dataset)) return rowsNow(call, given, ...forms) as R[];
   const rows: R[] = [];
   for await (const row of given) rows.push(row as R);
-  return checkColumns(call, rows, columns);
+  return checkColumns(call, rows, forms);
 }
 
 /** The same where they are in memory already; undefined for a dataset. */
-export function rowsNow<R>(call: string, given: Rows<R>, columns: readonly string[]): R[] | undefined {
+export function rowsNow<R>(
+  call: string,
+  given: Rows<R>,
+  ...forms: readonly (readonly string[])[]
+): R[] | undefined {
   if (given instanceof Dataset) return undefined;
   const table = given as Partial<Table> | null | undefined;
   if (typeof given !== "object" || typeof table?.[Symbol.iterator] !== "function")
     throw new LensorError(`${call} needs rows`, {
-      expected: `a list of { ${columns.join(", ")} }, an Arrow table or a dataset`,
+      expected: `a list of ${shown(forms)}, an Arrow table or a dataset`,
       got: describe(given),
     });
-  return checkColumns(call, [...(given as Iterable<R>)], columns);
+  return checkColumns(call, [...(given as Iterable<R>)], forms);
 }
 
-function checkColumns<R>(call: string, rows: R[], columns: readonly string[]): R[] {
+function shown(forms: readonly (readonly string[])[]): string {
+  return forms.map((columns) => `{ ${columns.join(", ")} }`).join(" or ");
+}
+
+function checkColumns<R>(call: string, rows: R[], forms: readonly (readonly string[])[]): R[] {
   const first = rows.find((row) => typeof row === "object" && row !== null) as object | undefined;
   if (!first)
     throw new LensorError(`${call}: there is nothing to learn from`, {
-      expected: `rows of { ${columns.join(", ")} }`,
+      expected: `rows of ${shown(forms)}`,
       got: rows.length ? describe(rows[0]) : "none",
     });
   const names =
     "toJSON" in first ? Object.keys((first as { toJSON(): object }).toJSON()) : Object.keys(first);
-  const missing = columns.find(
-    (column) =>
-      !names.includes(column) &&
-      rows.every((row) => (row as Record<string, unknown>)?.[column] === undefined),
-  );
+  const isMissing = (column: string) =>
+    !names.includes(column) && rows.every((row) => (row as Record<string, unknown>)?.[column] === undefined);
+  // Of the form that they come nearest to.
+  const [missing] = forms
+    .map((columns) => columns.filter(isMissing))
+    .reduce((least, one) => (one.length < least.length ? one : least));
   if (missing === undefined) return rows;
-  const hint = near(missing, names);
+  const labelled = missing === "chosen" && names.includes("completion") && names.includes("label");
+  const hint = labelled ? "kto() learns from prompt, completion, label." : near(missing, names);
   throw new LensorError(`${call}: the rows have no column "${missing}"`, {
-    expected: columns.join(", "),
+    expected: forms.map((columns) => columns.join(", ")).join(" or "),
     got: names.join(", ").slice(0, 200),
     ...(hint && { fix: hint }),
   });
 }
 
-/** @param most Tokens of prompt and reply together; longer pairs are left out */
-export function readPairs(
+/**
+ * @param most Tokens of prompt and reply together; longer ones are left out
+ * @param unpaired Replies that are good or bad by themselves teach something too
+ */
+export function readExamples(
   model: Model,
-  rows: readonly PairRow[],
+  rows: readonly (PairRow | LabelledRow)[],
   most: number,
-): { pairs: Pair[]; leftOut: LeftOut } {
-  const leftOut = new LeftOut("pairs");
-  const pairs: Pair[] = [];
+  unpaired: boolean,
+): { examples: Example[]; leftOut: LeftOut } {
+  const leftOut = new LeftOut(unpaired ? "rows" : "pairs");
+  const examples: Example[] = [];
   for (const row of rows) {
     leftOut.rows++;
-    const found = readPair(model, row, most);
+    const { chosen, rejected } = (row ?? {}) as Partial<PairRow>;
+    const alone = unpaired && (chosen ?? rejected ?? undefined) === undefined;
+    const found = alone
+      ? readLabelled(model, row as LabelledRow, most)
+      : readPair(model, row as PairRow, most);
     if (typeof found === "string") leftOut.add(found);
-    else pairs.push(found);
+    else examples.push(found);
   }
-  return { pairs, leftOut };
+  return { examples, leftOut };
+}
+
+function readLabelled(model: Model, row: LabelledRow, most: number): Example | string {
+  const [prompt, completion] = [saidOf(row?.prompt), saidOf(row?.completion)];
+  if (prompt === undefined || completion === undefined)
+    return "with neither prompt, chosen, rejected nor prompt, completion, label";
+  if (typeof row.label !== "boolean") return "whose label is neither true nor false";
+  if (isEmpty(completion)) return "with an empty reply";
+  if (!speaks(completion)) return "without a turn of the assistant";
+  const reply = sequenceOf(model, prompt, completion);
+  if (counted(reply) === 0) return "of which nothing can be predicted";
+  if (reply.ids.length > most) return `longer than ${most} tokens`;
+  return row.label ? { chosen: reply } : { rejected: reply };
 }
 
 function readPair(model: Model, row: PairRow, most: number): Pair | string {

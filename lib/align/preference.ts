@@ -3,7 +3,10 @@
 
 import type { Tensor } from "../tensor/tensor.ts";
 
-/** Log-probabilities of two replies to each of n prompts, summed over the tokens of the reply: f32 `[n]`. */
+/**
+ * Log-probabilities of two replies to each of n prompts, summed over the tokens of the reply: f32 `[n]`. Where a method takes
+ * replies that are good or bad by themselves, there may be more of the one than of the other, or none.
+ */
 export interface Preferences {
   readonly chosen: Tensor;
   readonly rejected: Tensor;
@@ -20,7 +23,7 @@ export interface Preferences {
 export interface PreferenceLoss {
   /** The scalar to lower. */
   readonly loss: Tensor;
-  /** What the method takes each reply to be worth, `[n]`: its accuracy and margin are made of these. */
+  /** What the method takes each reply to be worth, `[n]` each: its accuracy and margin are made of these. */
   readonly rewards: { readonly chosen: Tensor; readonly rejected: Tensor };
 }
 
@@ -33,5 +36,7 @@ export interface Preference {
   readonly options: Readonly<Record<string, unknown>>;
   /** Which of the record's optional parts it needs. */
   readonly needs: readonly Wish[];
+  /** Learns from replies that are good or bad by themselves too. */
+  readonly unpaired?: true;
   loss(preferences: Preferences): PreferenceLoss;
 }

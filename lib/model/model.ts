@@ -4,7 +4,8 @@ import type { Table } from "apache-arrow";
 import { type AlignOptions, align } from "../align/align.ts";
 import { distill } from "../align/distill.ts";
 import type { Distillation } from "../align/gkd.ts";
-import type { PairRow, Rows, Said } from "../align/pairs.ts";
+import type { Unpaired } from "../align/kto.ts";
+import type { LabelledRow, PairRow, Rows, Said } from "../align/pairs.ts";
 import type { Preference } from "../align/preference.ts";
 import { type Ranking, type RankOptions, rank } from "../align/ranking.ts";
 import { type PromptRow, type ReinforceOptions, reinforce } from "../align/reinforce.ts";
@@ -284,16 +285,18 @@ export class Model {
   /**
    * Teaches it which of two replies is better, with an adapter: `model.align(pairs, dpo(), { adapter: lora(), steps: 50 })`.
    * With `rewardModel()` what comes out is a function that says what a reply is worth.
-   * @param pairs Columns prompt, chosen, rejected: text is used as it is, messages get the chat template
+   * @param pairs Columns prompt, chosen, rejected: text is used as it is, messages get the chat template. For `kto()` also
+   *   prompt, completion, label: true where the completion is good, false where it is bad
    */
+  align(rows: Rows<PairRow | LabelledRow>, method: Unpaired, options: AlignOptions): Run<Tuned>;
   align(pairs: Rows<PairRow>, method: Preference, options: AlignOptions): Run<Tuned>;
   align(pairs: Rows<PairRow>, method: RewardModel, options: AlignOptions): Run<Reward>;
   align(
-    pairs: Rows<PairRow>,
-    method: Preference & RewardModel,
+    rows: Rows<PairRow | LabelledRow>,
+    method: Preference | RewardModel,
     options: AlignOptions,
   ): Run<Tuned> | Run<Reward> {
-    return align(this, pairs, method, options);
+    return align(this, rows, method, options);
   }
 
   /**

@@ -45,10 +45,19 @@ export function gather<Batch>(
         };
       });
     });
-    return all.reduce((sum, one) => ({
-      loss: sum.loss.add(one.loss),
-      notes: mapped(sum.notes, (note, name) => plus(note, one.notes[name]!)),
-    }));
+    const names = new Set(all.flatMap(({ notes }) => Object.keys(notes)));
+    return {
+      loss: all.map(({ loss }) => loss).reduce((a, b) => a.add(b)),
+      notes: Object.fromEntries([...names].map((name) => [name, together(name)])),
+    };
+
+    /** Of the batches that have something to note of it. */
+    function together(name: string): Note {
+      const have = all.flatMap(({ notes }, i) => (name in notes ? [i] : []));
+      const sum = have.map((i) => all[i]!.notes[name]!).reduce(plus);
+      const share = have.reduce((weight, i) => weight + weights[i]!, 0) / total;
+      return part(sum, 1 / share);
+    }
   });
 }
 

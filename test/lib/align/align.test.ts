@@ -1,7 +1,7 @@
 // model.align on small random models: where each method begins, that it learns what its pairs say, what is left out and
 // counted, and what is refused. Oracle of the loss at the first step: the formula, on log-probabilities of model.logprobs.
 
-import { tableFromJSON } from "apache-arrow";
+import { type Table, tableFromJSON } from "apache-arrow";
 import { beforeAll, describe, expect, it } from "vitest";
 import { joined, promptText, sequenceOf } from "../../../lib/align/pairs.ts";
 import { data, dpo, hub, kto, lora, type Model, orpo, rewardModel, simpo } from "../../../lib/index.ts";
@@ -96,6 +96,90 @@ describe("model.align", () => {
     const [first, second, third] = await Promise.all(results);
     expect(second).toEqual(first);
     expect(third).toEqual(first);
+  });
+
+  describe("kto of replies without pairs", () => {
+    const good = pairs.map(({ prompt, chosen }) => ({ prompt, completion: chosen, label: true }));
+    const bad = pairs.map(({ prompt, rejected }) => ({ prompt, completion: rejected, label: false }));
+    const mean = (list: readonly number[]) => list.reduce((a, b) => a + b, 0) / list.length;
+
+    it("learns what is good, and says how many there were of each kind", async () => {
+      const rows = [...good, ...bad, ...good];
+      const told = { ...options, steps: 24, batch: 3, heldOut: [...good, ...bad] };
+      const run = model.align(rows, kto(), told);
+      await run;
+      const { history } = run;
+      // Where the model is its reference every reply is worth 1 - sigma(0).
+      expect(column(history, "loss")[0]).toBe(0.5);
+      expect(run.journal.startLoss).toBe(0.5);
+      expect(column(history, "evalLoss").at(-1)!).toBeLessThan(0.49);
+      const counts = column(history, "desirable").map((n, i) => [n, column(history, "undesirable")[i]!]);
+      expect(counts.every(([one, other]) => one! + other! === 3)).toBe(true);
+      // Two thirds are good, and some batches have nothing else: then nothing is said of the bad ones.
+      expect(mean(counts.map(([one]) => one!))).toBeCloseTo(2, 0);
+      const [worth, worse, ahead] = ["chosenReward", "rejectedReward", "accuracy"].map((name) =>
+        column(history, name),
+      ) as [number[], number[], number[]];
+      expect(counts.some(([, none]) => none === 0)).toBe(true);
+      for (const [i, [one, other]] of counts.entries()) {
+        expect(worth[i] === null, `${i}`).toBe(one === 0);
+        expect(worse[i] === null, `${i}`).toBe(other === 0);
+        expect(ahead[i] === null, `${i}`).toBe(one === 0 || other === 0);
+      }
+      const late = (list: number[]) => mean(list.slice(-12).filter((one) => one !== null));
+      expect(late(worth)).toBeGreaterThan(late(worse) + 0.1);
+      expect(late(ahead)).toBeGreaterThan(0.9);
+    });
+
+    it("takes datasets, tables and pairs among them; parts of a step give the step of the whole", async () => {
+      const rows = [...good, ...bad];
+      const learn = async (given: typeof rows | Table, more: object = {}) => {
+        const run = model.align(given, kto({ undesirable: 2 }), { ...options, steps: 3, batch: 4, ...more });
+        await run;
+        return ["loss", "chosenReward", "desirable"].map((name) => column(run.history, name));
+      };
+      const first = await learn(rows);
+      expect(await learn(data.from(rows) as never)).toEqual(first);
+      expect(await learn(tableFromJSON(rows) as never)).toEqual(first);
+      const one = { ...options, steps: 1, batch: 6 };
+      const mixed = model.align([...pairs, ...good.slice(0, 2)], kto(), one);
+      await mixed;
+      expect([column(mixed.history, "desirable"), column(mixed.history, "undesirable")]).toEqual([[6], [4]]);
+      // Of eight rows all are in both; only what the others' replies are differs, and that counts nothing at the start.
+      const [whole, parts] = [
+        await learn(rows, { steps: 1, batch: 8 }),
+        await learn(rows, { steps: 1, batch: 4, accumulate: 2 }),
+      ];
+      expect(parts[0]![0]).toBeCloseTo(whole[0]![0]!, 6);
+      expect([whole[2], parts[2]]).toEqual([[4], [2]]);
+    });
+
+    it("says which rows teach nothing, and what other methods take", async () => {
+      const broken = [
+        { prompt: "a", completion: "", label: true },
+        { prompt: "a", completion: "b", label: 1 },
+        { prompt: "a", completion: null, label: false },
+        { prompt: "a", chosen: "b", rejected: null },
+      ] as never[];
+      const run = model.align([...good, ...broken], kto(), { ...options, steps: 1 });
+      await run;
+      expect(run.journal.marks.map(({ text }) => text)).toEqual([
+        "4 of 8 rows left out: 1 with an empty reply, 1 whose label is neither true nor false, 1 with neither prompt, chosen, rejected nor prompt, completion, label, 1 without prompt, chosen or rejected",
+      ]);
+      expect(problem(() => model.align(broken, kto(), options))).toMatch(/no row is left to learn from/);
+      expect(problem(() => model.align([{ prompt: "a", text: "b" }] as never, kto(), options))).toMatch(
+        /no column "chosen"\nExpected prompt, chosen, rejected or prompt, completion, label, got prompt, text/,
+      );
+      expect(
+        problem(() => model.align([{ prompt: "a", completion: "b", lable: true }] as never, kto(), options)),
+      ).toMatch(/no column "label".*Did you mean "lable"/s);
+      expect(problem(() => model.align(good as never, dpo(), options))).toMatch(
+        /no column "chosen".*kto\(\) learns from prompt, completion, label/s,
+      );
+      expect(problem(() => model.align(good, kto(), { ...options, batch: 1 }))).toMatch(
+        /kto needs more than one row at a time/,
+      );
+    });
   });
 
   it("leaves out what teaches nothing, and counts it", async () => {

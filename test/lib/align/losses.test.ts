@@ -103,6 +103,20 @@ describe("a loss of preferences is TRL's", () => {
       }));
     });
 
+  for (const wanted of cases.unpaired)
+    it(`kto of ${wanted.desirable} good replies and ${8 - wanted.desirable} bad ones`, () => {
+      const [other, before] = (wanted.mismatched as Matrix).map((list) => tensor(list)) as [Tensor, Tensor];
+      const cut = (sums: Tensor) => ({
+        chosen: sums.at([0, wanted.desirable]),
+        rejected: sums.at([wanted.desirable, 8]),
+      });
+      return compare(kto(wanted.options), wanted, (logprobs) => ({
+        ...cut(replies.sum(logprobs)),
+        reference: cut(replies.sum(tensor(packed(reference, lengths)))),
+        mismatched: { policy: other, reference: before },
+      }));
+    });
+
   it("dpo begins at ln 2, with a slope", async () => {
     const logprobs = leaf(packed(policy, lengths));
     const sums = halves(replies.sum(logprobs));
