@@ -145,11 +145,37 @@ describe.skipIf(!browserPath)("inputs in JupyterLab (need Chromium)", () => {
     expect(lab.foreign).toEqual([]);
   }, 120_000);
 
-  test("look like one set, in light and dark", async () => {
-    await pictures(page, "inputs", "JupyterLab Dark");
-    await pictures(page, "inputs", "JupyterLab Light");
-    await page.setViewportSize({ width: 1280, height: 3000 });
-    await page.locator(".jp-Notebook").screenshot({ path: join(output, "inputs.png") });
+  test("look like one set, and can be read in light and dark", async () => {
+    for (const theme of ["JupyterLab Dark", "JupyterLab Light"] as const) {
+      await pictures(page, "inputs", theme);
+      const labels = page.locator(
+        ".jupyter-widgets :is(.widget-label, .widget-readout, button, select, textarea, input[type=text])",
+      );
+      const contrasts = await labels.evaluateAll((nodes) => {
+        const channels = (colour: string) => (colour.match(/[\d.]+/g) ?? []).map(Number);
+        const luminance = (colour: string) => {
+          const [r, g, b] = channels(colour).map((x) =>
+            x / 255 <= 0.03928 ? x / 255 / 12.92 : ((x / 255 + 0.055) / 1.055) ** 2.4,
+          );
+          return 0.2126 * r! + 0.7152 * g! + 0.0722 * b!;
+        };
+        const ground = (node: Element | null): string => {
+          if (!node) return "rgb(255, 255, 255)";
+          const { backgroundColor } = getComputedStyle(node);
+          return channels(backgroundColor)[3] === 0 ? ground(node.parentElement) : backgroundColor;
+        };
+        return nodes
+          .filter((node) => node.textContent?.trim() || node.matches("input, select, textarea"))
+          .map((node) => {
+            const pair = [luminance(getComputedStyle(node).color), luminance(ground(node))];
+            return [node.className, (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05)] as const;
+          });
+      });
+      expect(contrasts.length).toBeGreaterThan(names.length);
+      // What WCAG asks of text.
+      expect(contrasts.filter(([, contrast]) => contrast < 4.5)).toEqual([]);
+      await page.locator(".jp-Notebook").screenshot({ path: join(output, `inputs-${theme.slice(11)}.png`) });
+    }
   }, 120_000);
 
   test("survive a reload of the page with their values, and move on", async () => {

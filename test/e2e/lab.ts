@@ -84,6 +84,8 @@ export async function command(page: Page, id: string, args: object = {}): Promis
 }
 
 interface Jupyter {
+  /** Done when a page that is loaded again shows what it showed. */
+  restored: Promise<unknown>;
   commands: { execute(id: string, args: unknown): Promise<unknown> };
   shell: {
     currentWidget: {
@@ -179,6 +181,18 @@ export async function untilIdle(page: Page): Promise<void> {
   );
 }
 
+/** Brings a notebook to the front and waits for its kernel. */
+export async function open(page: Page, name: string): Promise<void> {
+  await page.waitForFunction(() => "jupyterapp" in globalThis, undefined, { timeout: 60_000 });
+  await page.evaluate(async () => {
+    await (globalThis as unknown as { jupyterapp: Jupyter }).jupyterapp.restored;
+  });
+  await command(page, "docmanager:open", { path: `${name}.ipynb` });
+  await page.waitForFunction((name) => document.title.startsWith(name), name);
+  await page.waitForSelector(".jp-Notebook:visible .jp-CodeCell", { timeout: 60_000 });
+  await untilIdle(page);
+}
+
 /** Runs every cell and waits until the last one is finished. Returns the outputs, cell by cell. */
 export async function runAll(page: Page, milliseconds: number): Promise<CellOutput[][]> {
   await untilIdle(page);
@@ -225,23 +239,26 @@ export async function drawnMarks(page: Page, figures: number): Promise<number[]>
   return marks;
 }
 
-/** A picture of every cell, in a theme, under test/output. */
-export async function pictures(
-  page: Page,
-  name: string,
-  theme: "JupyterLab Light" | "JupyterLab Dark",
-): Promise<void> {
+export type Theme = "JupyterLab Light" | "JupyterLab Dark";
+
+export async function changeTheme(page: Page, theme: Theme): Promise<void> {
   await command(page, "apputils:change-theme", { theme });
   const light = theme === "JupyterLab Light";
   await page.waitForSelector(`body[data-jp-theme-light="${light}"]`, { state: "attached" });
+}
+
+/** Changes the theme and, with LENSOR_FULL=1, leaves a picture of every cell under test/output: for people, nothing is proven by them. */
+export async function pictures(page: Page, name: string, theme: Theme): Promise<void> {
+  await changeTheme(page, theme);
+  if (!process.env.LENSOR_FULL) return;
   // High enough for the tallest cell: what reaches below the window would be cut off.
   const size = page.viewportSize()!;
   await page.setViewportSize({ ...size, height: 1500 });
-  const cells = page.locator(".jp-Notebook .jp-Cell");
+  const cells = page.locator(".jp-Notebook:visible .jp-Cell");
   for (let i = 0; i < (await cells.count()); i++) {
     await cells.nth(i).scrollIntoViewIfNeeded();
     await page.waitForTimeout(400);
-    const file = `${name}-${light ? "light" : "dark"}-${String(i).padStart(2, "0")}.png`;
+    const file = `${name}-${theme === "JupyterLab Light" ? "light" : "dark"}-${String(i).padStart(2, "0")}.png`;
     await cells.nth(i).screenshot({ path: join(output, file) });
   }
   await page.setViewportSize(size);

@@ -12,12 +12,12 @@ import {
   choose,
   command,
   type Lab,
+  open,
   openLab,
   output,
   runAll,
   type SeenCell,
   seenCells,
-  untilIdle,
   write,
 } from "./lab.ts";
 
@@ -99,15 +99,6 @@ describe.skipIf(!browserPath)("reactive notebooks in JupyterLab (need Chromium)"
   async function run(id: string): Promise<void> {
     await choose(page, id);
     await command(page, "notebook:run-cell");
-  }
-
-  /** Brings a notebook to the front and waits for its kernel. */
-  async function open(name: string): Promise<void> {
-    await page.waitForSelector(".jp-Notebook .jp-CodeCell", { state: "attached", timeout: 60_000 });
-    await command(page, "docmanager:open", { path: `${name}.ipynb` });
-    await page.waitForFunction((name) => document.title.startsWith(name), name);
-    await page.waitForSelector(".jp-Notebook:visible .jp-CodeCell", { timeout: 60_000 });
-    await untilIdle(page);
   }
 
   const picture = (name: string) => page.screenshot({ path: join(output, `reactive-${name}.png`) });
@@ -258,18 +249,18 @@ describe.skipIf(!browserPath)("reactive notebooks in JupyterLab (need Chromium)"
   }, 60_000);
 
   test("a second notebook has its own cells and marks, and moving a slider leaves it alone", async () => {
-    await open("second");
+    await open(page, "second");
     await runAll(page, 60_000);
     expect((await cells()).two?.text).toBe("2");
     await write(page, "one", "const one = 10;\none");
     await expect.poll(() => marked("Stale"), PATIENCE).toEqual(["one", "two"]);
     const before = await counts();
-    await open("waves");
+    await open(page, "waves");
     await page.locator(".jupyter-widgets .noUi-handle:visible").first().focus();
     await page.keyboard.press("Home");
     await expect.poll(async () => (await cells()).said?.text, PATIENCE).toBe("'a period of 1'");
     expect(await marked("Stale")).toEqual(["slow"]);
-    await open("second");
+    await open(page, "second");
     expect(await counts()).toEqual(before);
     expect(await marked("Stale")).toEqual(["one", "two"]);
     await run("one");
@@ -278,7 +269,7 @@ describe.skipIf(!browserPath)("reactive notebooks in JupyterLab (need Chromium)"
   }, 90_000);
 
   test("each state has its own mark, in light and dark", async () => {
-    await open("marks");
+    await open(page, "marks");
     for (const id of ["fine", "frozen", "edited", "wrong"]) await run(id).catch(() => undefined);
     await write(page, "edited", "const layers = 12;\nlayers");
     await choose(page, "late");
@@ -311,14 +302,14 @@ describe.skipIf(!browserPath)("reactive notebooks in JupyterLab (need Chromium)"
   }, 60_000);
 
   test("another kernel's notebook runs as JupyterLab runs it, without marks and controls", async () => {
-    await open("python");
+    await open(page, "python");
     await runAll(page, 60_000);
     expect(await seenCells(page)).toEqual([
       { id: "one", count: 1, text: "1" },
       { id: "two", count: 2, text: "2" },
     ]);
     expect(await page.locator(".lensor-mode:visible").count()).toBe(0);
-    await open("waves");
+    await open(page, "waves");
     expect(await page.locator(".lensor-mode:visible").count()).toBe(1);
   }, 90_000);
 
@@ -327,7 +318,7 @@ describe.skipIf(!browserPath)("reactive notebooks in JupyterLab (need Chromium)"
     const before = await counts();
     await command(page, "docmanager:save");
     await page.reload();
-    await open("waves");
+    await open(page, "waves");
     expect(await counts()).toEqual(before);
     await expect.poll(() => marked("Stale"), PATIENCE).toEqual(["slow"]);
     await write(page, "other", "const other = 9;\nother");
@@ -353,11 +344,11 @@ describe.skipIf(!browserPath)("reactive notebooks in JupyterLab (need Chromium)"
   }, 120_000);
 
   test("a run goes on when its page is closed", async () => {
-    await open("crash");
+    await open(page, "crash");
     void command(page, "notebook:run-all-cells").catch(() => undefined);
     await expect.poll(async () => (await cells()).count?.count, PATIENCE).toBe(3);
     await page.reload();
-    await open("crash");
+    await open(page, "crash");
     await run("runs");
     await expect.poll(async () => (await cells()).runs?.text, PATIENCE).toBe("4");
   }, 90_000);
