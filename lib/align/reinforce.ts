@@ -12,6 +12,7 @@ import type { Tuned } from "../tune/adapter.ts";
 import type { Lora } from "../tune/lora.ts";
 import { learnerOf, toldOf } from "./align.ts";
 import type { Sampling } from "./draw.ts";
+import { heldOutReward } from "./held-out.ts";
 import type { RewardFunction } from "./judge.ts";
 import { LazyBatches } from "./lazy-batches.ts";
 import { LeftOut, promptText, type Rows, rowsNow, rowsOf, type Said, saidOf } from "./pairs.ts";
@@ -30,6 +31,11 @@ export interface ReinforceOptions extends RunOptions {
   adapter: Lora;
   /** What a reply is worth: `(prompt, reply, row) => number`, or a promise of one. */
   reward: RewardFunction;
+  /**
+   * Prompts that are never learnt from: every `evalEvery` steps one reply to each is drawn and judged, with the same seeds each
+   * time. Their mean reward is the column evalReward.
+   */
+  heldOut?: readonly Said[] | Rows<PromptRow>;
   /** The most tokens of a reply: 64. */
   maxTokens?: number;
   /** Of drawing replies: 1, the model's own distribution. */
@@ -40,7 +46,7 @@ export interface ReinforceOptions extends RunOptions {
   stop?: string | readonly string[];
 }
 
-const NAMES = ["adapter", "reward", "maxTokens", "temperature", "topP", "topK", "stop"];
+const NAMES = ["adapter", "reward", "heldOut", "maxTokens", "temperature", "topP", "topK", "stop"];
 
 /** `batch`: prompts a step, each with a group of replies; `accumulate`: parts that they go through the model in. */
 export function reinforce(
@@ -64,13 +70,14 @@ export function reinforce(
   const head = method.needs.includes("values") ? new ValueHead(model.config.width) : undefined;
   const running = method.start();
   const policy = adapter.model();
-  const leftOut = new LeftOut("prompts");
+  const noted = [new LeftOut("prompts"), new LeftOut("held-out prompts")] as const;
+  const failed = (text: string) => run.journal.mark(learner.step + 1, "skipped", text);
   const open = (rows: readonly unknown[]) => {
-    const asked = askedOf(call, model, rows, sampling.maxTokens, leftOut);
+    const asked = askedOf(call, model, rows, sampling.maxTokens, noted[0]);
     return new Rollouts(asked, {
       ...{ learner, policy, method, running, head, reward, sampling },
       ...{ size: settings.batch, parts: settings.accumulate, seed: settings.seed, signal: controller.signal },
-      failed: (text) => run.journal.mark(learner.step + 1, "skipped", text),
+      failed,
     });
   };
   const controller = new AbortController();
@@ -78,9 +85,17 @@ export function reinforce(
   const batches: Batches<RolloutPart> = now
     ? open(now)
     : new LazyBatches(async () => open(await rowsOf(call, given as Rows<PromptRow>, ["prompt"])));
-  const objective = objectiveOf(method, running, head, async () => {
-    if (batches instanceof LazyBatches) await batches.open();
-    if (leftOut.count > 0) run.journal.mark(0, "skipped", leftOut.toString());
+  const heldOut = options.heldOut === undefined ? undefined : heldOutOf(call, options.heldOut);
+  let held: readonly Asked[] = [];
+  const objective = objectiveOf(method, running, head, {
+    async prepare() {
+      if (batches instanceof LazyBatches) await batches.open();
+      if (heldOut) held = askedOf(`${call}: heldOut`, model, await heldOut(), sampling.maxTokens, noted[1]);
+      for (const leftOut of noted) if (leftOut.count > 0) run.journal.mark(0, "skipped", leftOut.toString());
+    },
+    ...(heldOut && {
+      score: () => heldOutReward(held, { policy, reward, sampling, failed }),
+    }),
   });
   const { stop, ...rest } = sampling;
   const told: { [name: string]: Json } = {
@@ -99,14 +114,13 @@ function objectiveOf(
   method: Reinforcement,
   running: ReturnType<Reinforcement["start"]>,
   head: ValueHead | undefined,
-  prepare: () => Promise<void>,
+  around: Pick<Objective<RolloutPart>, "prepare" | "score">,
 ): Objective<RolloutPart> {
   return {
     name: method.name,
     options: method.options as { readonly [name: string]: Json },
-    columns: [...FACTS, "entropy", "kl", ...method.columns],
+    columns: [...FACTS, "entropy", "kl", ...method.columns, ...(around.score ? ["evalReward"] : [])],
     panels: {
-      reward: "reward, the mean over the replies",
       kl: "KL, nats a reply from the model it began as",
       length: "length, tokens a reply",
       entropy: "entropy, nats a token of what is drawn",
@@ -114,7 +128,7 @@ function objectiveOf(
     noisy: true,
     ...(head && { parameters: head.parameters }),
     ...(running.state && { state: running.state as Objective<RolloutPart>["state"] & object }),
-    prepare,
+    ...around,
     weight: ({ rollout }) => (method.over === "tokens" ? rollout.replies.tokens : rollout.replies.count),
     loss(learner, { sequences, rollout, credit, facts }) {
       const { logprobs, states, replies } = pass(learner, sequences);
@@ -147,6 +161,16 @@ function promptsNow(call: string, given: readonly Said[] | Rows<PromptRow>): rea
   if (Array.isArray(given) && given.length > 0 && given.every((one) => saidOf(one) !== undefined))
     return given;
   return rowsNow(call, given as Rows<PromptRow>, ["prompt"]);
+}
+
+/** Rows in memory are looked at now, a dataset when they are asked for. */
+function heldOutOf(
+  call: string,
+  given: readonly Said[] | Rows<PromptRow>,
+): () => Promise<readonly unknown[]> {
+  const where = `${call}: heldOut`;
+  const now = promptsNow(where, given);
+  return async () => now ?? (await rowsOf(where, given as Rows<PromptRow>, ["prompt"]));
 }
 
 function askedOf(

@@ -111,7 +111,13 @@ export class Rollouts implements Batches<RolloutPart> {
   async next(): Promise<IteratorResult<RolloutPart, undefined>> {
     const { method, parts } = this.#of;
     if (this.#left === 0) {
-      this.#drawing = await this.#draw();
+      const [epoch, at, drawn] = [this.#epoch, this.#at, this.#drawn];
+      const drawing = await this.#draw();
+      if (!drawing) {
+        this.seek({ epoch, at, drawn, left: 0, drawing: null });
+        return { done: true, value: undefined };
+      }
+      this.#drawing = drawing;
       this.#left = method.epochs * parts;
     }
     const part = (method.epochs * parts - this.#left--) % parts;
@@ -132,7 +138,8 @@ export class Rollouts implements Batches<RolloutPart> {
     return Array.from(picked, (i) => this.#asked[i]!);
   }
 
-  async #draw(): Promise<Drawing> {
+  /** undefined where the run was ended meanwhile: replies that are cut short teach nothing true. */
+  async #draw(): Promise<Drawing | undefined> {
     const { policy, method, reward, sampling, seed, signal, running } = this.#of;
     const asked = this.#prompts().flatMap((one) => Array<Asked>(method.group).fill(one));
     // Runs of neighbouring seeds share no reply's seed.
@@ -140,6 +147,7 @@ export class Rollouts implements Batches<RolloutPart> {
     this.#drawn += asked.length;
     const prompts = asked.map(({ ids }) => ids);
     const replies = await drawReplies(policy, prompts, seeds, sampling, signal);
+    if (signal.aborted) return undefined;
     const judged = await judge(
       reward,
       asked.map(({ prompt, row }, i) => ({ prompt, reply: replies[i]!.text, row })),

@@ -5,6 +5,26 @@ import type { JournalData, Mark, Row } from "../train/journal.ts";
 import { formatCount, formatDuration, formatValue } from "./format.ts";
 import type { TrainingInput } from "./training.ts";
 
+/** What a run is about, as loss and held-out loss, with the words above its panel. */
+export interface Main extends TrainingInput {
+  readonly name: string;
+  readonly unit: string;
+}
+
+/** Where rewards are learnt from, the loss is near 0 throughout and says nothing: they stand in its place. */
+export function mainOf(input: TrainingInput): Main {
+  const held = "of the steps (line) and held out (points)";
+  if (!input.facts.columns.includes("reward"))
+    return { ...input, name: "loss", unit: input.startLoss === null ? "" : held };
+  const rewards = (rows: readonly Row[]): Row[] =>
+    rows.map((row) => ({ ...row, loss: row.reward ?? null, evalLoss: row.evalReward ?? null }));
+  return {
+    ...input,
+    ...{ rows: rewards(input.rows), undone: rewards(input.undone), startLoss: input.startReward },
+    ...{ name: "reward", unit: `mean over replies${input.startReward === null ? "" : `, ${held}`}` },
+  };
+}
+
 /** Points of a line at most. */
 const MOST = 700;
 
@@ -85,7 +105,7 @@ export function titleOf(input: TrainingInput): string {
   const scored = rows.findLast(({ evalLoss }) => evalLoss !== null)?.evalLoss ?? null;
   const smooth = smoothed(rows, facts.steps);
   const change = facts.columns.includes("reward")
-    ? rewarded(rows)
+    ? rewarded(input)
     : startLoss !== null && scored !== null
       ? changed("Held-out loss", startLoss, scored, facts.objective === "nextToken")
       : changed("Loss", smooth[0]!.loss!, smooth.at(-1)!.loss!, false);
@@ -98,8 +118,14 @@ export function titleOf(input: TrainingInput): string {
   return stop ? `${change}; stopped at step ${formatCount(stop.step)}: ${stop.text}` : change;
 }
 
-/** Of a run that learns from rewards these are the finding: single steps draw few replies, so a tenth of all at each end. */
-function rewarded(rows: readonly Row[]): string {
+/**
+ * Of a run that learns from rewards these are the finding, held-out ones where there are any: single steps draw few replies, so
+ * a tenth of all at each end.
+ */
+function rewarded({ rows, startReward }: TrainingInput): string {
+  const last = rows.findLast(({ evalReward }) => typeof evalReward === "number")?.evalReward;
+  if (startReward !== null && typeof last === "number")
+    return changed("Held-out reward", startReward, last, false);
   const count = Math.max(1, Math.round(rows.length / 10));
   const mean = (some: readonly Row[]) => some.reduce((sum, { reward }) => sum + (reward ?? 0), 0) / count;
   return changed("Mean reward", mean(rows.slice(0, count)), mean(rows.slice(-count)), false);

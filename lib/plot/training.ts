@@ -5,7 +5,16 @@ import type { JournalData, Row } from "../train/journal.ts";
 import type { PlotlySpec } from "./figure.ts";
 import { formatCount, formatDuration, formatValue } from "./format.ts";
 import { categories, layoutOf, markup, type Tokens, tokens } from "./theme.ts";
-import { bounds, logBounds, shownMarks, smoothed, thinned, titleOf } from "./training-parts.ts";
+import {
+  bounds,
+  logBounds,
+  type Main,
+  mainOf,
+  shownMarks,
+  smoothed,
+  thinned,
+  titleOf,
+} from "./training-parts.ts";
 
 export interface TrainingInput extends JournalData {
   state: "running" | "paused" | "done" | "stopped" | "failed";
@@ -30,9 +39,8 @@ const RAW = "rgba(0,114,178,0.42)";
 
 export function trainingFigure(input: TrainingInput): PlotlySpec {
   const { rows, facts, state } = input;
-  // Where rewards are learnt from, the loss is near 0 throughout and says nothing.
-  const first = facts.columns.includes("reward") ? [] : [lossPanel(input)];
-  const panels = [...first, ...notePanels(input), ratePanel(rows), normPanel(rows)];
+  const main = mainOf(input);
+  const panels = [mainPanel(main), ...notePanels(input), ratePanel(rows), normPanel(rows)];
   const inside = panels.reduce((sum, { height }) => sum + height + GAP, -GAP);
   const steps = Math.max(1, facts.steps);
   const axisOf = (i: number) => ({ x: "x", y: i ? `y${i + 1}` : "y" });
@@ -68,7 +76,7 @@ export function trainingFigure(input: TrainingInput): PlotlySpec {
           ...{ x: 0, xref: "paper", xanchor: "left", y: domainOf(i)[1], yref: "paper", yanchor: "bottom" },
           ...{ yshift: 3, text: `<b>${markup(name)}</b>${unit && `, ${markup(unit)}`}` },
         })),
-        ...ends(input, "y"),
+        ...ends(main, "y"),
         ...shownMarks(input).map(({ step, text }, i) => ({
           ...{ x: step, xref: "x", xanchor: step > steps / 2 ? "right" : "left", yanchor: "top" },
           ...{ y: 1, yref: "paper", yshift: -14 * i, xshift: step > steps / 2 ? -4 : 4 },
@@ -91,9 +99,9 @@ export function trainingFigure(input: TrainingInput): PlotlySpec {
   };
 }
 
-/** Loss of every step, its mean over the last, and what is held out. */
-function lossPanel(input: TrainingInput): Panel {
-  const { rows, facts, startLoss } = input;
+/** Every step, the mean over the last, and what is held out. */
+function mainPanel(input: Main): Panel {
+  const { rows, facts, startLoss, name, unit } = input;
   const smooth = smoothed(rows, facts.steps);
   const scored = rows.filter(({ evalLoss }) => evalLoss !== null);
   const held = [
@@ -108,11 +116,7 @@ function lossPanel(input: TrainingInput): Panel {
   );
   const undone = thinned(input.undone);
   return {
-    ...{
-      name: "loss",
-      unit: startLoss === null ? "" : "of the steps (line) and held out (points)",
-      height: 230,
-    },
+    ...{ name, unit, height: 230 },
     range,
     traces: (of, axis) => [
       {
@@ -133,7 +137,7 @@ function lossPanel(input: TrainingInput): Panel {
         ...{ type: "scatter", mode: "lines", xaxis: axis.x, yaxis: axis.y },
         ...{ x: line.map(({ step }) => step), y: line.map(({ loss }) => short(loss)) },
         line: { color: BLUE, width: 2 },
-        hovertemplate: "loss %{y} (smoothed)<extra></extra>",
+        hovertemplate: `${name} %{y} (smoothed)<extra></extra>`,
       },
       {
         ...{ type: "scatter", mode: "markers", xaxis: axis.x, yaxis: axis.y, cliponaxis: false },

@@ -38,6 +38,7 @@ export interface JournalData {
   /** Rows of steps that the run went back behind. */
   readonly undone: readonly Row[];
   readonly startLoss: number | null;
+  readonly startReward: number | null;
   /** That each batch is cut into, to fit the memory. */
   readonly parts: number;
   readonly seconds: number;
@@ -50,12 +51,28 @@ export class Journal {
   readonly undone: Row[] = [];
   /** The held-out loss before the first step. */
   startLoss: number | null = null;
+  /** The held-out reward before it. */
+  startReward: number | null = null;
   parts = 1;
   /** Spent on it, in all processes. */
   seconds = 0;
 
   constructor(facts: JournalFacts) {
     this.facts = facts;
+  }
+
+  /** Scores of what is held out as they came, the less the better, a reward turned round. */
+  get scores(): number[] {
+    const start = scoreOf(this.startLoss, this.startReward);
+    return [start, ...this.rows.map(({ evalLoss, evalReward }) => scoreOf(evalLoss, evalReward))].filter(
+      (one) => one !== null,
+    );
+  }
+
+  /** Whether the last step has one. */
+  get isScored(): boolean {
+    const last = this.rows.at(-1);
+    return last !== undefined && scoreOf(last.evalLoss, last.evalReward) !== null;
   }
 
   /** Takes the rows out that came after a step that the run goes back to. Marks stay. */
@@ -84,8 +101,9 @@ export class Journal {
   }
 
   toJSON(): JournalData {
-    const { facts, rows, marks, undone, startLoss, parts, seconds } = this;
-    return { facts, rows: [...rows], marks: [...marks], undone: [...undone], startLoss, parts, seconds };
+    const { facts, rows, marks, undone, startLoss, startReward, parts, seconds } = this;
+    const lists = { rows: [...rows], marks: [...marks], undone: [...undone] };
+    return { facts, ...lists, startLoss, startReward, parts, seconds };
   }
 
   /** Takes over what another process wrote down. */
@@ -94,7 +112,12 @@ export class Journal {
     this.marks.splice(0, this.marks.length, ...data.marks);
     this.undone.splice(0, this.undone.length, ...data.undone);
     this.startLoss = data.startLoss;
+    this.startReward = data.startReward ?? null;
     this.parts = data.parts;
     this.seconds = data.seconds;
   }
+}
+
+function scoreOf(loss: number | null, reward: number | null | undefined): number | null {
+  return loss ?? (typeof reward === "number" ? -reward : null);
 }

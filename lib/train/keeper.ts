@@ -90,8 +90,7 @@ export class Keeper<Batch> {
     const { folder, saveEvery, patience } = this.#options;
     const { step } = this.#subject.learner;
     // A look through all rows, for those steps alone that have a score.
-    const isScored = this.#journal.rows.at(-1)!.evalLoss !== null;
-    const isBest = isScored && this.#look();
+    const isBest = this.#journal.isScored && this.#look();
     const due = step - this.#last!.step >= saveEvery && outOfLine(this.#journal.rows) === 0;
     if (due || (isBest && folder)) await this.#save(isBest);
     if (isBest && patience !== undefined) this.#best = await parametersOf(this.#subject.optimizer);
@@ -126,11 +125,10 @@ export class Keeper<Batch> {
   /** How many scores ago the best was decides whether it is over. Says whether it is the last. */
   #look(): boolean {
     const { patience } = this.#options;
-    const { rows, startLoss } = this.#journal;
-    const scores = [startLoss, ...rows.map(({ evalLoss }) => evalLoss)].filter((one) => one !== null);
+    const { scores, isScored } = this.#journal;
     const since = scores.length > 0 ? scores.length - 1 - scores.indexOf(Math.min(...scores)) : 0;
     this.#isOver = patience !== undefined && since >= patience;
-    return since === 0 && rows.at(-1)?.evalLoss != null;
+    return since === 0 && isScored;
   }
 
   async #save(best: boolean): Promise<void> {

@@ -47,6 +47,7 @@ export async function loop<Batch>(of: Loop<Batch>, steering: Steering): Promise<
       if (memory !== undefined)
         journal.parts = await partsWithin(journal.facts.call, memory, learner, objective, batches);
       journal.startLoss = await meanLoss(learner, objective, held);
+      journal.startReward = (await objective.score?.(learner)) ?? null;
       await keeper.begin();
     }
     let spoilt = 0;
@@ -116,6 +117,7 @@ async function step<Batch>(
   const tokensPerSecond = tokens / ((performance.now() - began) / 1000);
   const due = learner.step % evalEvery === 0 || learner.step === steps;
   const evalLoss = due ? await meanLoss(learner, objective, held) : null;
+  const evalReward = due ? await objective.score?.(learner) : undefined;
   const row: Row = {
     step: learner.step,
     loss,
@@ -124,6 +126,7 @@ async function step<Batch>(
     gradNorm,
     tokensPerSecond,
     ...notes,
+    ...(evalReward !== undefined && { evalReward }),
   };
   journal.rows.push(row);
   return "taken";

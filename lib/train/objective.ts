@@ -31,6 +31,11 @@ export interface Objective<Batch> {
    * recording, for batches that are held out. Notes that are tensors are scalars.
    */
   loss(learner: Learner, batch: Batch): { loss: Tensor; notes?: Readonly<Record<string, number | Tensor>> };
+  /**
+   * What the learner is worth on what is held out, where that is told by no loss of batches (reinforcement draws replies and has
+   * them judged): the column `evalReward`, the higher the better.
+   */
+  score?(learner: Learner): Promise<number>;
   /** What it changes as it goes (an adaptive coefficient), for checkpoints. */
   readonly state?: { get(): Json; set(state: Json): void };
 }

@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { drawReplies } from "../../../lib/align/draw.ts";
 import { data, grpo, lora, type Model, ppo } from "../../../lib/index.ts";
 import { loadRandom } from "../model/temporary.ts";
 import { problem } from "../problem.ts";
@@ -99,6 +100,89 @@ describe("model.reinforce", () => {
     expect(seen).toEqual(Array(4).fill(["the", "string", 7]));
   });
 
+  it("judges held-out prompts now and then by the same draws, and learns nothing from them", async () => {
+    const told = { ...options, steps: 10, evalEvery: 4 };
+    const seen: unknown[] = [];
+    const reward = (prompt: string, reply: string, row: { answer?: number }) => {
+      if (row.answer !== undefined) seen.push([prompt, row.answer]);
+      return letters(prompt, reply);
+    };
+    const heldOut = [
+      { prompt: "sand", answer: 1 },
+      { prompt: "the land", answer: 2 },
+    ];
+    const plain = model.reinforce(prompts, grpo({ group: 4 }), told);
+    await plain;
+    const run = model.reinforce(prompts, grpo({ group: 4 }), { ...told, reward, heldOut });
+    const tuned = await run;
+    // What is learnt is the same to the bit with and without.
+    for (const name of ["loss", "reward", "gradNorm"])
+      expect(column(run.history, name)).toEqual(column(plain.history, name));
+    expect(plain.history.getChild("evalReward")).toBeNull();
+    const scores = column(run.history, "evalReward");
+    expect(scores.map((score) => score !== null)).toEqual(
+      [4, 8, 10].flatMap((at, i, all) => [...Array<boolean>(at - (all[i - 1] ?? 0) - 1).fill(false), true]),
+    );
+    expect(seen).toEqual(
+      Array(4)
+        .fill([
+          ["sand", 1],
+          ["the land", 2],
+        ])
+        .flat(),
+    );
+    // Oracle: the same draws by hand.
+    const again = async (of: Model) => {
+      const replies = await drawReplies(
+        of,
+        heldOut.map(({ prompt }) => of.tokenizer.encode(prompt).ids),
+        [2 ** 52, 2 ** 52 + 1],
+        { maxTokens: 8, temperature: 1, topP: 1, topK: 0, stop: [] },
+      );
+      return mean(Array.from(Float32Array.from(replies, ({ text }) => letters("", text))));
+    };
+    expect(run.journal.startReward).toBe(await again(model));
+    expect(scores.at(-1)).toBe(await again(tuned));
+    const spec = await run.plot().spec();
+    expect((spec.layout.meta as { title: string }).title).toMatch(/^Held-out reward (rose|fell) from/);
+  });
+
+  it("ends when the held-out reward gets no better, with the best; goes on from a folder to the same scores", async () => {
+    const small = {
+      ...options,
+      steps: 12,
+      evalEvery: 2,
+      saveEvery: 1,
+      heldOut: data.from(["sand", "land"].map((prompt) => ({ prompt }))),
+    };
+    // What is learnt makes the held-out ones worse.
+    const against = (prompt: string, reply: string) =>
+      prompts.includes(prompt) ? letters("", reply) : 1 - letters("", reply);
+    const worse = model.reinforce(prompts, grpo(), { ...small, reward: against, patience: 2 });
+    await worse;
+    expect(worse.state).toBe("stopped");
+    expect(worse.journal.marks.at(-1)!.text).toBe("what is held out got no better");
+    const whole = model.reinforce(prompts, grpo({ group: 2 }), {
+      ...small,
+      folder: join(root, "held-whole"),
+    });
+    await whole;
+    const folder = join(root, "held");
+    const go = () => model.reinforce(prompts, grpo({ group: 2 }), { ...small, folder });
+    // Stopped at moments that nobody chose: while it draws, judges or learns.
+    for (const moment of [60, 90, 40, 110]) {
+      const part = go();
+      setTimeout(() => part.stop(), moment);
+      await part;
+    }
+    const rest = go();
+    await rest;
+    for (const name of ["loss", "reward"])
+      expect(column(rest.history, name)).toEqual(column(whole.history, name));
+    expect(column(rest.history, "evalReward")).toEqual(column(whole.history, "evalReward"));
+    expect(rest.journal.startReward).toBe(whole.journal.startReward);
+  });
+
   it("the same seed gives the same run", async () => {
     const learn = async (seed: number) => {
       const run = model.reinforce(prompts, grpo({ group: 2 }), { ...options, steps: 3, seed });
@@ -165,6 +249,7 @@ describe("model.reinforce", () => {
       /no prompt is left to reply to\nExpected.*2 of 2 prompts left out: 1 that say nothing, 1 longer than 248 tokens/s,
     );
     expect(refused({}, [{ promt: "a" }])).toMatch(/no column "prompt"/);
+    expect(refused({ heldOut: [{ promt: "a" }] })).toMatch(/heldOut: the rows have no column "prompt"/);
     expect(problem(() => model.reinforce(prompts, "grpo" as never, options))).toMatch(/needs a method/);
   });
 });

@@ -31,6 +31,7 @@ function input(count: number, change: Partial<TrainingInput> = {}, steps = 200):
       marks: [],
       undone: [],
       startLoss: 3.5,
+      startReward: null,
       parts: 1,
       seconds: 100,
       state: "done",
@@ -106,6 +107,27 @@ test("an objective's own numbers have a panel each; progress is a bar while it g
   expect(with_.yaxis4).toBeDefined();
   expect(trainingFigure(input(100)).layout.yaxis4).toBeUndefined();
   expect((with_.shapes as { x1: number }[]).map(({ x1 }) => x1)).toEqual([1, 0.5]);
+});
+
+test("where rewards are learnt from, they and those held out stand in the place of the loss", () => {
+  const facts = { ...input(0).facts, columns: ["reward", "evalReward"] };
+  const rows = rowsOf(100, 100).map((row, i) => ({
+    ...{ ...row, loss: 1e-3, evalLoss: null, reward: 0.2 + i / 200 },
+    ...((i + 1) % 20 === 0 && { evalReward: 0.1 + i / 100 }),
+  }));
+  const none = { facts, rows, startLoss: null };
+  const { data, layout } = trainingFigure(input(0, { ...none, startReward: 0.15 }, 100));
+  const points = data.find(
+    ({ mode, hovertemplate }) => mode === "markers" && /held out/.test(String(hovertemplate)),
+  )!;
+  expect(points.x).toEqual([0, 20, 40, 60, 80, 100]);
+  expect(points.y).toEqual([0.15, 0.29, 0.49, 0.69, 0.89, 1.09]);
+  expect(title({ data, layout })).toBe("Held-out reward rose from 0.150 to 1.09");
+  const texts = (layout.annotations as { text: string }[]).map(({ text }) => text);
+  expect(texts[0]).toBe("<b>reward</b>, mean over replies, of the steps (line) and held out (points)");
+  expect(texts.some((text) => text.endsWith("1.09"))).toBe(true);
+  const plain = trainingFigure(input(0, { ...none, startReward: null }, 100));
+  expect(title(plain)).toMatch(/^Mean reward rose from 0\.2/);
 });
 
 test("a long run is small, and keeps its peaks", () => {
