@@ -35,7 +35,9 @@ export function cachedSource(dataset: Dataset, options: CacheOptions = {}): Sour
       got: "a function or a query, which may use what stands around it",
       fix: "Put cache() before it.",
     });
-  const fingerprint = once(() => dataset.fingerprint());
+  // A model may learn between two readings.
+  const changes = dataset.steps.some((step) => step.fingerprint);
+  const fingerprint = changes ? () => dataset.fingerprint() : once(() => dataset.fingerprint());
   return {
     name: `${dataset.source.name}, kept after ${dataset.steps.map(({ name }) => name).join(", ") || "reading"}`,
     columns: dataset.columns,

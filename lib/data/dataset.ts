@@ -194,7 +194,12 @@ export class Dataset<R extends Row = Row> {
 
   /** Names this data by its contents: see DataProvenance. Reads the sources once, to hash them. */
   async fingerprint(): Promise<string> {
-    return hashOf({ source: await this.source.fingerprint(), steps: this.described() });
+    const steps: object[] = [];
+    for (const [i, one] of this.described().entries()) {
+      const own = await this.steps[i]!.fingerprint?.();
+      steps.push(own === undefined ? one : { ...one, fingerprint: own });
+    }
+    return hashOf({ source: await this.source.fingerprint(), steps });
   }
 
   async provenance(): Promise<DataProvenance> {

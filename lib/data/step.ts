@@ -17,6 +17,8 @@ export interface Step {
   readonly options: Readonly<Record<string, unknown>>;
   /** What it does depends on more than its options: a function's surroundings. Then nothing after it is kept on disk. */
   readonly opaque?: boolean;
+  /** A hash of what it works with beside its options, as it is when this is asked: a model's weights. */
+  fingerprint?(): Promise<string>;
   /** Columns after it, given those before: left out where they stay. undefined: known only when rows come. May throw. */
   readonly columns?: (before: readonly string[]) => readonly string[] | undefined;
   /** Rows in and out, characters and words are counted around it: it tells `log` reasons, changes and notes only. */
@@ -32,6 +34,8 @@ export interface Filter {
   readonly options: Readonly<Record<string, unknown>>;
   /** What it judges depends on more than its options: see Step. */
   readonly opaque?: boolean;
+  /** Of what it judges with beside its options: see Step. */
+  fingerprint?(): Promise<string>;
   /** Which column it reads; `text` by default. */
   readonly column?: string;
   /** Awaited before the first text: to load what it needs. */
@@ -65,6 +69,7 @@ export function filterStep(filter: Filter): Step {
     name,
     options: { ...options, ...(column !== "text" && { column }) },
     ...(filter.opaque && { opaque: true }),
+    ...(filter.fingerprint && { fingerprint: () => filter.fingerprint!() }),
     async *run(input, log) {
       await filter.prepare?.();
       for await (const chunk of input) {

@@ -3,9 +3,12 @@
 
 import { LensorError } from "../../errors.ts";
 import { perplexity as measure } from "../../evaluate/perplexity.ts";
+import { fingerprintOf } from "../../model/fingerprint.ts";
 import { Model } from "../../model/model.ts";
 import { checkNames, checkNumber, describe } from "../../options.ts";
+import { hashOf } from "../fingerprint.ts";
 import type { Filter } from "../step.ts";
+import { fingerprintOfTokenizer } from "../tokens/tokenize.ts";
 
 export interface PerplexityOptions {
   /** What is above goes. */
@@ -39,7 +42,8 @@ export function perplexity(model: Model, options: PerplexityOptions): Filter {
       tokens,
     },
     // A model is more than its name.
-    opaque: true,
+    fingerprint: async () =>
+      hashOf([await fingerprintOf(model), fingerprintOfTokenizer(model.tokenizer), model.context]),
     ...(column !== undefined && { column }),
     async judge(text) {
       const ids = model.tokenizer.encode(text).ids;

@@ -55,7 +55,7 @@ export function tokenize(tokenizer: Tokenizer, options: TokenizeOptions = {}): S
     throw new LensorError("tokenize: this tokenizer has no end token", { fix: "Leave out { end: true }." });
   return {
     name: "tokenize",
-    options: { ...options, tokenizer: fingerprintOf(tokenizer) },
+    options: { ...options, tokenizer: fingerprintOfTokenizer(tokenizer) },
     columns: (before) => [...before.filter((name) => name !== column && !READ.includes(name)), "ids", "mask"],
     async *run(input, log) {
       for await (const chunk of input) {
@@ -194,7 +194,7 @@ export function sequenceOf(
 const fingerprints = new WeakMap<Tokenizer, string>();
 
 /** Of all that decides which ids a text becomes, and how conversations are written. */
-function fingerprintOf(tokenizer: Tokenizer): string {
+export function fingerprintOfTokenizer(tokenizer: Tokenizer): string {
   let known = fingerprints.get(tokenizer);
   if (!known) {
     const { added, special, ...rest } = tokenizer.parts;
