@@ -6,6 +6,7 @@ import { readFileSync, statSync } from "node:fs";
 import { extname } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseSync } from "oxc-parser";
+import { packageRoot } from "./root.ts";
 
 const LOADABLE = /\.(ts|mts|js|mjs|cjs|json)$/;
 const CANDIDATES = [".ts", ".mts", ".js", ".mjs", ".json", "/index.ts", "/index.js"];
@@ -28,6 +29,11 @@ function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
 }
 
+const OURS = ["dist", "lib"].map((folder) => `${packageRoot()}/${folder}/`);
+
+/** This package's own files, of which a process knows one version: asking after each one's own imports takes a second. */
+export const isOurs = (path: string): boolean => OURS.some((folder) => path.startsWith(folder));
+
 interface Known {
   readonly stamp: string;
   readonly imports: readonly string[];
@@ -43,7 +49,7 @@ export function versionedURL(path: string): string | undefined {
     if (stamps.has(file)) return;
     const facts = inspectFile(file);
     stamps.set(file, facts.stamp);
-    for (const dependency of facts.imports) collect(dependency);
+    for (const dependency of facts.imports) if (!isOurs(dependency)) collect(dependency);
   };
   collect(path);
   const hash = createHash("sha256");

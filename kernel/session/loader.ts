@@ -8,7 +8,7 @@ import MagicString from "magic-string";
 import { guard } from "../compile/guard.ts";
 import { CellSyntaxError, parseJavaScript, stripTypes } from "../compile/parse.ts";
 import { placeAt } from "../compile/positions.ts";
-import { localFile, versionedURL } from "./files.ts";
+import { isOurs, localFile, versionedURL } from "./files.ts";
 import { packageRoot } from "./root.ts";
 
 interface ResolveContext {
@@ -44,7 +44,7 @@ function ownFile(specifier: string, context: ResolveContext): Resolved | undefin
   // A file that `require` asks for stays as it is: only ES modules are versioned and stripped.
   if (context.conditions?.includes("require")) return undefined;
   const path = localFile(specifier, context.parentURL);
-  const url = path && !path.startsWith(`${packageRoot()}/dist/`) ? versionedURL(path) : undefined;
+  const url = path && (isOurs(path) ? pathToFileURL(path).href : versionedURL(path));
   return url ? { url, shortCircuit: true, importAttributes: context.importAttributes } : undefined;
 }
 
