@@ -60,7 +60,7 @@ trace.attention({ layer: 12 }).plot();                    // every head`,
   [`trace.attention({ layer: 12, head: 3 }).weights.shape`, /11, 11/],
   [
     `import { attentionMatching, h2o, snapKV } from "lensor";
-const longText = "The whale rose and the boat turned towards it, and the men rowed on. ".repeat(40);
+const longText = "The whale rose and the boat turned towards it, and the men rowed on. ".repeat(15);
 const question = " The men";
 const probes = [" The whale rose and the boat turned towards it."];`,
   ],

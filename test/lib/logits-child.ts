@@ -29,8 +29,8 @@ async function read(model: Model, ids: number[], cut: number[], compute: "exact"
     const { logits } = await model.forward(part, { compute, cache });
     rows.push((await logits.data()) as Float32Array);
     logits.dispose();
-    // Reading with a cache continues it; the first part makes it.
-    cache ??= await model.prefill(part, { compute });
+    // Reading with a cache continues it; the first part makes it, where others follow.
+    if (at < ids.length) cache ??= await model.prefill(part, { compute });
   }
   return rows;
 }
@@ -52,6 +52,7 @@ async function main({ ids, modes, cuts, columns = [] }: Request): Promise<Finger
       .digest("hex");
     hashes[compute] = byCut;
   }
+  if (columns.length === 0) return { hashes, values: [] };
   const { logits } = await model.forward(ids);
   const data = (await logits.data()) as Float32Array;
   const width = data.length / ids.length;

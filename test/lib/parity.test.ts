@@ -50,7 +50,8 @@ describe("forward", () => {
   it("takes text as well as ids", async () => {
     const fromIds = await model.forward(reference.logits.ids);
     const fromText = await model.forward(reference.logits.text);
-    expect(await fromText.logits.data()).toEqual(await fromIds.logits.data());
+    const [text, ids] = await Promise.all([fromText.logits.data(), fromIds.logits.data()]);
+    expect(largestDifference(text as Float32Array, ids as Float32Array)).toBe(0);
   });
 });
 
