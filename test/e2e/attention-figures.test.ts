@@ -15,7 +15,7 @@ import {
   type Trace,
 } from "../../lib/index.ts";
 import { attentionCostFigure } from "../../lib/plot/attention-cost.ts";
-import { draw, plotlyPage } from "./drawn-labels.ts";
+import { drawBoth, drawn, plotlyPage } from "./drawn-labels.ts";
 import { browserPath, output } from "./lab.ts";
 
 const WIDTH = 860;
@@ -83,25 +83,12 @@ describe.skipIf(!browserPath)("pictures of attention (needs Chromium)", () => {
   test.each(Object.keys(figures))("%s", { timeout: 120_000 }, async (name) => {
     const made = await figures[name]!();
     const spec = "spec" in made ? await (made as Figure).spec() : (made as PlotlySpec);
-    for (const theme of ["light", "dark"] as const) {
-      const wrong = await page.evaluate(draw, [JSON.parse(JSON.stringify(spec)), theme, WIDTH] as [
-        PlotlySpec,
-        "light" | "dark",
-        number,
-      ]);
-      const path = join(output, `attention-${name.replace(/\W+/g, "-")}-${theme}.png`);
-      await page.screenshot({ path, fullPage: true });
-      expect(wrong, theme).toEqual([]);
-    }
+    expect(await drawBoth(page, spec, WIDTH, `attention-${name}`)).toEqual({ light: [], dark: [] });
   });
 
   test("a click on a thumbnail opens it, a second one gives all back", { timeout: 60_000 }, async () => {
     const spec = await trace.attention().plot().spec();
-    await page.evaluate(draw, [JSON.parse(JSON.stringify(spec)), "dark", WIDTH] as [
-      PlotlySpec,
-      "dark",
-      number,
-    ]);
+    await drawn(page, spec, WIDTH, "dark");
     await page.addScriptTag({ content: `(${opensOnClick})(document.getElementById("figure"), Plotly);` });
     const range = () =>
       page.evaluate(() => {
@@ -143,11 +130,7 @@ describe.skipIf(!browserPath)("pictures of attention (needs Chromium)", () => {
     const head = trace.attention({ layer: 13, head: 8 });
     const weights = (await head.weights.data()) as Float32Array;
     const spec = await head.plot().spec();
-    await page.evaluate(draw, [JSON.parse(JSON.stringify(spec)), "light", WIDTH] as [
-      PlotlySpec,
-      "light",
-      number,
-    ]);
+    await drawn(page, spec, WIDTH, "light");
     const T = trace.tokens.length;
     const [q, k] = [8, 1];
     const shown = await page.evaluate(

@@ -1,7 +1,6 @@
 // The pictures of caches as a screen shows them, in both themes: no label under 10 pixels, none over another, none outside. Drawn
 // by the Plotly that our extension carries, at a cell's width.
 
-import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { detailOnClick } from "../../kernel/labextension/src/details.ts";
@@ -10,8 +9,8 @@ import { cacheMap } from "../../lib/plot/cache-map.ts";
 import { cacheReport } from "../../lib/plot/cache-report.ts";
 import { sweepFigure } from "../../lib/plot/sweep.ts";
 import type { SweepPoint } from "../../lib/plot/sweep-parts.ts";
-import { draw, plotlyPage } from "./drawn-labels.ts";
-import { browserPath, output } from "./lab.ts";
+import { drawBoth, drawn, plotlyPage } from "./drawn-labels.ts";
+import { browserPath } from "./lab.ts";
 
 const WIDTH = 860;
 const FULL = 69_304_320;
@@ -91,13 +90,7 @@ describe.skipIf(!browserPath)("pictures of caches (needs Chromium)", () => {
   afterAll(() => browser?.close());
 
   test.each(Object.keys(figures))("%s", { timeout: 60_000 }, async (name) => {
-    const spec = JSON.parse(JSON.stringify(figures[name]!())) as PlotlySpec;
-    for (const theme of ["light", "dark"] as const) {
-      const args: [PlotlySpec, "light" | "dark", number] = [spec, theme, WIDTH];
-      expect(await page.evaluate(draw, args)).toEqual([]);
-      const file = join(output, `cache-${name.replaceAll(" ", "-")}-${theme}.png`);
-      await page.locator("#figure").screenshot({ path: file });
-    }
+    expect(await drawBoth(page, figures[name]!(), WIDTH, `cache-${name}`)).toEqual({ light: [], dark: [] });
   });
 
   test("a click on a point of a sweep opens that point's heads, a second one closes them", {
@@ -108,8 +101,7 @@ describe.skipIf(!browserPath)("pictures of caches (needs Chromium)", () => {
     const known = points.map((one) => ({ ...one, detail: detail(`${one.method} at ${one.ratio}`) }));
     const spec = sweepFigure({ ...sweep, points: known, qualities: ["kl", "accuracy"] });
     expect(JSON.stringify(spec).length).toBeLessThan(1e6);
-    const args: [PlotlySpec, "light", number] = [JSON.parse(JSON.stringify(spec)), "light", WIDTH];
-    await page.evaluate(draw, args);
+    await drawn(page, spec, WIDTH, "light");
     await page.evaluate(() => {
       (globalThis as Record<string, unknown>).opened = [];
     });

@@ -1,13 +1,12 @@
 // The picture of what a dataset holds more than once, as a screen shows it, in both themes: no label under 10 pixels, none over
 // another, none outside. Drawn by the Plotly that our extension carries, at a cell's width.
 
-import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { PlotlySpec } from "../../lib/index.ts";
 import { duplicatesSpec } from "../../lib/plot/duplicates.ts";
-import { draw, plotlyPage } from "./drawn-labels.ts";
-import { browserPath, output } from "./lab.ts";
+import { drawBoth, plotlyPage } from "./drawn-labels.ts";
+import { browserPath } from "./lab.ts";
 
 const WIDTH = 860;
 const TEXT =
@@ -42,12 +41,6 @@ describe.skipIf(!browserPath)("the picture of copies (needs Chromium)", () => {
   afterAll(() => browser?.close());
 
   test.each(Object.keys(figures))("%s", { timeout: 60_000 }, async (name) => {
-    const spec = JSON.parse(JSON.stringify(figures[name]!())) as PlotlySpec;
-    for (const theme of ["light", "dark"] as const) {
-      const args: [PlotlySpec, "light" | "dark", number] = [spec, theme, WIDTH];
-      expect(await page.evaluate(draw, args)).toEqual([]);
-      const file = join(output, `data-${name.replaceAll(" ", "-")}-${theme}.png`);
-      await page.locator("#figure").screenshot({ path: file });
-    }
+    expect(await drawBoth(page, figures[name]!(), WIDTH, `data-${name}`)).toEqual({ light: [], dark: [] });
   });
 });

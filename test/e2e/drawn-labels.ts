@@ -3,6 +3,7 @@
 
 import { mkdirSync } from "node:fs";
 import { createRequire } from "node:module";
+import { join } from "node:path";
 import { type Browser, chromium, type Page } from "playwright-core";
 import type { PlotlySpec } from "../../lib/index.ts";
 import { browserPath, output } from "./lab.ts";
@@ -20,8 +21,33 @@ export async function plotlyPage(width: number): Promise<{ browser: Browser; pag
   return { browser, page };
 }
 
+type Theme = "light" | "dark";
+
+/** Draws a figure at a cell's width and says what is wrong with its labels. */
+export function drawn(page: Page, spec: PlotlySpec, width: number, theme: Theme): Promise<string[]> {
+  // What goes to the page is JSON, as it is in a notebook.
+  const args: [PlotlySpec, Theme, number] = [JSON.parse(JSON.stringify(spec)) as PlotlySpec, theme, width];
+  return page.evaluate(draw, args);
+}
+
+/** What is wrong with a figure's labels in each theme; leaves a picture of each under test/output, named after `name`. */
+export async function drawBoth(
+  page: Page,
+  spec: PlotlySpec,
+  width: number,
+  name: string,
+): Promise<Record<Theme, string[]>> {
+  const wrong: Record<Theme, string[]> = { light: [], dark: [] };
+  for (const theme of ["light", "dark"] as const) {
+    wrong[theme] = await drawn(page, spec, width, theme);
+    const path = join(output, `${name.replace(/\W+/g, "-")}-${theme}.png`);
+    await page.locator("#figure").screenshot({ path });
+  }
+  return wrong;
+}
+
 /** Labels under 10 pixels, outside of the figure or over each other. Runs in the page. */
-export async function draw([spec, theme, width]: [PlotlySpec, "light" | "dark", number]): Promise<string[]> {
+async function draw([spec, theme, width]: [PlotlySpec, Theme, number]): Promise<string[]> {
   type Plain = Record<string, unknown>;
   const isPlain = (x: unknown): x is Plain => typeof x === "object" && x !== null && !Array.isArray(x);
   const merge = (a: Plain, b: Plain): Plain => {
