@@ -159,6 +159,8 @@ export const KINDS: Readonly<Record<string, readonly Kind[]>> = {
       mark: "[EMAIL]",
       pattern:
         /(?<![\p{L}\p{N}._%+'*-])[\p{L}\p{N}_%+'*-]{1,64}(?:\.[\p{L}\p{N}_%+'*-]{1,64}){0,8}@(?:[\p{L}\p{N}](?:[\p{L}\p{N}-]{0,61}[\p{L}\p{N}])?\.){1,8}\p{L}{2,24}(?![\p{L}\p{N}])/gu,
+      // A picture for fine screens: logo@2x.png.
+      proves: (_, match) => !/@\d+x\.[a-z]{3,4}$/.test(match),
     },
   ],
   card: [

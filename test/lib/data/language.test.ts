@@ -1,11 +1,13 @@
-// Oracle: texts whose language is known: article 1 and 2 of the Universal Declaration of Human Rights (public domain) and
-// sentences written here. Precision and recall of every language are printed.
+// Oracle: texts whose language is known. Measured on what nothing was tried on before: a package's description of itself in twelve
+// languages (Biome's READMEs, sentence by sentence, names of products and all) and article 3 of the Universal Declaration of Human
+// Rights (public domain) in those that it lacks. Precision and recall of every language are printed.
 
+import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { data } from "../../../lib/data/index.ts";
 import { language } from "../../../lib/data/language.ts";
 
-const TEXTS: Record<string, string[]> = {
+const TEXTS = {
   en: [
     "All human beings are born free and equal in dignity and rights.",
     "They are endowed with reason and conscience and should act towards one another in a spirit of brotherhood.",
@@ -20,69 +22,79 @@ const TEXTS: Record<string, string[]> = {
     "Der Zug hatte wieder Verspätung, also gingen wir zu Fuß zum Bahnhof und tranken einen Tee.",
     "Wer gutes Brot backen will, braucht Mehl, Wasser, Salz und sehr viel Zeit.",
   ],
-  fr: [
-    "Tous les êtres humains naissent libres et égaux en dignité et en droits.",
-    "Ils sont doués de raison et de conscience et doivent agir les uns envers les autres dans un esprit de fraternité.",
-    "Le train était encore en retard, alors nous sommes allés à pied à la gare et nous avons bu un thé.",
-  ],
-  es: [
-    "Todos los seres humanos nacen libres e iguales en dignidad y derechos.",
-    "Dotados como están de razón y conciencia, deben comportarse fraternalmente los unos con los otros.",
-    "El tren llegó tarde otra vez, así que fuimos andando a la estación y tomamos un té.",
-  ],
-  it: [
-    "Tutti gli esseri umani nascono liberi ed eguali in dignità e diritti.",
-    "Essi sono dotati di ragione e di coscienza e devono agire gli uni verso gli altri in spirito di fratellanza.",
-  ],
-  pt: [
-    "Todos os seres humanos nascem livres e iguais em dignidade e em direitos.",
-    "Dotados de razão e de consciência, devem agir uns para com os outros em espírito de fraternidade.",
-  ],
-  nl: [
-    "Alle mensen worden vrij en gelijk in waardigheid en rechten geboren.",
-    "Zij zijn begiftigd met verstand en geweten, en behoren zich jegens elkander in een geest van broederschap te gedragen.",
-  ],
-  pl: ["Wszyscy ludzie rodzą się wolni i równi pod względem swej godności i swych praw."],
-  sv: ["Alla människor är födda fria och lika i värde och rättigheter."],
-  tr: ["Bütün insanlar hür, haysiyet ve haklar bakımından eşit doğarlar."],
-  ru: ["Все люди рождаются свободными и равными в своем достоинстве и правах."],
-  zh: ["人人生而自由，在尊严和权利上一律平等。他们赋有理性和良心，并应以兄弟关系的精神相对待。"],
-  ja: ["すべての人間は、生まれながらにして自由であり、かつ、尊厳と権利とについて平等である。"],
-  ar: ["يولد جميع الناس أحرارًا متساوين في الكرامة والحقوق."],
 };
-const NOISE = [
-  "0x7f 0x3a 0x11 0xde 0xad",
-  "|||| ---- ==== ....",
-  "lorem qwzx vbnk trpl zzgh",
-  "12 34 56 78 90",
-];
+const RIGHT_TO_LIFE: Record<string, string> = {
+  ar: "لكل فرد الحق في الحياة والحرية وسلامة شخصه.",
+  bg: "Всеки човек има право на живот, свобода и лична сигурност.",
+  cs: "Každý má právo na život, svobodu a osobní bezpečnost.",
+  da: "Enhver har ret til liv, frihed og personlig sikkerhed.",
+  de: "Jeder hat das Recht auf Leben, Freiheit und Sicherheit der Person.",
+  el: "Κάθε άτομο έχει δικαίωμα στη ζωή, την ελευθερία και την προσωπική ασφάλεια.",
+  fi: "Kullakin yksilöllä on oikeus elämään, vapauteen ja henkilökohtaiseen turvallisuuteen.",
+  he: "כל אדם יש לו הזכות לחיים, לחרות ולבטחון אישי.",
+  hu: "Minden személynek joga van az élethez, a szabadsághoz és a személyi biztonsághoz.",
+  id: "Setiap orang berhak atas kehidupan, kebebasan dan keselamatan sebagai individu.",
+  it: "Ogni individuo ha diritto alla vita, alla libertà ed alla sicurezza della propria persona.",
+  nl: "Een ieder heeft het recht op leven, vrijheid en onschendbaarheid van zijn persoon.",
+  no: "Enhver har rett til liv, frihet og personlig sikkerhet.",
+  ro: "Orice ființă umană are dreptul la viață, la libertate și la securitatea persoanei sale.",
+  sv: "Var och en har rätt till liv, frihet och personlig säkerhet.",
+  tr: "Yaşamak, hürriyet ve kişi emniyeti her ferdin hakkıdır.",
+  vi: "Mọi người đều có quyền sống, quyền tự do và an toàn cá nhân.",
+};
+
+/** Sentences of Biome's READMEs, by language, and the commands in them, which are of none. */
+function described(): { label: string; text: string }[] {
+  const folder = new URL("../../../node_modules/@biomejs/biome/", import.meta.url);
+  const names = readdirSync(folder).filter((name) => /^README.*\.md$/.test(name));
+  return names.flatMap((name) => {
+    const code = /^README\.(\w+)/.exec(name)?.[1] ?? "en";
+    const label = { kr: "ko", md: "en" }[code] ?? code;
+    const whole = readFileSync(new URL(name, folder), "utf8");
+    const commands = whole.match(/^(?:npx|npm) .*$/gm) ?? [];
+    const prose = whole
+      .replace(/```[\s\S]*?```|<!--[\s\S]*?-->|<[^>]*>/g, "\n")
+      .replace(/!?\[([^\]]*)\]\([^)]*\)/g, "$1")
+      .replace(/[*_`#>]/g, "");
+    const sentences = prose
+      .split(/\n+|(?<=[.!?。！？।])\s+/)
+      .map((line) => line.trim())
+      .filter((line) => !/https?:|\[|\]|\|/.test(line) && (line.match(/\p{L}/gu) ?? []).length >= 20)
+      .map((text) => ({ label, text }));
+    return label === "en"
+      ? [...sentences, ...commands.map((text) => ({ label: "command", text }))]
+      : sentences;
+  });
+}
 
 describe("language", () => {
   it("keeps the language that is asked for, whichever it is", async () => {
-    const all = Object.entries(TEXTS).flatMap(([label, texts]) => texts.map((text) => ({ label, text })));
-    const rows = [...all, ...NOISE.map((text) => ({ label: "noise", text }))];
-    let [right, kept, wanted] = [0, 0, 0];
+    const rows = [...described(), ...Object.entries(RIGHT_TO_LIFE).map(([label, text]) => ({ label, text }))];
+    const labels = [...new Set(rows.map(({ label }) => label))].filter((label) => label !== "command");
+    expect(labels.length).toBe(28);
+    const all = { right: 0, found: 0, wanted: 0 };
     const lines: string[] = [];
-    for (const label of Object.keys(TEXTS)) {
+    const line = (name: string, { right, found, wanted }: typeof all) =>
+      `language ${name}: precision ${(right / Math.max(1, found)).toFixed(3)}, recall ${(right / wanted).toFixed(3)} of ${wanted}`;
+    for (const label of labels) {
       const found = [];
-      for await (const row of data.from(rows).filter(language(label, { threshold: 0.5 }))) found.push(row);
-      const good = found.filter((row) => row.label === label).length;
-      lines.push(
-        `language ${label}: precision ${(good / Math.max(1, found.length)).toFixed(3)}, ` +
-          `recall ${(good / TEXTS[label]!.length).toFixed(3)} of ${TEXTS[label]!.length}`,
-      );
-      right += good;
-      kept += found.length;
-      wanted += TEXTS[label]!.length;
+      for await (const row of data.from(rows).filter(language(label))) found.push(row);
+      const one = {
+        right: found.filter((row) => row.label === label).length,
+        found: found.length,
+        wanted: rows.filter((row) => row.label === label).length,
+      };
+      lines.push(line(label, one));
+      for (const key of ["right", "found", "wanted"] as const) all[key] += one[key];
     }
-    lines.push(`language: precision ${(right / kept).toFixed(3)}, recall ${(right / wanted).toFixed(3)}`);
-    console.log(lines.join("\n"));
-    expect(right / kept).toBeGreaterThan(0.97);
-    expect(right / wanted).toBeGreaterThan(0.95);
+    console.log([...lines, line("all", all)].join("\n"));
+    expect(all.wanted).toBeGreaterThan(150);
+    expect(all.right / all.found).toBeGreaterThan(0.97);
+    expect(all.right / all.wanted).toBeGreaterThan(0.9);
   });
 
   it("counts what it drops by the language that it is", async () => {
-    const texts = [...TEXTS.en!, ...TEXTS.de!, "", "===="];
+    const texts = [...TEXTS.en, ...TEXTS.de, "", "===="];
     const [, step] = await data
       .from(texts)
       .filter(language(["en", "fr"]))

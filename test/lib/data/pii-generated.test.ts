@@ -1,5 +1,5 @@
 // Precision and recall on numbers drawn by a seed: of every kind, right ones by their published rule (the check digit is found by
-// trying all), and others of the same look that the rule refuses. Printed for each kind.
+// trying all), and others of the same look that the rule refuses.
 
 import { expect, it } from "vitest";
 import * as check from "../../../lib/data/pii/check-digits.ts";
@@ -124,9 +124,8 @@ const ORDINARY = [
 
 it("finds numbers that their rule proves, and leaves those that it refuses", () => {
   const each = process.env.LENSOR_FULL ? 2000 : 150;
-  const lines: string[] = [];
   const total = { right: 0, found: 0, wanted: 0 };
-  for (const [name, { kind, right, wrong }] of Object.entries(CASES)) {
+  for (const { kind, right, wrong } of Object.values(CASES)) {
     let [hits, found] = [0, 0];
     for (let i = 0; i < each; i++) {
       const [good, bad, plain] = [right(), wrong(), pick(ORDINARY)()].map((text) =>
@@ -138,15 +137,7 @@ it("finds numbers that their rule proves, and leaves those that it refuses", () 
     total.right += hits;
     total.found += hits + found;
     total.wanted += each;
-    lines.push(
-      `pii, ${name}: precision ${(hits / (hits + found)).toFixed(3)}, recall ${(hits / each).toFixed(3)} of ${each}`,
-    );
   }
-  const [precision, recall] = [total.right / total.found, total.right / total.wanted];
-  lines.push(
-    `pii, all drawn numbers: precision ${precision.toFixed(3)}, recall ${recall.toFixed(3)} of ${total.wanted}`,
-  );
-  console.log(lines.join("\n"));
-  expect(precision).toBeGreaterThan(0.95);
-  expect(recall).toBeGreaterThan(0.95);
+  expect(total.right / total.found).toBeGreaterThan(0.95);
+  expect(total.right / total.wanted).toBeGreaterThan(0.95);
 });

@@ -1,5 +1,6 @@
 // Oracle: numbers whose check digits are published (ISO, issuers' test numbers, standards' own examples), and texts written here
-// with what is personal in them marked, beside texts full of numbers that are not. Precision and recall are printed.
+// with what is personal in them marked, beside texts full of numbers that are not: the rules were made by them, so all must be
+// right. What they are worth elsewhere is measured in pii-held-out.test.ts.
 
 import { describe, expect, it } from "vitest";
 import { data } from "../../../lib/data/index.ts";
@@ -115,38 +116,18 @@ describe("pii", () => {
   it("finds what is personal and leaves what is not", () => {
     const same = (a: { kind: string; start: number; end: number }, b: typeof a) =>
       a.kind === b.kind && a.start === b.start && a.end === b.end;
-    const counts = new Map<string, { right: number; found: number; wanted: number }>();
     const wrong: string[] = [];
     for (const marked of [...PERSONAL, ...ORDINARY]) {
       const { text, wanted } = parsed(marked);
       const found = findPii(text);
-      const count = (kind: string) =>
-        counts.get(kind) ?? counts.set(kind, { right: 0, found: 0, wanted: 0 }).get(kind)!;
-      for (const one of wanted) {
-        count(one.kind).wanted++;
-        if (found.some((other) => same(one, other))) count(one.kind).right++;
-        else wrong.push(`missed ${one.kind}: ${text.slice(one.start, one.end)}`);
-      }
-      for (const one of found) {
-        count(one.kind).found++;
+      for (const one of wanted)
+        if (!found.some((other) => same(one, other)))
+          wrong.push(`missed ${one.kind}: ${text.slice(one.start, one.end)}`);
+      for (const one of found)
         if (!wanted.some((other) => same(one, other)))
           wrong.push(`wrong ${one.kind}: ${text.slice(one.start, one.end)}`);
-      }
     }
-    const total = { right: 0, found: 0, wanted: 0 };
-    const lines: string[] = [];
-    for (const [kind, { right, found, wanted }] of counts) {
-      total.right += right;
-      total.found += found;
-      total.wanted += wanted;
-      lines.push(
-        `pii ${kind}: precision ${(right / found).toFixed(3)}, recall ${(right / wanted).toFixed(3)} of ${wanted}`,
-      );
-    }
-    console.log(lines.join("\n"));
     expect(wrong).toEqual([]);
-    expect(total.right / total.found).toBeGreaterThan(0.97);
-    expect(total.right / total.wanted).toBeGreaterThan(0.97);
   });
 
   it("says in the report what was replaced, and keeps none of it", async () => {
