@@ -1,6 +1,7 @@
 // Continues a prompt token by token. Tokens are drawn in native code, some at a time, so that the clock is the model's and
 // not that of this thread; text, stop strings and the cell's output are done here.
 
+import { LensorError } from "../errors.ts";
 import { Cache } from "../kv/cache.ts";
 import { roomIn, shrunk } from "../kv/online.ts";
 import { checkCache } from "../model/forward.ts";
@@ -43,17 +44,25 @@ async function generateAll(
   prompts: readonly string[],
   options: GenerateOptions,
 ): Promise<Reply[]> {
-  const { adapter, ...rest } = options;
+  const { adapter, seed, ...rest } = options;
+  if (Array.isArray(seed) && seed.length !== prompts.length)
+    throw new LensorError("model.generate: seed is a list of another length", {
+      expected: `${prompts.length} seeds, one a prompt`,
+      got: `${seed.length}`,
+    });
+  const own = (i: number) =>
+    seed === undefined ? rest : { ...rest, seed: Array.isArray(seed) ? (seed[i] as number) : seed };
   return withModels("model.generate", model, adapter, prompts.length, async (models) => {
     const replies: Reply[] = [];
     if (options.cache || options.compact) {
-      for (const [i, prompt] of prompts.entries()) replies.push(await generateOne(models[i]!, prompt, rest));
+      for (const [i, prompt] of prompts.entries())
+        replies.push(await generateOne(models[i]!, prompt, own(i)));
       return replies;
     }
     const requests = prompts.map((prompt, i) => ({
       ids: idsOf(prompt, model.tokenizer, model.config.vocabulary),
       opening: prompt,
-      settings: settingsOf("model.generate", rest),
+      settings: settingsOf("model.generate", own(i)),
       model: models[i]!,
     }));
     for (const parts of await runTogether(model, requests, rest)) replies.push(new Reply(parts));

@@ -21,7 +21,8 @@ export interface GenerateOptions {
   repetitionPenalty?: number;
   /** The text ends before the first of these. */
   stop?: string | readonly string[];
-  seed?: number;
+  /** Of the draws; a list gives each prompt its own. */
+  seed?: number | readonly number[];
   /** `false` leaves the log-probabilities out of the result. */
   logprobs?: boolean;
   signal?: AbortSignal;

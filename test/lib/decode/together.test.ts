@@ -49,6 +49,21 @@ describe("generate of a list", () => {
     expect(said(together)).toEqual(Array.from({ length: 8 }, () => said(each)).flat());
   });
 
+  it("with a seed for each, as a list", async () => {
+    const options = { maxTokens: 12, temperature: 1.5 };
+    const same = ["the", "the", "the"];
+    const together = await models.f32!.generate(same, { ...options, seed: [5, 6, 5] });
+    const each = await Promise.all(
+      [5, 6, 5].map((seed) => models.f32!.generate("the", { ...options, seed })),
+    );
+    expect(said(together)).toEqual(said(each));
+    expect(said(together)[1]).not.toEqual(said(together)[0]);
+    await expect(models.f32!.generate(same, { ...options, seed: [5] })).rejects.toThrow(
+      /3 seeds[\s\S]*got 1/,
+    );
+    await expect(models.f32!.generate("the", { ...options, seed: [5] })).rejects.toThrow(/seed/);
+  });
+
   it("keeps stop strings, penalties and the context's end", async () => {
     const options = { maxTokens: 300, temperature: 1, seed: 9, repetitionPenalty: 1.3, stop: ["e", "th"] };
     const together = await models.f32!.generate(prompts, options);
