@@ -65,6 +65,17 @@ const notebooks: Form[] = [
       "warmup: 3": "warmup: 0",
     },
   },
+  {
+    name: "09-align",
+    seconds: 700,
+    short: {
+      "steps: 20, batch: 16": "steps: 2, batch: 4",
+      "steps: 40, batch: 8": "steps: 1, batch: 4",
+      "steps: 20, batch: 8": "steps: 2, batch: 4",
+      "steps: 50, batch: 8": "steps: 1, batch: 2",
+      "steps: 60, batch: 48": "steps: 2, batch: 8",
+    },
+  },
 ];
 
 let folder: string;
@@ -77,7 +88,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test.each(notebooks)(
   "$name runs from top to bottom and every cell has something to see",
-  { timeout: 500_000 },
+  { timeout: 700_000 },
   async ({ name, seconds, short }) => {
     let path = fileURLToPath(new URL(`notebooks/${name}.ipynb`, root));
     const code = codeOf(readNotebook(path));

@@ -70,16 +70,16 @@ describe.skipIf(!full)("on the embedded model, three seeds", { timeout: 3_600_00
 
   it("GRPO raises a reward that can be checked by 20 points", () =>
     rising("GRPO", (seed) =>
-      model.reinforce(learnt, grpo({ group: 8 }), { ...shared, steps: 15, batch: 6, lr: 1e-3, seed }),
+      model.reinforce(learnt, grpo({ group: 8 }), { ...shared, steps: 50, batch: 8, lr: 3e-4, seed }),
     ));
 
   it("PPO raises a reward that can be checked by 20 points", () =>
     rising("PPO", (seed) =>
       model.reinforce(learnt, ppo({ epochs: 2, kl: 0.02 }), {
         ...shared,
-        steps: 24,
+        steps: 60,
         batch: 48,
-        lr: 1e-3,
+        lr: 3e-4,
         seed,
       }),
     ));
@@ -102,7 +102,7 @@ describe.skipIf(!full)("on the embedded model, three seeds", { timeout: 3_600_00
       "DPO",
       (seed) =>
         model.align(pairs, dpo({ beta: 0.1 }), {
-          ...{ adapter: lora({ rank: 8 }), steps: 12, batch: 8, lr: 3e-4, seed, precision: "bf16" },
+          ...{ adapter: lora({ rank: 8 }), steps: 40, batch: 8, lr: 5e-5, seed, precision: "bf16" },
         }),
       0.15,
     );
