@@ -1,9 +1,12 @@
-// Which tests run beside each other. Those that measure time or memory, or drive a browser, run alone and last: on two
+// Which tests run beside each other. Those of the kernel mostly wait for processes: two at once even on two cores. Those of the
+// library compute on every core themselves. Those that measure time or memory, or drive a browser, run alone and last: on two
 // cores anything else would be measured with them.
 
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 const alone = ["test/e2e/**/*.test.ts", "test/bench/**/*.test.ts"];
+const kernel = ["test/kernel/**/*.test.ts"];
 
 export default defineConfig({
   test: {
@@ -13,10 +16,20 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: "kernel",
+          include: kernel,
+          // Vitest keeps one core for itself: on two it would run one file after another.
+          maxWorkers: Math.max(2, availableParallelism() - 1),
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: "together",
           include: ["test/**/*.test.ts"],
-          exclude: alone,
-          sequence: { groupOrder: 0 },
+          exclude: [...alone, ...kernel],
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -25,7 +38,7 @@ export default defineConfig({
           name: "alone",
           include: alone,
           fileParallelism: false,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],
