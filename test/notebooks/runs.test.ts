@@ -58,7 +58,10 @@ const notebooks: Form[] = [
     name: "08-finetune",
     seconds: 500,
     short: {
-      "chapters.slice(4)]": "[chapters[4]!.slice(0, 2000)]]",
+      "chapters.slice(4)]": "[chapters[4]!.slice(0, 1000)]]",
+      "batch: 4, length: 256, lr": "batch: 1, length: 64, lr",
+      '"  batch: 4,': '"  batch: 2,',
+      '"  length: 256,': '"  length: 64,',
       "steps: 60": "steps: 3",
       "steps: 20": "steps: 1",
       "warmup: 6": "warmup: 1",
