@@ -64,7 +64,9 @@ export function bounds(values: readonly number[], rows: readonly Row[]): [number
   if (all.length === 0) return [0, 1];
   const [low, high] = [Math.min(...all), Math.max(...all)];
   const tick = niceTick(high - low || Math.abs(high) || 1);
-  return [Math.floor(low / tick - 0.1) * tick, Math.ceil(high / tick + 0.1) * tick];
+  const bottom = Math.floor(low / tick - 0.1) * tick;
+  // What is never negative has no room below 0, but for its own line.
+  return [low >= 0 ? Math.max(bottom, -0.1 * tick) : bottom, Math.ceil(high / tick + 0.1) * tick];
 }
 
 /** Powers of ten. */

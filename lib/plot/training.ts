@@ -56,7 +56,7 @@ export function trainingFigure(input: TrainingInput): PlotlySpec {
         title: titleOf(input),
         subtitle: subtitleOf(input),
         height: inside + TOP + BOTTOM,
-        margin: { l: 64, r: 64, t: TOP, b: BOTTOM },
+        margin: { l: 64, r: 80, t: TOP, b: BOTTOM },
         data: (of) =>
           traces(of).map((trace) => ({
             ...("line" in trace && { line: trace.line }),
