@@ -2,8 +2,7 @@
 // colour bars and hover values that are the data's. Drawn by the Plotly that our extension carries, at a cell's width.
 
 import { join } from "node:path";
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { opensOnClick } from "../../kernel/labextension/src/opens.ts";
 import {
   compareAttention,
@@ -22,22 +21,18 @@ const WIDTH = 860;
 const TEXT = "The animal didn't cross the street because it was too tired.";
 
 describe.skipIf(!browserPath)("pictures of attention (needs Chromium)", () => {
-  let browser: Browser;
-  let page: Page;
+  const page = plotlyPage(WIDTH);
   let model: Model;
   let trace: Trace;
   let long: Trace;
 
   beforeAll(async () => {
-    ({ browser, page } = await plotlyPage(WIDTH));
     model = await hub.load("smollm2-135m-instruct");
     trace = await model.trace(TEXT);
     long = await model.trace(
       "She went back the whole way with a lamp, looking under every bench. ".repeat(20),
     );
   }, 120_000);
-
-  afterAll(() => browser?.close());
 
   const other = () => model.trace(TEXT.replace("tired", "wide"));
   const prompts = { clean: "The capital of Italy is", corrupted: "The capital of France is" };
@@ -83,15 +78,15 @@ describe.skipIf(!browserPath)("pictures of attention (needs Chromium)", () => {
   test.each(Object.keys(figures))("%s", { timeout: 120_000 }, async (name) => {
     const made = await figures[name]!();
     const spec = "spec" in made ? await (made as Figure).spec() : (made as PlotlySpec);
-    expect(await drawBoth(page, spec, WIDTH, `attention-${name}`)).toEqual({ light: [], dark: [] });
+    expect(await drawBoth(page(), spec, WIDTH, `attention-${name}`)).toEqual({ light: [], dark: [] });
   });
 
   test("a click on a thumbnail opens it, a second one gives all back", { timeout: 60_000 }, async () => {
     const spec = await trace.attention().plot().spec();
-    await drawn(page, spec, WIDTH, "dark");
-    await page.addScriptTag({ content: `(${opensOnClick})(document.getElementById("figure"), Plotly);` });
+    await drawn(page(), spec, WIDTH, "dark");
+    await page().addScriptTag({ content: `(${opensOnClick})(document.getElementById("figure"), Plotly);` });
     const range = () =>
-      page.evaluate(() => {
+      page().evaluate(() => {
         const { layout } = document.getElementById("figure") as unknown as {
           layout: Record<"xaxis" | "yaxis", { range: number[] }>;
         };
@@ -99,7 +94,7 @@ describe.skipIf(!browserPath)("pictures of attention (needs Chromium)", () => {
       });
     /** In the middle of what is drawn, which is always on some thumbnail or, with one open, on that. */
     const click = async (x: number, y: number) => {
-      const place = await page.evaluate(
+      const place = await page().evaluate(
         ([x, y]) => {
           const { _fullLayout: of } = document.getElementById("figure") as unknown as {
             _fullLayout: Record<"xaxis" | "yaxis", { _offset: number; c2p(at: number): number }>;
@@ -108,8 +103,8 @@ describe.skipIf(!browserPath)("pictures of attention (needs Chromium)", () => {
         },
         [x, y],
       );
-      await page.mouse.move(place[0]! - 2, place[1]!);
-      await page.mouse.click(place[0]!, place[1]!);
+      await page().mouse.move(place[0]! - 2, place[1]!);
+      await page().mouse.click(place[0]!, place[1]!);
     };
     const before = await range();
     const hover = spec.data[1] as { x: number[]; y: number[]; meta: { opens: number } };
@@ -117,7 +112,7 @@ describe.skipIf(!browserPath)("pictures of attention (needs Chromium)", () => {
     await click(x, y);
     const half = hover.meta.opens / 2;
     await expect.poll(range, { timeout: 5000 }).toEqual([x - half, x + half, y + half, y - half]);
-    await page.screenshot({ path: join(output, "attention-opened-dark.png") });
+    await page().screenshot({ path: join(output, "attention-opened-dark.png") });
     // Two clicks in quick succession would be a double click, which is Plotly's own.
     await new Promise((resolve) => setTimeout(resolve, 600));
     await click(x, y);
@@ -130,10 +125,10 @@ describe.skipIf(!browserPath)("pictures of attention (needs Chromium)", () => {
     const head = trace.attention({ layer: 13, head: 8 });
     const weights = (await head.weights.data()) as Float32Array;
     const spec = await head.plot().spec();
-    await drawn(page, spec, WIDTH, "light");
+    await drawn(page(), spec, WIDTH, "light");
     const T = trace.tokens.length;
     const [q, k] = [8, 1];
-    const shown = await page.evaluate(
+    const shown = await page().evaluate(
       ([q, k]) => {
         const { _fullLayout: of } = document.getElementById("figure") as unknown as {
           _fullLayout: Record<"xaxis" | "yaxis", { _offset: number; c2p(at: number): number }>;
@@ -142,13 +137,13 @@ describe.skipIf(!browserPath)("pictures of attention (needs Chromium)", () => {
       },
       [q, k],
     );
-    await page.mouse.move(shown[0]!, shown[1]!);
-    const hover = page.locator("#figure .hoverlayer text");
+    await page().mouse.move(shown[0]!, shown[1]!);
+    const hover = page().locator("#figure .hoverlayer text");
     await expect.poll(() => hover.first().textContent(), { timeout: 5000 }).toContain("·it 8 → ·animal 1");
     const said = (await hover.first().textContent())!;
     expect(said).toContain(`weight ${Number(weights[q * T + k]!.toPrecision(3))}`);
     expect(said).toContain("layer 13, head 8");
-    const ticks = await page.locator("#figure .cbaxis text").allTextContents();
+    const ticks = await page().locator("#figure .cbaxis text").allTextContents();
     const { cmax } = spec.layout.coloraxis as { cmax: number };
     expect(ticks.map((text) => Number(text.replace("≥ ", "")))).toContain(Number(cmax.toPrecision(3)));
   });

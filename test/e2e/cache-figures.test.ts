@@ -1,8 +1,7 @@
 // The pictures of caches as a screen shows them, in both themes: no label under 10 pixels, none over another, none outside. Drawn
 // by the Plotly that our extension carries, at a cell's width.
 
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { detailOnClick } from "../../kernel/labextension/src/details.ts";
 import type { PlotlySpec } from "../../lib/index.ts";
 import { cacheMap } from "../../lib/plot/cache-map.ts";
@@ -80,17 +79,10 @@ const figures: Record<string, () => PlotlySpec> = {
 };
 
 describe.skipIf(!browserPath)("pictures of caches (needs Chromium)", () => {
-  let browser: Browser;
-  let page: Page;
-
-  beforeAll(async () => {
-    ({ browser, page } = await plotlyPage(WIDTH));
-  }, 60_000);
-
-  afterAll(() => browser?.close());
+  const page = plotlyPage(WIDTH);
 
   test.each(Object.keys(figures))("%s", { timeout: 60_000 }, async (name) => {
-    expect(await drawBoth(page, figures[name]!(), WIDTH, `cache-${name}`)).toEqual({ light: [], dark: [] });
+    expect(await drawBoth(page(), figures[name]!(), WIDTH, `cache-${name}`)).toEqual({ light: [], dark: [] });
   });
 
   test("a click on a point of a sweep opens that point's heads, a second one closes them", {
@@ -101,24 +93,24 @@ describe.skipIf(!browserPath)("pictures of caches (needs Chromium)", () => {
     const known = points.map((one) => ({ ...one, detail: detail(`${one.method} at ${one.ratio}`) }));
     const spec = sweepFigure({ ...sweep, points: known, qualities: ["kl", "accuracy"] });
     expect(JSON.stringify(spec).length).toBeLessThan(1e6);
-    await drawn(page, spec, WIDTH, "light");
-    await page.evaluate(() => {
+    await drawn(page(), spec, WIDTH, "light");
+    await page().evaluate(() => {
       (globalThis as Record<string, unknown>).opened = [];
     });
-    await page.addScriptTag({
+    await page().addScriptTag({
       content: `(${detailOnClick})(document.getElementById("figure"), (figure) => opened.push(figure?.layout.meta.title ?? null));`,
     });
-    const names = () => page.evaluate(() => (globalThis as unknown as { opened: string[] }).opened);
+    const names = () => page().evaluate(() => (globalThis as unknown as { opened: string[] }).opened);
     const click = async () => {
-      const [x, y] = await page.evaluate(() => {
+      const [x, y] = await page().evaluate(() => {
         // The smallest cache of the method that is best there stands alone.
         const marks = [...document.querySelectorAll("#figure .scatterlayer .trace .points path")];
         const boxes = marks.map((mark) => mark.getBoundingClientRect());
         const first = boxes.reduce((a, b) => (b.top < a.top ? b : a));
         return [first.left + first.width / 2, first.top + first.height / 2];
       });
-      await page.mouse.move(x! - 3, y!);
-      await page.mouse.click(x!, y!);
+      await page().mouse.move(x! - 3, y!);
+      await page().mouse.click(x!, y!);
     };
     await click();
     await expect.poll(names, { timeout: 5000 }).toEqual([expect.stringMatching(/ at \d+ at .*×/)]);

@@ -1,8 +1,7 @@
 // The picture of what a dataset holds more than once, as a screen shows it, in both themes: no label under 10 pixels, none over
 // another, none outside. Drawn by the Plotly that our extension carries, at a cell's width.
 
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { PlotlySpec } from "../../lib/index.ts";
 import { duplicatesSpec } from "../../lib/plot/duplicates.ts";
 import { drawBoth, plotlyPage } from "./drawn-labels.ts";
@@ -31,16 +30,9 @@ const figures: Record<string, () => PlotlySpec> = {
 };
 
 describe.skipIf(!browserPath)("the picture of copies (needs Chromium)", () => {
-  let browser: Browser;
-  let page: Page;
-
-  beforeAll(async () => {
-    ({ browser, page } = await plotlyPage(WIDTH));
-  }, 60_000);
-
-  afterAll(() => browser?.close());
+  const page = plotlyPage(WIDTH);
 
   test.each(Object.keys(figures))("%s", { timeout: 60_000 }, async (name) => {
-    expect(await drawBoth(page, figures[name]!(), WIDTH, `data-${name}`)).toEqual({ light: [], dark: [] });
+    expect(await drawBoth(page(), figures[name]!(), WIDTH, `data-${name}`)).toEqual({ light: [], dark: [] });
   });
 });

@@ -5,20 +5,24 @@ import { mkdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { type Browser, chromium, type Page } from "playwright-core";
+import { afterAll, beforeAll } from "vitest";
 import type { PlotlySpec } from "../../lib/index.ts";
 import { browserPath, output } from "./lab.ts";
 
-/** An empty page of a browser that has loaded Plotly. */
-export async function plotlyPage(width: number): Promise<{ browser: Browser; page: Page }> {
-  mkdirSync(output, { recursive: true });
-  const browser = await chromium.launch({
-    executablePath: browserPath!,
-    args: ["--no-sandbox", "--disable-gpu"],
-  });
-  const page = await browser.newPage({ viewport: { width, height: 1000 } });
-  await page.setContent("<body></body>");
-  await page.addScriptTag({ path: createRequire(import.meta.url).resolve("plotly.js-dist") });
-  return { browser, page };
+/** An empty page of a browser that has loaded Plotly, for the tests of a `describe`: there once they run. */
+export function plotlyPage(width: number): () => Page {
+  let browser: Browser | undefined;
+  let page: Page;
+  beforeAll(async () => {
+    mkdirSync(output, { recursive: true });
+    const args = ["--no-sandbox", "--disable-gpu"];
+    browser = await chromium.launch({ executablePath: browserPath!, args });
+    page = await browser.newPage({ viewport: { width, height: 1000 } });
+    await page.setContent("<body></body>");
+    await page.addScriptTag({ path: createRequire(import.meta.url).resolve("plotly.js-dist") });
+  }, 60_000);
+  afterAll(() => browser?.close());
+  return () => page;
 }
 
 type Theme = "light" | "dark";

@@ -1,8 +1,7 @@
 // The picture of a run as a screen shows it, in both themes: no label under 10 pixels, none over another, none outside. Drawn by
 // the Plotly that our extension carries, at a cell's width.
 
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { PlotlySpec } from "../../lib/index.ts";
 import { type TrainingInput, trainingFigure } from "../../lib/plot/training.ts";
 import { drawBoth, plotlyPage } from "./drawn-labels.ts";
@@ -64,15 +63,9 @@ const figures: Record<string, () => PlotlySpec> = {
 };
 
 describe.skipIf(!browserPath)("drawn in a browser", () => {
-  let browser: Browser;
-  let page: Page;
-  beforeAll(async () => {
-    ({ browser, page } = await plotlyPage(WIDTH));
-  }, 60_000);
-  afterAll(() => browser?.close());
-
+  const page = plotlyPage(WIDTH);
   test.each(Object.keys(figures))("%s", async (name) => {
-    expect(await drawBoth(page, figures[name]!(), WIDTH, `training-${name}`)).toEqual({
+    expect(await drawBoth(page(), figures[name]!(), WIDTH, `training-${name}`)).toEqual({
       light: [],
       dark: [],
     });
