@@ -47,10 +47,12 @@ describe.skipIf(!browserPath)("in JupyterLab (needs Chromium)", () => {
 
   // The next one is to have the page, and the memory, to itself.
   afterEach(async () => {
+    const notebooks = page.locator(".jp-Notebook");
+    const open = await notebooks.count(); // the first one too, where its own test was left out
     const closed = command(page, "notebook:close-and-shutdown");
     await page.locator(".jp-Dialog button.jp-mod-accept").click();
     await closed;
-    await page.locator(".jp-Notebook").waitFor({ state: "detached" });
+    await expect.poll(() => notebooks.count(), { timeout: 30_000 }).toBe(open - 1);
   });
 
   const figure = () => page.locator(".lensor-figure").first();
