@@ -19,6 +19,7 @@ Suites: gemm, attention [--context n]
         quality         [--text file]... [--context n]
         data            [--steps n]
         align           [--batch n] [--tokens n]
+        compress        [--model name|file] [--context n] [--tokens n]
         memory          [--steps n] [--tokens n]
         interrupt
 

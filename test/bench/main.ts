@@ -8,6 +8,7 @@ import { INSTALL, installPeers } from "./peers.ts";
 import { figureLines, readingLines } from "./report.ts";
 import { align } from "./suites/align.ts";
 import { attention } from "./suites/attention.ts";
+import { compress } from "./suites/compress.ts";
 import { data } from "./suites/data.ts";
 import { gemm } from "./suites/gemm.ts";
 import { decode, prefill } from "./suites/generate.ts";
@@ -26,7 +27,7 @@ export interface Suite {
 }
 
 const SUITES: Readonly<Record<string, Suite>> = {
-  ...{ gemm, attention, decode, prefill, train, align, data, kv, quality, memory, interrupt },
+  ...{ gemm, attention, decode, prefill, train, align, data, kv, quality, compress, memory, interrupt },
 };
 
 // A reader of figures wants the sentence, not the stack.

@@ -111,6 +111,15 @@ it("reads, curates and tokenizes a corpus, and says how the cost grows and what 
   expect(memory.value).toBeGreaterThan(0.05);
 });
 
+it("puts the figures of smaller models together from their parts", { timeout: 90_000 }, async () => {
+  const args = ["compress", "--short", "--rounds", "1", "--threads", "1", "--only", "decode of the base"];
+  const { results } = await bench(...args, "--json", "-");
+  expect(results.map(({ suite, name }) => [suite, name])).toEqual([
+    ["compress", "decode of the base: 16 tokens after 64"],
+  ]);
+  expect(results[0]!.ours.median).toBeGreaterThan(0);
+});
+
 it("holds what it watches against the most and the least that it may be", () => {
   expect(missedBound({ value: 1.5, most: 1.3 })).toEqual(["1.500, wanted 1.3 at most"]);
   expect(missedBound({ value: 0.5, least: 0.85 })).toEqual(["0.500, wanted 0.85 at least"]);
