@@ -60,6 +60,15 @@ it("watches how what makes caches smaller grows with the text, and what looking 
   }
 });
 
+it("sets a run with checkpoints beside the same without", { timeout: 120_000 }, async () => {
+  const args = ["train", "--short", "--threads", "1", "--only", "checkpoints", "--json", "-"];
+  const { results } = await bench(...args);
+  const [{ suite, value, samples, most }] = results as unknown as [Reading];
+  expect([suite, samples.length, most]).toEqual(["train", 1, 1.05]);
+  expect(value).toBe(samples[0]);
+  expect(value).toBeGreaterThan(0.2);
+});
+
 it("sets each way to choose keys beside the best method that only leaves keys out", {
   timeout: 120_000,
 }, async () => {

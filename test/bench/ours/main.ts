@@ -12,13 +12,13 @@ import { kvDecode, kvGrowth, kvPrefill, kvWhole, matching } from "./kv.ts";
 import { attention, attentionMemory, gemm } from "./products.ts";
 import { qualityOfCaches, qualityOfLayers } from "./quality.ts";
 import { look } from "./trace.ts";
-import { smallSteps, train } from "./train.ts";
+import { smallSteps, train, tuning } from "./train.ts";
 
 /** Does some of a job. */
 export type Run = () => Promise<Omit<Turn, "peakBytes">>;
 
 const JOBS = {
-  ...{ gemm, attention, decode, prefill, look, train, dpo, replies, dedup, tokenization, pipeline },
+  ...{ gemm, attention, decode, prefill, look, train, tuning, dpo, replies, dedup, tokenization, pipeline },
   ...{ attentionMemory, smallSteps, manyTokens, interrupt },
   ...{ kvPrefill, kvWhole, kvDecode, kvGrowth, matching, qualityOfLayers, qualityOfCaches },
 } as Record<string, (args: never) => Promise<Run>>;

@@ -1,4 +1,7 @@
-/** Steps of training: of a model or its adapters, and of a small network many times. */
+/** Steps of training: of a model or its adapters, in a run with checkpoints, and of a small network many times. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { hub, lora, nn, optim, tensor } from "../../../lib/index.ts";
 import { Watch } from "./generate.ts";
 import type { Run } from "./main.ts";
@@ -26,6 +29,35 @@ export async function train(args: {
     // The step is done when the parameter that it changes last can be read.
     await parameters.at(-1)!.sum().item();
     return { seconds: (performance.now() - start) / 1000, count };
+  };
+}
+
+/** A run of LoRA as a cell has it, its state saved every so many steps; 0 saves none. */
+export async function tuning(args: {
+  file: string;
+  ids: number[];
+  rank: number;
+  steps: number;
+  size: number;
+  length: number;
+  saveEvery: number;
+}): Promise<Run> {
+  const { file, ids, rank, steps, size, length, saveEvery } = args;
+  const model = await hub.load(file);
+  const texts = [model.tokenizer.decode(ids)];
+  return async () => {
+    const folder = saveEvery > 0 ? mkdtempSync(join(tmpdir(), "lensor-bench-")) : undefined;
+    const start = performance.now();
+    try {
+      const run = model.finetune(texts, {
+        ...{ adapter: lora({ rank }), steps, batch: size, length, lr: 1e-5, precision: "bf16", seed: 0 },
+        ...(folder === undefined ? {} : { folder, saveEvery }),
+      });
+      (await run).dispose();
+      return { seconds: (performance.now() - start) / 1000, count: steps };
+    } finally {
+      if (folder !== undefined) rmSync(folder, { recursive: true });
+    }
   };
 }
 

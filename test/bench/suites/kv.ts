@@ -9,7 +9,8 @@ import { dirname, join } from "node:path";
 import { locate } from "../../../lib/model/registry.ts";
 import { type Contest, median, missedBound, type Reading } from "../figure.ts";
 import type { Options } from "../options.ts";
-import { type Job, Side } from "../side.ts";
+import { Side } from "../side.ts";
+import { ratios, turns } from "../turns.ts";
 import { textIds } from "./generate.ts";
 
 const RATIO = 50;
@@ -59,33 +60,6 @@ const READINGS: readonly { name: string; read: Read }[] = [
   { name: "trace with maps of one layer", read: tracing },
   { name: "growth", read: growth },
 ];
-
-/** Sides in turns, each in a process of its own: seconds by round. */
-async function turns(jobs: readonly Job[], rounds: number, threads: number): Promise<number[][]> {
-  const sides: Side[] = [];
-  try {
-    for (const job of jobs) {
-      const side = await Side.ours(threads);
-      sides.push(side);
-      await side.prepare(job);
-      await side.run();
-    }
-    const seconds = jobs.map((): number[] => []);
-    for (let round = 0; round < rounds; round++)
-      for (const [i, side] of sides.entries()) {
-        const turn = await side.run();
-        seconds[i]!.push(turn.seconds / turn.count);
-      }
-    return seconds;
-  } finally {
-    for (const side of sides) side.close();
-  }
-}
-
-/** Of two sides' seconds, round by round: the first's to the second's. */
-function ratios([first, second]: readonly number[][]): number[] {
-  return first!.map((seconds, i) => seconds / second![i]!);
-}
 
 function reading(
   { threads, short }: Options,

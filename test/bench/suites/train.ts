@@ -1,11 +1,13 @@
 /**
  * `lensor bench train`: whole steps of AdamW, of all parameters and of LoRA adapters, against PyTorch and transformers in
- * each of the ways that people train with them. Processes are fresh for each, so that a peak of memory is its own.
+ * each of the ways that people train with them; and what a run's checkpoints add to its time. Processes are fresh for each,
+ * so that a peak of memory is its own.
  */
 import { locate } from "../../../lib/model/registry.ts";
-import type { Contest } from "../figure.ts";
+import { type Contest, median, missedBound, type Reading } from "../figure.ts";
 import type { Options } from "../options.ts";
 import { peersFolder } from "../peers.ts";
+import { ratios, turns } from "../turns.ts";
 import { textIds } from "./generate.ts";
 
 const TARGETS = {
@@ -39,5 +41,19 @@ export const train = {
         };
       }),
     );
+  },
+  async *watch({ model, only, rounds, short, threads }: Options): AsyncGenerator<Reading> {
+    const name = "checkpoints of a LoRA run";
+    if (only.length > 0 && !only.some((text) => name.includes(text))) return;
+    const { path: file } = await locate(model);
+    const steps = short ? 2 : 10;
+    const [size, length] = short ? [1, 32] : [4, 128];
+    const args = { file, ids: textIds(steps * size * length), rank: RANK, steps, size, length };
+    const jobs = [steps / 2, 0].map((saveEvery) => ({ prepare: "tuning", args: { ...args, saveEvery } }));
+    const samples = ratios(await turns(jobs, rounds ?? (short ? 1 : 3), threads));
+    const [value, most] = [median(samples), 1.05];
+    const unit = `x the run's time without (${steps} steps of ${size} x ${length} tokens, saved twice)`;
+    const missed = short ? [] : missedBound({ value, most });
+    yield { suite: "train", name, threads, unit, value, most, samples, missed };
   },
 };
