@@ -72,20 +72,11 @@ export function lastHidden(
   { hooks, from, past, checkpoint: again = false }: Reach = {},
 ): Tensor {
   return scope(() => {
-    const start = past?.length ?? 0;
-    const longest = start + Math.max(...offsets.slice(1).map((end, i) => end - offsets[i]!));
-    const places = offsets
-      .slice(1)
-      .flatMap((end, i) => Array.from({ length: end - offsets[i]! }, (_, t) => start + t));
-    const shared = tokenRows && sharedOf(tokenRows, ids.length);
-    const at = indices(shared ? shared.first.map((token) => places[token]!) : places, "positions");
-    const { frequencies, attentionFactor } = ropeOf(config, config.context, longest);
-    const turns = new Turns(frequencies, longest, attentionFactor);
-    let x = from?.residual ?? weights.embed(indices(ids, "ids"));
+    const places = placesOf(config, { ids, offsets, ...(tokenRows && { tokenRows }) }, past);
+    let x = from?.residual ?? embedded(weights, ids);
     const first = from?.layer ?? 0;
     for (let layer = first; layer < config.layers; layer++) {
       const before = x;
-      const places = { turns, at, offsets, past, shared };
       const pass = () => block(config, weights, layer, before, places, precision, hooks);
       x = again ? checkpoint(pass) : scope(pass);
       if (before !== from?.residual) before.dispose();
@@ -95,7 +86,13 @@ export function lastHidden(
   });
 }
 
-interface Places {
+/** Rows of the embedding, f32 `[ids, width]`: the stream that enters the first block. */
+export function embedded(weights: Weights, ids: readonly number[]): Tensor {
+  return weights.embed(indices(ids, "ids"));
+}
+
+/** Where the tokens of a pass stand, for its attention. */
+export interface Places {
   turns: Turns;
   at: Tensor;
   offsets: readonly number[];
@@ -108,6 +105,22 @@ interface Shared {
   /** Of each token, and of each row a token that it is. */
   readonly rows: readonly number[];
   readonly first: readonly number[];
+}
+
+export function placesOf(
+  config: ModelConfig,
+  { ids, offsets, tokenRows }: Packed,
+  past?: Past | undefined,
+): Places {
+  const start = past?.length ?? 0;
+  const longest = start + Math.max(...offsets.slice(1).map((end, i) => end - offsets[i]!));
+  const places = offsets
+    .slice(1)
+    .flatMap((end, i) => Array.from({ length: end - offsets[i]! }, (_, t) => start + t));
+  const shared = tokenRows && sharedOf(tokenRows, ids.length);
+  const at = indices(shared ? shared.first.map((token) => places[token]!) : places, "positions");
+  const { frequencies, attentionFactor } = ropeOf(config, config.context, longest);
+  return { turns: new Turns(frequencies, longest, attentionFactor), at, offsets, past, shared };
 }
 
 function sharedOf(rows: readonly number[], count: number): Shared {
@@ -125,32 +138,47 @@ function block(
   weights: Weights,
   layer: number,
   entering: Tensor,
-  { turns, at, offsets, past, shared }: Places,
+  places: Places,
   precision: Precision,
   hooks: Hooks | undefined,
 ): Tensor {
-  const { heads, kvHeads, headWidth: d } = config;
-  const T = entering.shape[0]!;
   const name = (part: string) => `blk.${layer}.${part}.weight`;
   const linear = (part: string, input: Tensor, addend?: Tensor) =>
     weights.linear(name(part), input, precision, addend);
-  const gain = (part: string) => weights.vector(name(part));
   const seen = (place: Place, x: Tensor) => hooked(hooks, place, layer, x);
   // Where nobody looks at what is added, the product adds it itself.
   const added = (place: "attention" | "mlp", part: string, input: Tensor, to: Tensor) =>
     hooks?.[place] ? to.add(seen(place, linear(part, input)).cast("f32")) : linear(part, input, to);
 
   const x = seen("residual", entering);
-  const n = norm(x, gain("attn_norm"), config, precision);
-  const q = seen("query", rotated(linear("attn_q", n).reshape(T, heads, d), turns, at));
-  const k = seen("key", rotated(linear("attn_k", n).reshape(T, kvHeads, d), turns, at));
-  const v = seen("value", linear("attn_v", n).reshape(T, kvHeads, d));
+  const n = norm(x, weights.vector(name("attn_norm")), config, precision);
+  const mixed = headsMixed(config, weights, layer, n, places, precision, hooks);
+  const y = seen("middle", added("attention", "attn_output", mixed, x));
+
+  return added("mlp", "ffn_down", gated(config, weights, layer, y, precision), y);
+}
+
+/** What each head mixes of the values, `[T, heads * d]`: what W_o brings back to the stream. n is the stream's norm. */
+export function headsMixed(
+  config: ModelConfig,
+  weights: Weights,
+  layer: number,
+  n: Tensor,
+  { turns, at, offsets, past, shared }: Places,
+  precision: Precision,
+  hooks?: Hooks | undefined,
+): Tensor {
+  const { heads, kvHeads, headWidth: d } = config;
+  const T = n.shape[0]!;
+  const linear = (part: string) => weights.linear(`blk.${layer}.${part}.weight`, n, precision);
+  const seen = (place: Place, x: Tensor) => hooked(hooks, place, layer, x);
+  const q = seen("query", rotated(linear("attn_q").reshape(T, heads, d), turns, at));
+  const k = seen("key", rotated(linear("attn_k").reshape(T, kvHeads, d), turns, at));
+  const v = seen("value", linear("attn_v").reshape(T, kvHeads, d));
   const [keys, values] = past ? behind(past.layer(layer), k, v) : [k, v];
   const ends = past ? [0, keys.shape[0]!] : offsets;
   const mixed = seen("head", attended(q, keys, values, { queries: offsets, keys: ends }, shared));
-  const y = seen("middle", added("attention", "attn_output", mixed.reshape(T, heads * d), x));
-
-  return added("mlp", "ffn_down", gated(config, weights, layer, y, precision), y);
+  return mixed.reshape(T, heads * d);
 }
 
 /** Attention within each sequence. What they share is spread out for it, and each row taken from where it first stands. */
