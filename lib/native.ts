@@ -39,6 +39,7 @@ export const DTYPES = { f32: 0, f16: 1, bf16: 2, i8: 3, u8: 4, i32: 5, i64: 6, b
 /** Numbers of `lensor_dtype` for the block formats of weights. */
 export const WEIGHT_TYPES = {
   ...{ F32: 0, F16: 1, BF16: 2, Q4_0: 16, Q4_1: 17, Q8_0: 18, Q5_0: 19, Q5_1: 20, Q6_K: 21 },
+  ...{ Q2_K: 22, Q3_K: 23, Q4_K: 24, Q5_K: 25 },
 } as const;
 
 export const UNARY = {

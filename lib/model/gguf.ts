@@ -9,7 +9,10 @@ import { HeaderReader } from "./header.ts";
 
 export type { GgufValue } from "./gguf-values.ts";
 
-export type GgufType = "F32" | "F16" | "BF16" | "Q4_0" | "Q4_1" | "Q5_0" | "Q5_1" | "Q6_K" | "Q8_0";
+export type GgufType =
+  | ("F32" | "F16" | "BF16")
+  | ("Q4_0" | "Q4_1" | "Q5_0" | "Q5_1" | "Q8_0")
+  | ("Q2_K" | "Q3_K" | "Q4_K" | "Q5_K" | "Q6_K");
 
 export interface GgufTensor {
   readonly name: string;
@@ -38,6 +41,10 @@ const TYPES: Record<number, { type: GgufType; elements: number; bytes: number }>
   6: { type: "Q5_0", elements: 32, bytes: 22 },
   7: { type: "Q5_1", elements: 32, bytes: 24 },
   8: { type: "Q8_0", elements: 32, bytes: 34 },
+  10: { type: "Q2_K", elements: 256, bytes: 84 },
+  11: { type: "Q3_K", elements: 256, bytes: 110 },
+  12: { type: "Q4_K", elements: 256, bytes: 144 },
+  13: { type: "Q5_K", elements: 256, bytes: 176 },
   14: { type: "Q6_K", elements: 256, bytes: 210 },
   30: { type: "BF16", elements: 1, bytes: 2 },
 };
@@ -49,7 +56,7 @@ export const GGUF_TYPES = Object.fromEntries(
 
 /** Types that exist and that lensor does not read, for the error to call them by name. */
 const FOREIGN: Record<number, string> = {
-  ...{ 9: "Q8_1", 10: "Q2_K", 11: "Q3_K", 12: "Q4_K", 13: "Q5_K", 15: "Q8_K" },
+  ...{ 9: "Q8_1", 15: "Q8_K" },
   ...{ 16: "IQ2_XXS", 17: "IQ2_XS", 18: "IQ3_XXS", 19: "IQ1_S", 20: "IQ4_NL", 21: "IQ3_S", 22: "IQ2_S" },
   ...{ 23: "IQ4_XS", 24: "I8", 25: "I16", 26: "I32", 27: "I64", 28: "F64", 29: "IQ1_M", 34: "TQ1_0" },
   ...{ 35: "TQ2_0", 39: "MXFP4" },
@@ -186,7 +193,8 @@ function place(entry: Entry, base: number, alignment: number, path: string, size
         .map((t) => t.type)
         .join(", ")}`,
       foreign ?? `type number ${entry.type}`,
-      foreign && `Use a file quantized to Q8_0, Q6_K, Q5_0, Q5_1, Q4_0 or Q4_1, or one in F16, BF16 or F32.`,
+      foreign &&
+        `Use a file quantized to Q8_0, Q6_K, Q5_K, Q4_K, Q4_0 or another of these, or one in F16, BF16 or F32.`,
     );
   }
   const columns = shape.at(-1)!;

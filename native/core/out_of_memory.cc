@@ -28,6 +28,14 @@ const char* dtype_name(int32_t dtype) {
     return "q5_0";
   case LENSOR_Q5_1:
     return "q5_1";
+  case LENSOR_Q2_K:
+    return "q2_k";
+  case LENSOR_Q3_K:
+    return "q3_k";
+  case LENSOR_Q4_K:
+    return "q4_k";
+  case LENSOR_Q5_K:
+    return "q5_k";
   case LENSOR_Q6_K:
     return "q6_k";
   case LENSOR_Q8_0:

@@ -73,6 +73,18 @@ inline double weight_bytes(const lensor_weight* w) {
   case LENSOR_Q5_1:
     bits = 6;
     break;
+  case LENSOR_Q2_K:
+    bits = 2.625;
+    break;
+  case LENSOR_Q3_K:
+    bits = 3.4375;
+    break;
+  case LENSOR_Q4_K:
+    bits = 4.5;
+    break;
+  case LENSOR_Q5_K:
+    bits = 5.5;
+    break;
   case LENSOR_Q6_K:
     bits = 6.5625;
     break;

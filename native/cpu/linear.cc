@@ -1,11 +1,11 @@
 // out = x W^T for rows of activations and panels of weights (quant/panel.h).
 //
 // Exact: acc = fma(w[k], x[k], acc) over k in order, w dequantized, one lane an output.
-// Fast:  integer products block by block (product.h).
+// Fast:  integer products block by block (product.h, product_super.h).
 // Both do the same for one row and for many: only how many rows share a load of the weights differs.
 #include "linear.h"
 #include "adapters.h"
-#include "product.h"
+#include "product_super.h"
 #include "unpack.h"
 
 namespace lensor::LENSOR_ISA {
@@ -83,6 +83,16 @@ void exact_panel(const lensor_activations* x, const lensor_linear* job, int64_t 
   }
 }
 
+template <int T, int R, int P> LENSOR_INLINE void
+fast_tile(const uint8_t* const* panels, const lensor_activations* x, int64_t row, f32v (&acc)[P][R]) {
+  if constexpr (T == LENSOR_Q8_0)
+    tile_q8(panels, x, row, acc);
+  else if constexpr (is_super(T))
+    tile_super<T>(panels, x, row, acc);
+  else
+    tile_low<T>(panels, x, row, acc);
+}
+
 template <int T, int R, int P>
 void fast_rows(const Columns* to, const lensor_activations* x, int64_t row, const lensor_linear* job) {
   const uint8_t* weights[P];
@@ -150,6 +160,14 @@ void linear_panels(const lensor_activations* x, const lensor_linear* job, int64_
     return fast_panels<LENSOR_Q5_0>(x, job, panel, count);
   case LENSOR_Q5_1:
     return fast_panels<LENSOR_Q5_1>(x, job, panel, count);
+  case LENSOR_Q2_K:
+    return fast_panels<LENSOR_Q2_K>(x, job, panel, count);
+  case LENSOR_Q3_K:
+    return fast_panels<LENSOR_Q3_K>(x, job, panel, count);
+  case LENSOR_Q4_K:
+    return fast_panels<LENSOR_Q4_K>(x, job, panel, count);
+  case LENSOR_Q5_K:
+    return fast_panels<LENSOR_Q5_K>(x, job, panel, count);
   case LENSOR_Q6_K:
     return fast_panels<LENSOR_Q6_K>(x, job, panel, count);
   default:

@@ -1,10 +1,10 @@
 // Integer products of rounded activations and quantized panels (quant/panel.h), for linear.cc. T is the
 // panel's type, R the rows of activations and P the panels of a tile; a tile loads each weight once for its
 // rows and each activation once for its panels.
-//   4 to 6 bits: for each 16 columns the integer sums s of q_w q_x; for each block
+//   4 and 5 bits: for each 16 columns the integer sums s of q_w q_x; for each block
 //     acc += m total + d sum(d_x s),   m the minimum, or -8 d and -16 d where the format has none
-//     (6 bits: acc += d_w (d_x s - 32 part) for each 16 columns, which have a scale of their own)
 //   8 bits: acc += d d_x s for each block
+// Blocks of 256 columns: product_super.h.
 // An output's additions follow the blocks, whatever R and P.
 #pragma once
 #include "../quant/panel.h"
@@ -32,11 +32,18 @@ template <int N, int TO> LENSOR_INLINE i32v bits_at(i32v w, int32_t mask) {
     return andi(w, set1i(mask));
 }
 
-// Columns 16 H + 4 J to 16 H + 4 J + 3 of a block, as bytes. `high` is what stands above the nibbles.
+// Vectors of what stands above a type's nibbles, or in place of them.
+template <int T> constexpr int kHigh = T == LENSOR_Q3_K ? 3 : 2;
+
+// Columns 16 H + 4 J to 16 H + 4 J + 3 of a block, as bytes.
 template <int T, int H, int J> LENSOR_INLINE i32v weight_bytes_at(const uint8_t* nibbles, const i32v* high) {
+  if constexpr (T == LENSOR_Q2_K || T == LENSOR_Q3_K) {
+    const i32v two = bits_at<2 * J, 0>(high[H], 0x03030303);
+    return T == LENSOR_Q2_K ? two : ori(two, bits_at<4 * H + J, 2>(high[kHigh<T> - 1], 0x04040404));
+  }
   const i32v w = loadi(nibbles + 64 * J);
   const i32v low = andi(H ? shr<4>(w) : w, set1i(0x0f0f0f0f));
-  if constexpr (T == LENSOR_Q5_0 || T == LENSOR_Q5_1)
+  if constexpr (T == LENSOR_Q5_0 || T == LENSOR_Q5_1 || T == LENSOR_Q5_K)
     return ori(low, bits_at<4 * H + J, 4>(high[0], 0x10101010));
   else if constexpr (T == LENSOR_Q6_K)
     return ori(low, bits_at<2 * J, 4>(high[H], 0x30303030));
@@ -45,7 +52,7 @@ template <int T, int H, int J> LENSOR_INLINE i32v weight_bytes_at(const uint8_t*
 }
 
 template <int T, int H, int J, int R, int P>
-LENSOR_INLINE void gather4(i32v (&s)[P][R], const uint8_t* const* nibbles, const i32v (*high)[2],
+LENSOR_INLINE void gather4(i32v (&s)[P][R], const uint8_t* const* nibbles, const i32v (*high)[kHigh<T>],
                            const int8_t* q, int64_t cols) {
   i32v w[P];
   LENSOR_PANELS(p) w[p] = weight_bytes_at<T, H, J>(nibbles[p], high[p]);
@@ -57,7 +64,7 @@ LENSOR_INLINE void gather4(i32v (&s)[P][R], const uint8_t* const* nibbles, const
 
 // The sums of half a block.
 template <int T, int H, int R, int P>
-LENSOR_INLINE void half_block(f32v (&f)[P][R], const uint8_t* const* nibbles, const i32v (*high)[2],
+LENSOR_INLINE void half_block(f32v (&f)[P][R], const uint8_t* const* nibbles, const i32v (*high)[kHigh<T>],
                               const int8_t* q, int64_t cols) {
   i32v s[P][R];
   LENSOR_PANELS(p) LENSOR_ROWS(r) s[p][r] = zeroi();
@@ -82,7 +89,7 @@ tile_low(const uint8_t* const* panels, const lensor_activations* x, int64_t row,
   LENSOR_PANELS(p) LENSOR_ROWS(r) acc[p][r] = zero();
   for (int64_t b = 0; b < blocks; b++, q += LENSOR_BLOCK, scale += 2, total++) {
     const uint8_t* nibbles[P];
-    i32v high[P][2];
+    i32v high[P][kHigh<T>];
     LENSOR_PANELS(p) {
       nibbles[p] = at[p] + kNibbles;
       high[p][0] = high[p][1] = kFifth ? loadi(at[p] + kHead) : zeroi();
@@ -103,44 +110,6 @@ tile_low(const uint8_t* const* panels, const lensor_activations* x, int64_t row,
       const f32v m = kMinimum ? load_f16((const uint16_t*)(at[p] + 32)) : mul(d, set1(kFifth ? -16 : -8));
       LENSOR_ROWS(r) acc[p][r] = fma(d, sum[p][r], fma(m, set1(total[r * blocks]), acc[p][r]));
       at[p] += kSize;
-    }
-  }
-}
-
-template <int H, int R, int P>
-LENSOR_INLINE void half_q6(const uint8_t* const* nibbles, const i32v (*high)[2], const uint8_t* const* scales,
-                           const f32v* d, const int8_t* q, int64_t cols, const float* scale,
-                           const float* part, f32v (&acc)[P][R]) {
-  f32v f[P][R];
-  half_block<LENSOR_Q6_K, H>(f, nibbles, high, q, cols);
-  f32v own[P];
-  LENSOR_PANELS(p) own[p] = mul(d[p], to_f32(load_i8((const int8_t*)scales[p] + 16 * H)));
-  LENSOR_ROWS(r) {
-    const f32v dx = set1(scale[r * (cols / 16) + H]), offset = set1(-32 * part[r * (cols / 16) + H]);
-    LENSOR_PANELS(p) acc[p][r] = fma(own[p], fma(f[p][r], dx, offset), acc[p][r]);
-  }
-}
-
-template <int R, int P> LENSOR_INLINE void tile_q6(const uint8_t* const* panels, const lensor_activations* x,
-                                                   int64_t row, f32v (&acc)[P][R]) {
-  const int64_t cols = x->cols;
-  const int8_t* q = x->q8 + row * cols;
-  const float *scale = x->scale8 + row * (cols / 16), *part = x->part8 + row * (cols / 16);
-  LENSOR_PANELS(p) LENSOR_ROWS(r) acc[p][r] = zero();
-  for (int64_t block = 0; block < cols / 256; block++) {
-    const uint8_t *scales[P], *nibbles[P];
-    f32v d[P];
-    LENSOR_PANELS(p) {
-      const uint8_t* at = panels[p] + block * (16 * 210);
-      d[p] = load_f16((const uint16_t*)at);
-      scales[p] = at + 32, nibbles[p] = at + 32 + 256;
-    }
-    for (int b = 0; b < 8; b++, q += 32, scale += 2, part += 2) {
-      i32v high[P][2];
-      LENSOR_PANELS(p) high[p][0] = loadi(nibbles[p] + 256), high[p][1] = loadi(nibbles[p] + 320);
-      half_q6<0>(nibbles, high, scales, d, q, cols, scale, part, acc);
-      half_q6<1>(nibbles, high, scales, d, q, cols, scale, part, acc);
-      LENSOR_PANELS(p) nibbles[p] += 384, scales[p] += 32;
     }
   }
 }
@@ -170,16 +139,6 @@ template <int R, int P> LENSOR_INLINE void tile_q8(const uint8_t* const* panels,
       LENSOR_ROWS(r) acc[p][r] = fma(to_f32(s[p][r]), mul(d, set1(scale[r * blocks + b])), acc[p][r]);
     }
   }
-}
-
-template <int T, int R, int P> LENSOR_INLINE void
-fast_tile(const uint8_t* const* panels, const lensor_activations* x, int64_t row, f32v (&acc)[P][R]) {
-  if constexpr (T == LENSOR_Q8_0)
-    tile_q8(panels, x, row, acc);
-  else if constexpr (T == LENSOR_Q6_K)
-    tile_q6(panels, x, row, acc);
-  else
-    tile_low<T>(panels, x, row, acc);
 }
 
 } // namespace lensor::LENSOR_ISA

@@ -1,7 +1,7 @@
 // Columns of a panel as f32, [columns][16]: w = d q, d (q - offset) or d q + m, each product and sum rounded
 // by itself as the format's own reference does. For exact mode and the embedding.
 #pragma once
-#include "product.h"
+#include "scales.h"
 
 namespace lensor::LENSOR_ISA {
 
@@ -46,14 +46,19 @@ template <int T> LENSOR_INLINE void unpack_low(const uint8_t* block, float* out)
 }
 
 // 32 columns of a block of 256, the at-th.
-LENSOR_INLINE void unpack_q6(const uint8_t* block, int at, float* out) {
-  const f32v d = load_f16((const uint16_t*)block);
-  const int8_t* scales = (const int8_t*)block + 32 + 32 * at;
-  const f32v own[2] = {mul(d, to_f32(load_i8(scales))), mul(d, to_f32(load_i8(scales + 16)))};
-  const uint8_t* nibbles = block + 32 + 256 + 384 * at;
-  const i32v high[2] = {loadi(nibbles + 256), loadi(nibbles + 320)};
-  unpack_nibbles<LENSOR_Q6_K>(
-      nibbles, high, [&](f32v v, int half) { return mul(own[half], sub(v, set1(32))); }, out);
+template <int T> LENSOR_INLINE void unpack_super(const uint8_t* block, int at, float* out) {
+  const Group group = group_of<T>(block, at);
+  const uint8_t* bits = bits_of<T>(block, at);
+  i32v high[kHigh<T>];
+  load_high<T>(bits, high);
+  constexpr int kOffset = T == LENSOR_Q6_K ? 32 : 4;
+  unpack_nibbles<T>(
+      bits, high,
+      [&](f32v v, int half) {
+        return has_minimum(T) ? add(mul(group.scale[half], v), group.minimum[half])
+                              : mul(group.scale[half], sub(v, set1(kOffset)));
+      },
+      out);
 }
 
 LENSOR_INLINE void unpack_q8(const uint8_t* block, float* out) {
@@ -76,8 +81,16 @@ LENSOR_INLINE void unpack(int32_t dtype, const uint8_t* panel, int64_t k, int n,
     return unpack_low<LENSOR_Q5_0>(panel + k / 32 * (16 * 22), out);
   case LENSOR_Q5_1:
     return unpack_low<LENSOR_Q5_1>(panel + k / 32 * (16 * 24), out);
+  case LENSOR_Q2_K:
+    return unpack_super<LENSOR_Q2_K>(panel + k / 256 * (16 * 84), (int)(k % 256 / 32), out);
+  case LENSOR_Q3_K:
+    return unpack_super<LENSOR_Q3_K>(panel + k / 256 * (16 * 110), (int)(k % 256 / 32), out);
+  case LENSOR_Q4_K:
+    return unpack_super<LENSOR_Q4_K>(panel + k / 256 * (16 * 144), (int)(k % 256 / 32), out);
+  case LENSOR_Q5_K:
+    return unpack_super<LENSOR_Q5_K>(panel + k / 256 * (16 * 176), (int)(k % 256 / 32), out);
   case LENSOR_Q6_K:
-    return unpack_q6(panel + k / 256 * (16 * 210), (int)(k % 256 / 32), out);
+    return unpack_super<LENSOR_Q6_K>(panel + k / 256 * (16 * 210), (int)(k % 256 / 32), out);
   case LENSOR_Q8_0:
     return unpack_q8(panel + k / 32 * (16 * 34), out);
   case LENSOR_F16:

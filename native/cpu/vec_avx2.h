@@ -70,6 +70,10 @@ template <int n> LENSOR_INLINE i32v shl(i32v x) {
 template <int n> LENSOR_INLINE i32v shr(i32v x) {
   return {_mm256_srli_epi32(x.a, n), _mm256_srli_epi32(x.b, n)};
 }
+LENSOR_INLINE i32v shr_by(i32v x, int n) {
+  const __m128i by = _mm_cvtsi32_si128(n);
+  return {_mm256_srl_epi32(x.a, by), _mm256_srl_epi32(x.b, by)};
+}
 LENSOR_INLINE f32v to_f32(i32v x) { return {_mm256_cvtepi32_ps(x.a), _mm256_cvtepi32_ps(x.b)}; }
 LENSOR_INLINE i32v to_i32(f32v x) { return {_mm256_cvtps_epi32(x.a), _mm256_cvtps_epi32(x.b)}; }
 LENSOR_INLINE __m256 pow2_half(__m256i e) {

@@ -43,6 +43,7 @@ LENSOR_INLINE i32v andi(i32v a, i32v b) { return {_mm512_and_si512(a.v, b.v)}; }
 LENSOR_INLINE i32v xori(i32v a, i32v b) { return {_mm512_xor_si512(a.v, b.v)}; }
 template <int n> LENSOR_INLINE i32v shl(i32v a) { return {_mm512_slli_epi32(a.v, n)}; }
 template <int n> LENSOR_INLINE i32v shr(i32v a) { return {_mm512_srli_epi32(a.v, n)}; }
+LENSOR_INLINE i32v shr_by(i32v a, int n) { return {_mm512_srl_epi32(a.v, _mm_cvtsi32_si128(n))}; }
 LENSOR_INLINE f32v to_f32(i32v a) { return {_mm512_cvtepi32_ps(a.v)}; }
 LENSOR_INLINE i32v to_i32(f32v a) { return {_mm512_cvtps_epi32(a.v)}; }
 LENSOR_INLINE f32v pow2(i32v e) {

@@ -136,6 +136,10 @@ template <int n> LENSOR_INLINE i32v shr(i32v a) {
   LENSOR_EACH a.v[i] = (int32_t)((uint32_t)a.v[i] >> n);
   return a;
 }
+LENSOR_INLINE i32v shr_by(i32v a, int n) {
+  LENSOR_EACH a.v[i] = (int32_t)((uint32_t)a.v[i] >> n);
+  return a;
+}
 LENSOR_INLINE f32v to_f32(i32v a) {
   f32v r;
   LENSOR_EACH r.v[i] = (float)a.v[i];

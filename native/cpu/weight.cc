@@ -26,6 +26,9 @@ struct Blocks {
         memset(to, 0, (size_t)n);
     }
   }
+  template <class F> void bytes(const F& byte) {
+    for (int r = 0; r < LENSOR_PANEL; r++) *to++ = rows[r] ? byte(row(r)) : 0;
+  }
   template <class F> void words(const F& word) {
     for (int r = 0; r < LENSOR_PANEL; r++, to += 4) {
       uint32_t value = 0;
@@ -42,53 +45,63 @@ uint32_t regroup(uint32_t bits) {
   return out;
 }
 
-// GGUF's block of 256 is two halves of 128 columns: 64 bytes of nibbles, 32 of upper bits. Column 32 i + l of
-// a half has the low (i < 2) or high nibble of byte 32 (i % 2) + l, and bits 2 i and 2 i + 1 of upper byte l.
-struct SixBits {
-  static uint32_t nibble(const uint8_t* block, int column) {
-    const int half = column / 128, i = column % 128 / 32, l = column % 32;
-    return block[64 * half + 32 * (i % 2) + l] >> (i < 2 ? 0 : 4) & 15;
+template <int32_t T> void pack_super(Blocks& b) {
+  constexpr SuperBlock kBlock = super_block(T);
+  b.copy(kBlock.scale, 2);
+  if (kBlock.minimum >= 0) b.copy(kBlock.minimum, 2);
+  for (int i = 0; i < kBlock.scales_bytes; i++) {
+    if (kBlock.scales_bytes == 16) {
+      b.copy(kBlock.scales + i, 1);
+      continue;
+    }
+    b.bytes([&](const uint8_t* block) {
+      const uint8_t* scales = block + kBlock.scales;
+      unsigned byte = 0;
+      for (int n = 0; n < (i < 8 ? 2 : 4); n++) {
+        const SixBits at = six_bits(T, i < 8 ? 2 * i + n : 4 * (i - 8) + n);
+        byte |= i < 8 ? (scales[at.low] >> at.low_shift & 15u) << (4 * n)
+                      : (scales[at.up] >> at.up_shift & 3u) << (2 * n);
+      }
+      return (uint8_t)byte;
+    });
   }
-  static uint32_t upper(const uint8_t* block, int column) {
-    const int half = column / 128, i = column % 128 / 32, l = column % 32;
-    return block[128 + 32 * half + l] >> (2 * i) & 3;
-  }
-};
+  for (int first = 0; first < 256; first += 32)
+    for (const Plane plane : kBlock.planes)
+      for (int word = 0; word < plane.bits; word++)
+        b.words([&](const uint8_t* block) {
+          uint32_t value = 0;
+          for (int place = 0; place < 8 / plane.bits; place++)
+            for (int t = 0; t < 4; t++) {
+              const int column = first + panel_column(plane.bits, word, place, t);
+              const uint32_t bits =
+                  block[plane.byte(column)] >> plane.shift(column) & ((1u << plane.bits) - 1);
+              value |= bits << (8 * t + plane.bits * place);
+            }
+          return value;
+        });
+}
 
-void pack_six(Blocks& b) {
-  constexpr int kScales = 192, kScale = 208;
-  b.copy(kScale, 2);
-  for (int group = 0; group < 16; group++) b.copy(kScales + group, 1);
-  for (int first = 0; first < 256; first += 32) {
-    for (int j = 0; j < 4; j++)
-      b.words([&](const uint8_t* block) {
-        uint32_t word = 0;
-        for (int t = 0; t < 4; t++)
-          word |= (SixBits::nibble(block, first + 4 * j + t) | SixBits::nibble(block, first + 16 + 4 * j + t)
-                                                                   << 4)
-                  << (8 * t);
-        return word;
-      });
-    for (int h = 0; h < 2; h++)
-      b.words([&](const uint8_t* block) {
-        uint32_t word = 0;
-        for (int j = 0; j < 4; j++)
-          for (int t = 0; t < 4; t++)
-            word |= SixBits::upper(block, first + 16 * h + 4 * j + t) << (8 * t + 2 * j);
-        return word;
-      });
-  }
+template <int32_t T> void pack_supers(Blocks& b, int64_t cols) {
+  for (int64_t block = 0; block < cols / 256; block++, b.at += super_block(T).bytes) pack_super<T>(b);
 }
 
 void pack_quantized(uint8_t* to, const uint8_t* const* rows, int32_t dtype, int64_t cols) {
   const int64_t bytes = row_block_bytes(dtype);
   const bool fifth = dtype == LENSOR_Q5_0 || dtype == LENSOR_Q5_1;
   Blocks b{rows, 0, to};
+  switch (dtype) {
+  case LENSOR_Q2_K:
+    return pack_supers<LENSOR_Q2_K>(b, cols);
+  case LENSOR_Q3_K:
+    return pack_supers<LENSOR_Q3_K>(b, cols);
+  case LENSOR_Q4_K:
+    return pack_supers<LENSOR_Q4_K>(b, cols);
+  case LENSOR_Q5_K:
+    return pack_supers<LENSOR_Q5_K>(b, cols);
+  case LENSOR_Q6_K:
+    return pack_supers<LENSOR_Q6_K>(b, cols);
+  }
   for (int64_t block = 0; block < cols / block_cols(dtype); block++, b.at += bytes) {
-    if (dtype == LENSOR_Q6_K) {
-      pack_six(b);
-      continue;
-    }
     b.copy(0, 2);
     int64_t head = 2;
     if (has_minimum(dtype)) b.copy(2, 2), head = 4;

@@ -12,7 +12,7 @@
  *     Keys are cut into pages of LENSOR_PAGE at fixed absolute positions; a page is reduced by itself and the
  * partial results are merged left to right.
  *  2. Numeric modes. Exact: f32 activations and accumulation, weights dequantized in registers.
- *     Fast: activations rounded to 8 bits for weights of 4 to 6 bits and to 16 for weights of 8, integer
+ *     Fast: activations rounded to 8 bits for weights of 2 to 6 bits and to 16 for weights of 8, integer
  * products exact inside a block, blocks added in order in f32. Weights that are not quantized use f32
  * activations in both.
  *  3. Errors. Shape, dtype and range errors are the core's and come before the call. A function returns a
@@ -59,7 +59,11 @@ typedef enum lensor_dtype {
   LENSOR_Q8_0 = 18,
   LENSOR_Q5_0 = 19,
   LENSOR_Q5_1 = 20,
-  LENSOR_Q6_K = 21, /* columns are a multiple of 256 */
+  LENSOR_Q6_K = 21, /* from here on columns are a multiple of 256 */
+  LENSOR_Q2_K = 22,
+  LENSOR_Q3_K = 23,
+  LENSOR_Q4_K = 24,
+  LENSOR_Q5_K = 25,
 } lensor_dtype;
 
 typedef enum lensor_unary {

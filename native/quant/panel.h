@@ -10,19 +10,22 @@
 //   Q5_0, Q5_1       the same with the fifth bits before the nibbles: [16 rows][4 bytes]; bit g of byte t is
 //                    that of column 4g + t
 //   Q8_0             16 scales f16, then 8 x [16 rows][4 signed bytes]
-//   Q6_K             a block of 256 columns: 16 scales f16, 16 x [16 rows] signed bytes that scale 16 columns
-//                    each, then for every 32 columns the nibbles as in Q4_0 and the two bits above them,
-//                    2 x [16 rows][4 bytes]: bits 2j and 2j + 1 of byte t belong to column 16h + 4j + t
+//   Q2_K .. Q6_K     a block of 256 columns: 16 scales f16, 16 minima f16 where there are any, then scales of
+//                    16 or 32 columns: 16 x [16 rows] bytes (Q6_K: signed; Q2_K: a scale below a minimum), or
+//                    12 x [16 rows] (super.h). For every 32 columns the lower bits, then the upper ones: four
+//                    bits as in Q4_0, one as in Q5_0, two as 2 x [16 rows][4 bytes], where bits 2j and 2j + 1
+//                    of byte t belong to column 16h + 4j + t
 //
 // Rows past the last are zeros. A panel takes no more bytes than its 16 rows do in the file.
 #pragma once
 #include "../include/lensor_abi.h"
+#include "super.h"
 
 namespace lensor {
 
 // Columns of one row that are stored together, and the bytes that GGUF stores them in.
 constexpr int64_t block_cols(int32_t dtype) {
-  return dtype == LENSOR_Q6_K ? 256 : dtype >= LENSOR_Q4_0 ? LENSOR_BLOCK : 1;
+  return is_super(dtype) ? 256 : dtype >= LENSOR_Q4_0 ? LENSOR_BLOCK : 1;
 }
 
 constexpr int64_t row_block_bytes(int32_t dtype) {
@@ -37,8 +40,12 @@ constexpr int64_t row_block_bytes(int32_t dtype) {
     return 24;
   case LENSOR_Q8_0:
     return 34;
+  case LENSOR_Q2_K:
+  case LENSOR_Q3_K:
+  case LENSOR_Q4_K:
+  case LENSOR_Q5_K:
   case LENSOR_Q6_K:
-    return 210;
+    return super_block(dtype).bytes;
   case LENSOR_F32:
     return 4;
   default:
@@ -48,11 +55,14 @@ constexpr int64_t row_block_bytes(int32_t dtype) {
 
 constexpr bool is_quantized(int32_t dtype) { return dtype >= LENSOR_Q4_0; }
 
-constexpr bool has_minimum(int32_t dtype) { return dtype == LENSOR_Q4_1 || dtype == LENSOR_Q5_1; }
+constexpr bool has_minimum(int32_t dtype) {
+  return dtype == LENSOR_Q4_1 || dtype == LENSOR_Q5_1 || dtype == LENSOR_Q2_K || dtype == LENSOR_Q4_K ||
+         dtype == LENSOR_Q5_K;
+}
 
 constexpr bool is_weight(int32_t dtype) {
   return dtype == LENSOR_F32 || dtype == LENSOR_F16 || dtype == LENSOR_BF16 ||
-         (dtype >= LENSOR_Q4_0 && dtype <= LENSOR_Q6_K);
+         (dtype >= LENSOR_Q4_0 && dtype <= LENSOR_Q5_K);
 }
 
 constexpr int64_t row_bytes(int32_t dtype, int64_t cols) {

@@ -20,6 +20,12 @@ struct Panel {
       from += bytes;
     }
   }
+  template <class F> void bytes(const F& put) {
+    for (uint8_t* row : rows) {
+      if (row) put(row + at, *from);
+      from++;
+    }
+  }
   template <class F> void words(const F& put) {
     for (uint8_t* row : rows) {
       uint32_t word;
@@ -37,41 +43,54 @@ uint32_t regroup(uint32_t bits) {
   return out;
 }
 
-// Column 32 i + l of each half of 128: the low (i < 2) or high nibble of byte 32 (i % 2) + l, and bits 2 i
-// and 2 i + 1 of upper byte l.
-void put_nibble(uint8_t* block, int column, uint32_t value) {
-  const int half = column / 128, i = column % 128 / 32, l = column % 32;
-  block[64 * half + 32 * (i % 2) + l] |= static_cast<uint8_t>((value & 15) << (i < 2 ? 0 : 4));
-}
-void put_upper(uint8_t* block, int column, uint32_t value) {
-  const int half = column / 128, i = column % 128 / 32, l = column % 32;
-  block[128 + 32 * half + l] |= static_cast<uint8_t>((value & 3) << (2 * i));
-}
-
-void take_six(Panel& panel) {
-  constexpr int kBits = 192, kScales = 192, kScale = 208;
+template <int32_t T> void take_super(Panel& panel) {
+  constexpr SuperBlock kBlock = super_block(T);
   for (uint8_t* row : panel.rows)
-    if (row) std::memset(row + panel.at, 0, kBits);
-  panel.take(kScale, 2);
-  for (int group = 0; group < 16; group++) panel.take(kScales + group, 1);
-  for (int first = 0; first < 256; first += 32) {
-    for (int j = 0; j < 4; j++)
-      panel.words([&](uint8_t* block, uint32_t word) {
-        for (int t = 0; t < 4; t++) {
-          put_nibble(block, first + 4 * j + t, word >> (8 * t));
-          put_nibble(block, first + 16 + 4 * j + t, word >> (8 * t + 4));
-        }
-      });
-    for (int h = 0; h < 2; h++)
-      panel.words([&](uint8_t* block, uint32_t word) {
-        for (int j = 0; j < 4; j++)
-          for (int t = 0; t < 4; t++) put_upper(block, first + 16 * h + 4 * j + t, word >> (8 * t + 2 * j));
-      });
+    if (row) std::memset(row + panel.at, 0, kBlock.bytes);
+  panel.take(kBlock.scale, 2);
+  if (kBlock.minimum >= 0) panel.take(kBlock.minimum, 2);
+  for (int i = 0; i < kBlock.scales_bytes; i++) {
+    if (kBlock.scales_bytes == 16) {
+      panel.take(kBlock.scales + i, 1);
+      continue;
+    }
+    panel.bytes([&](uint8_t* block, unsigned byte) {
+      uint8_t* scales = block + kBlock.scales;
+      for (int n = 0; n < (i < 8 ? 2 : 4); n++) {
+        const SixBits at = six_bits(T, i < 8 ? 2 * i + n : 4 * (i - 8) + n);
+        if (i < 8)
+          scales[at.low] |= static_cast<uint8_t>((byte >> (4 * n) & 15) << at.low_shift);
+        else
+          scales[at.up] |= static_cast<uint8_t>((byte >> (2 * n) & 3) << at.up_shift);
+      }
+    });
   }
+  for (int first = 0; first < 256; first += 32)
+    for (const Plane plane : kBlock.planes)
+      for (int word = 0; word < plane.bits; word++)
+        panel.words([&](uint8_t* block, uint32_t value) {
+          for (int place = 0; place < 8 / plane.bits; place++)
+            for (int t = 0; t < 4; t++) {
+              const int column = first + panel_column(plane.bits, word, place, t);
+              const uint32_t bits = value >> (8 * t + plane.bits * place) & ((1u << plane.bits) - 1);
+              block[plane.byte(column)] |= static_cast<uint8_t>(bits << plane.shift(column));
+            }
+        });
 }
 
 void take_block(Panel& panel, int32_t dtype) {
-  if (dtype == LENSOR_Q6_K) return take_six(panel);
+  switch (dtype) {
+  case LENSOR_Q2_K:
+    return take_super<LENSOR_Q2_K>(panel);
+  case LENSOR_Q3_K:
+    return take_super<LENSOR_Q3_K>(panel);
+  case LENSOR_Q4_K:
+    return take_super<LENSOR_Q4_K>(panel);
+  case LENSOR_Q5_K:
+    return take_super<LENSOR_Q5_K>(panel);
+  case LENSOR_Q6_K:
+    return take_super<LENSOR_Q6_K>(panel);
+  }
   const int64_t bytes = row_block_bytes(dtype);
   panel.take(0, 2);
   int64_t head = 2;

@@ -201,9 +201,10 @@ TEST("a batch of small products gives each the bits it has alone, and ends at an
 
 TEST("a packed weight multiplies as its dequantized rows do, both ways") {
   const int64_t n = 45, m = 14;
-  for (const int32_t dtype : {LENSOR_F32, LENSOR_F16, LENSOR_BF16, LENSOR_Q4_0, LENSOR_Q4_1, LENSOR_Q5_0,
-                              LENSOR_Q5_1, LENSOR_Q6_K, LENSOR_Q8_0}) {
-    const int64_t k = dtype == LENSOR_Q6_K ? 256 : 96;
+  for (const int32_t dtype :
+       {LENSOR_F32, LENSOR_F16, LENSOR_BF16, LENSOR_Q4_0, LENSOR_Q4_1, LENSOR_Q5_0, LENSOR_Q5_1, LENSOR_Q6_K,
+        LENSOR_Q8_0, LENSOR_Q2_K, LENSOR_Q3_K, LENSOR_Q4_K, LENSOR_Q5_K}) {
+    const int64_t k = lensor::is_super(dtype) ? 256 : 96;
     const int64_t bytes = lensor::row_bytes(dtype, k);
     std::vector<uint8_t> file(n * bytes);
     const auto random = noise(n * bytes, 13);
@@ -216,8 +217,9 @@ TEST("a packed weight multiplies as its dequantized rows do, both ways") {
     else
       for (int64_t b = 0; b < n * (k / lensor::block_cols(dtype)); b++) {
         uint8_t* block = file.data() + b * lensor::row_block_bytes(dtype);
-        block[dtype == LENSOR_Q6_K ? 209 : 1] = 0x2c;
-        if (lensor::has_minimum(dtype)) block[3] = 0xac;
+        const bool super = lensor::is_super(dtype);
+        block[super ? lensor::super_block(dtype).scale + 1 : 1] = super ? 0x14 : 0x2c;
+        if (lensor::has_minimum(dtype)) block[super ? lensor::super_block(dtype).minimum + 1 : 3] = 0xac;
       }
     std::vector<const void*> rows(n);
     for (int64_t i = 0; i < n; i++) rows[i] = file.data() + i * bytes;

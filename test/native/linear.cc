@@ -1,6 +1,7 @@
 // Weights and linear layers: packing loses nothing, exact mode against sums in double of the dequantized
 // weights, fast mode against its own formula in double, and the same bits whatever the number of rows.
 #include "../../native/quant/panel.h"
+#include "../../native/quant/rows.h"
 #include "tolerance.h"
 
 using namespace lensor;
@@ -12,6 +13,16 @@ float widen(uint16_t h) {
   const int exponent = h >> 10 & 31, mantissa = h & 1023;
   const double value = exponent ? std::ldexp(1024 + mantissa, exponent - 25) : std::ldexp(mantissa, -24);
   return static_cast<float>(h & 0x8000 ? -value : value);
+}
+
+// The j-th of eight scales and minima of 6 bits in twelve bytes.
+int six(const uint8_t* q, int j, bool minimum) {
+  if (j < 4) return q[j + (minimum ? 4 : 0)] & 63;
+  return (q[j + 4] >> (minimum ? 4 : 0) & 15) | q[j - (minimum ? 0 : 4)] >> 6 << 4;
+}
+// The j-th of sixteen, signed.
+int six_of_sixteen(const uint8_t* q, int j) {
+  return ((q[j % 8] >> (j < 8 ? 0 : 4) & 15) | (q[8 + j % 4] >> (2 * (j / 4)) & 3) << 4) - 32;
 }
 
 // Column i of a block in units of its scale, as ggml-common.h and ggml-quants.c define the formats.
@@ -33,10 +44,32 @@ double number(int32_t dtype, const uint8_t* block, int i) {
     const int upper = block[128 + 32 * half + l] >> (2 * quarter) & 3;
     return static_cast<int8_t>(block[192 + i / 16]) * ((low | upper << 4) - 32);
   }
+  case LENSOR_Q2_K:
+    return (block[i / 16] & 15) * (block[16 + 32 * (i / 128) + i % 32] >> (2 * (i % 128 / 32)) & 3);
+  case LENSOR_Q3_K: {
+    const int two = block[32 + 32 * (i / 128) + i % 32] >> (2 * (i % 128 / 32)) & 3;
+    return six_of_sixteen(block + 96, i / 16) * (two - (block[i % 32] >> (i / 32) & 1 ? 0 : 4));
+  }
+  case LENSOR_Q4_K:
+    return six(block + 4, i / 32, false) * (block[16 + 32 * (i / 64) + i % 32] >> (4 * (i / 32 % 2)) & 15);
+  case LENSOR_Q5_K: {
+    const int low = block[48 + 32 * (i / 64) + i % 32] >> (4 * (i / 32 % 2)) & 15;
+    return six(block + 4, i / 32, false) * (low | (block[16 + i % 32] >> (i / 32) & 1) << 4);
+  }
   default:
     return static_cast<int8_t>(block[2 + i]);
   }
 }
+
+// And its minimum in units of the block's own.
+int minimum_of(int32_t dtype, const uint8_t* block, int i) {
+  if (dtype == LENSOR_Q2_K) return -(block[i / 16] >> 4);
+  return is_super(dtype) ? -six(block + 4, i / 32, true) : 1;
+}
+
+// Where d stands in a block, and its minimum, if there is one.
+int scale_at(int32_t dtype) { return is_super(dtype) ? super_block(dtype).scale : 0; }
+int minimum_at(int32_t dtype) { return is_super(dtype) ? super_block(dtype).minimum : 2; }
 
 // Rows in the file's layout, made of noise: any bytes are a weight, scales are kept near one.
 struct Matrix {
@@ -76,18 +109,17 @@ Matrix random_matrix(int32_t dtype, int64_t rows, int64_t cols) {
       const int64_t size = block_cols(dtype);
       uint8_t* block = row + k / size * row_block_bytes(dtype);
       const int i = static_cast<int>(k % size);
-      // Where d stands, and behind it a minimum where there is one.
-      const int head = dtype == LENSOR_Q6_K ? 208 : 0;
+      const int head = scale_at(dtype), least = minimum_at(dtype);
       if (i == 0) {
         const uint16_t d = scale(random[(r * cols + k) % random.size()]),
                        low = static_cast<uint16_t>(d | 0x8000);
         std::memcpy(block + head, &d, 2);
-        if (has_minimum(dtype)) std::memcpy(block + 2, &low, 2);
+        if (has_minimum(dtype)) std::memcpy(block + least, &low, 2);
       }
       uint16_t d, low = 0;
       std::memcpy(&d, block + head, 2);
-      if (has_minimum(dtype)) std::memcpy(&low, block + 2, 2);
-      value = widen(d) * number(dtype, block, i) + widen(low);
+      if (has_minimum(dtype)) std::memcpy(&low, block + least, 2);
+      value = widen(d) * number(dtype, block, i) + widen(low) * minimum_of(dtype, block, i);
     }
   }
   return m;
@@ -136,29 +168,33 @@ std::vector<float> multiply(const lensor_ops& ops, Context* context, const Packe
   return out;
 }
 
-constexpr int32_t kQuantized[] = {LENSOR_Q4_0, LENSOR_Q4_1, LENSOR_Q8_0,
-                                  LENSOR_Q5_0, LENSOR_Q5_1, LENSOR_Q6_K};
+constexpr int32_t kQuantized[] = {LENSOR_Q4_0, LENSOR_Q4_1, LENSOR_Q8_0, LENSOR_Q5_0, LENSOR_Q5_1,
+                                  LENSOR_Q6_K, LENSOR_Q2_K, LENSOR_Q3_K, LENSOR_Q4_K, LENSOR_Q5_K};
 constexpr int32_t kTypes[] = {LENSOR_F32,  LENSOR_F16,  LENSOR_BF16, LENSOR_Q4_0, LENSOR_Q4_1,
-                              LENSOR_Q8_0, LENSOR_Q5_0, LENSOR_Q5_1, LENSOR_Q6_K};
+                              LENSOR_Q8_0, LENSOR_Q5_0, LENSOR_Q5_1, LENSOR_Q6_K, LENSOR_Q2_K,
+                              LENSOR_Q3_K, LENSOR_Q4_K, LENSOR_Q5_K};
 
 } // namespace
 
 TEST("a packed weight gives its rows back") {
   for (int32_t dtype : kTypes) {
-    const Matrix m = random_matrix(dtype, 37, dtype == LENSOR_Q6_K ? 512 : is_quantized(dtype) ? 96 : 50);
+    const Matrix m = random_matrix(dtype, 37, is_super(dtype) ? 512 : is_quantized(dtype) ? 96 : 50);
     const Packed p = pack(ops, m);
     std::vector<float> row(m.cols);
     for (int64_t r = 0; r < m.rows; r++) {
       ops.weight_row(&p.view, r, row.data());
-      for (int64_t k = 0; k < m.cols; k++) CHECK_NEAR(row[k], m.values[r * m.cols + k], 0);
+      for (int64_t k = 0; k < m.cols; k++) CHECK_EQ(row[k], static_cast<float>(m.values[r * m.cols + k]));
     }
+    std::vector<uint8_t> back(m.bytes.size());
+    stored_rows(p.view, 0, (m.rows + 15) / 16, back.data());
+    CHECK(back == m.bytes);
   }
 }
 
 TEST("exact products are sums of the dequantized weights") {
   for (int32_t dtype : kTypes) {
     const Tolerance within = tolerance(ops, "weight, exact", dtype);
-    const Matrix m = random_matrix(dtype, 37, dtype == LENSOR_Q6_K ? 512 : is_quantized(dtype) ? 320 : 301);
+    const Matrix m = random_matrix(dtype, 37, is_super(dtype) ? 512 : is_quantized(dtype) ? 320 : 301);
     const Packed p = pack(ops, m);
     const auto x = noise(3 * m.cols, 5);
     const auto out = multiply(ops, context, p, x, false);
@@ -177,7 +213,7 @@ TEST("exact products are sums of the dequantized weights") {
 TEST("fast products are integer sums with the scales applied") {
   for (int32_t dtype : kQuantized) {
     const Tolerance within = tolerance(ops, "weight, fast", dtype);
-    const Matrix m = random_matrix(dtype, 37, dtype == LENSOR_Q6_K ? 512 : 320);
+    const Matrix m = random_matrix(dtype, 37, is_super(dtype) ? 512 : 320);
     const Packed p = pack(ops, m);
     const auto x = noise(5 * m.cols, 6);
     Rounded q;

@@ -116,7 +116,7 @@ describe("a wrong file is refused", () => {
     ["tensors that overlap", () => writeGguf([], [norm, { ...norm, name: "y", offset: 0n }]), /overlap/],
     ["rank zero", () => writeGguf([], [{ ...norm, sizes: [] }]), /rank/],
     ["a row that cuts a block", () => writeGguf([], [{ ...norm, sizes: [33], type: 8 }]), /multiple of 32/],
-    ["a k-quant", () => writeGguf([], [{ ...norm, type: 12 }]), /Q4_K/],
+    ["a type of its code", () => writeGguf([], [{ ...norm, type: 20 }]), /IQ4_NL/],
     [
       "sizes whose product wraps to zero",
       () => writeGguf([], [{ ...norm, sizes: [2n ** 32n, 2n ** 32n] }]),

@@ -31,8 +31,60 @@ export const BLOCKS: Record<GgufType, { code: number; elements: number; bytes: n
   Q4_1: { code: 3, elements: 32, bytes: 20 },
   Q5_0: { code: 6, elements: 32, bytes: 22 },
   Q5_1: { code: 7, elements: 32, bytes: 24 },
+  Q2_K: { code: 10, elements: 256, bytes: 84 },
+  Q3_K: { code: 11, elements: 256, bytes: 110 },
+  Q4_K: { code: 12, elements: 256, bytes: 144 },
+  Q5_K: { code: 13, elements: 256, bytes: 176 },
   Q6_K: { code: 14, elements: 256, bytes: 210 },
   Q8_0: { code: 8, elements: 32, bytes: 34 },
+};
+
+type Super = "Q2_K" | "Q3_K" | "Q4_K" | "Q5_K";
+
+/** Sixteen numbers of six bits in twelve bytes: eight scales, then eight minima. */
+const six = (q: Uint8Array, group: number, minimum: boolean) =>
+  group < 4
+    ? q[group + (minimum ? 4 : 0)]! & 63
+    : ((q[group + 4]! >> (minimum ? 4 : 0)) & 15) | ((q[group - (minimum ? 0 : 4)]! >> 6) << 4);
+
+/** Where a block's scale stands and what tames it; where its minimum, and what it is in scales; and a column in units of both. */
+const SUPER: Record<
+  Super,
+  { d: [number, number]; minimum?: [number, number]; column(block: Uint8Array, j: number): [number, number] }
+> = {
+  Q2_K: {
+    ...{ d: [80, 15], minimum: [82, 1.5] },
+    column(block, j) {
+      const two = (block[16 + 32 * (j >> 7) + (j & 31)]! >> (2 * ((j >> 5) & 3))) & 3;
+      return [(block[j >> 4]! & 15) * two, block[j >> 4]! >> 4];
+    },
+  },
+  Q3_K: {
+    d: [108, 50],
+    column(block, j) {
+      const [two, group] = [(block[32 + 32 * (j >> 7) + (j & 31)]! >> (2 * ((j >> 5) & 3))) & 3, j >> 4];
+      const low = (block[96 + (group & 7)]! >> (group < 8 ? 0 : 4)) & 15;
+      const upper = (block[104 + (group & 3)]! >> (2 * (group >> 2))) & 3;
+      return [((low | (upper << 4)) - 32) * (two - ((block[j & 31]! >> (j >> 5)) & 1 ? 0 : 4)), 0];
+    },
+  },
+  Q4_K: {
+    ...{ d: [0, 240], minimum: [2, 7.5] },
+    column(block, j) {
+      const [scales, group] = [block.subarray(4), j >> 5];
+      const q = (block[16 + 32 * (j >> 6) + (j & 31)]! >> (4 * (group & 1))) & 15;
+      return [six(scales, group, false) * q, six(scales, group, true)];
+    },
+  },
+  Q5_K: {
+    ...{ d: [0, 480], minimum: [2, 15.5] },
+    column(block, j) {
+      const [scales, group] = [block.subarray(4), j >> 5];
+      const low = (block[48 + 32 * (j >> 6) + (j & 31)]! >> (4 * (group & 1))) & 15;
+      const fifth = (block[16 + (j & 31)]! >> group) & 1;
+      return [six(scales, group, false) * (low | (fifth << 4)), six(scales, group, true)];
+    },
+  },
 };
 
 /** Bits of a positive half-precision number: cut to eleven digits, and no smaller than the least normal one. */
@@ -79,6 +131,19 @@ export function randomTensor(
       for (let j = 0; j < 32; j++) {
         view.setInt8(at + 2 + j, byte() - 128);
         values[i + j] = d * view.getInt8(at + 2 + j);
+      }
+    } else if (type === "Q2_K" || type === "Q3_K" || type === "Q4_K" || type === "Q5_K") {
+      for (let j = 0; j < bytes; j++) data[at + j] = byte();
+      const {
+        d: [where, less],
+        minimum,
+        column,
+      } = SUPER[type];
+      const d = half(at + where, (scale * (0.5 + random())) / less);
+      const m = minimum === undefined ? 0 : half(at + minimum[0], d * minimum[1] * (0.8 + 0.4 * random()));
+      for (let j = 0; j < 256; j++) {
+        const [times, minima] = column(data.subarray(at, at + bytes), j);
+        values[i + j] = d * times - m * minima;
       }
     } else if (type === "Q6_K") {
       // 128 bytes of low nibbles, 64 of upper bits, 16 scales, and a scale of the whole.

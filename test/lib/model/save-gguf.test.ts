@@ -41,14 +41,17 @@ async function tensorsOf(file: string): Promise<Map<string, string>> {
   );
 }
 
-const types: GgufType[] = ["F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q6_K"];
+const types: GgufType[] = [
+  ...(["F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0"] as const),
+  ...(["Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K"] as const),
+];
 
 describe("a model saved as GGUF", { timeout: 60_000 }, () => {
   it.each(types)("of %s has the tensors that it was read with, bit for bit", async (type) => {
-    const width = type === "Q6_K" ? 256 : 96;
+    const width = type.endsWith("_K") ? 256 : 96;
     const tiny = randomModel({
       ...{ width, heads: 3, kvHeads: 1, headWidth: 32, feedForward: width, vocabulary: 301, untied: true },
-      types: type === "Q6_K" ? { else: "Q6_K", attn_output: "F16" } : type,
+      types: type.endsWith("_K") ? { else: type, attn_output: "F16" } : type,
     });
     const from = saved(tiny.bytes);
     const model = await hub.load(from);

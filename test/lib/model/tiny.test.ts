@@ -43,6 +43,10 @@ const variants: Record<string, TinySpec> = {
     ...{ width: 256, heads: 7, kvHeads: 1, headWidth: 16, feedForward: 512, vocabulary: 300 },
     types: { attn_output: "F16", else: "Q6_K" },
   },
+  "Q2_K to Q5_K": {
+    ...{ width: 256, heads: 4, kvHeads: 2, headWidth: 64, feedForward: 512, vocabulary: 300, untied: true },
+    types: { attn_q: "Q2_K", attn_k: "Q3_K", ffn_up: "Q3_K", ffn_down: "Q5_K", output: "Q2_K", else: "Q4_K" },
+  },
   "a type for each matrix": {
     ...{ width: 64, heads: 4, kvHeads: 2, headWidth: 24, feedForward: 65, vocabulary: 300, untied: true },
     types: { ...MIXED, else: "F32" },

@@ -33,6 +33,12 @@ export const MODELS: TinySpec[] = [
     width: 256,
     feedForward: 256,
   },
+  {
+    ...plain,
+    types: { attn_output: "F16", attn_k: "Q2_K", ffn_up: "Q3_K", ffn_down: "Q5_K", else: "Q4_K" },
+    width: 256,
+    feedForward: 256,
+  },
 ];
 const model = fc.integer({ min: 0, max: MODELS.length - 1 });
 
