@@ -33,6 +33,9 @@ export type { Habit, HeadScoreOptions, HeadScores } from "./attention/scores.ts"
 export type { MapView } from "./attention/shrink.ts";
 export type { TokenAttention } from "./attention/token.ts";
 export { Trace } from "./attention/trace.ts";
+export type { CompressOptions } from "./compress/compress.ts";
+export type { Compression, Notes, Work } from "./compress/method.ts";
+export type { CompressionRow, ModelReport } from "./compress/report.ts";
 export type { CacheOptions } from "./data/cache.ts";
 export { Chunk, Column, type Row } from "./data/chunk.ts";
 export { type DataProvenance, Dataset } from "./data/dataset.ts";
@@ -121,6 +124,8 @@ export const plot = Object.assign(plotOf, { live });
 export type { Operation } from "./profile/operations.ts";
 export { type Profile, profile } from "./profile/profile.ts";
 export type { Provenance } from "./provenance.ts";
+export type { GridOptions } from "./quantize/grid.ts";
+export { rtn } from "./quantize/rtn.ts";
 export {
   checkpoint,
   type DType,

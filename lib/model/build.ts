@@ -39,6 +39,11 @@ export async function builtModel(
   return model;
 }
 
+/** Replaces one weight by stored rows of any type that it can have, a tensor of u8, or by values of that type. */
+export function putStored(model: NativeModel, { name, type }: ModelTensor, stored: Tensor): void {
+  native().updateWeights(model, [name], [stored.memory("update").handle], [WEIGHT_TYPES[type]]);
+}
+
 /** Replaces one weight by the values of a tensor of its shape. */
 export function put(model: NativeModel, name: string, values: Tensor, stored: Stored): void {
   const dtype = values.shape.length === 1 ? "f32" : stored;

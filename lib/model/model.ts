@@ -16,6 +16,9 @@ import { type AblationOptions, ablate, type HeadAblation } from "../attention/ab
 import { type Patching, type PatchOptions, patch } from "../attention/patching.ts";
 import { type HeadScoreOptions, type HeadScores, headScores } from "../attention/scores.ts";
 import { type Trace, trace } from "../attention/trace.ts";
+import { type CompressOptions, compress } from "../compress/compress.ts";
+import type { Compression } from "../compress/method.ts";
+import { type ModelReport, noReport } from "../compress/report.ts";
 import { type ChatReply, chat } from "../decode/chat.ts";
 import { type GenerateOptions, generate, type Reply } from "../decode/generate.ts";
 import { LensorError } from "../errors.ts";
@@ -34,7 +37,7 @@ import type { TokenData } from "../train/text.ts";
 import { train } from "../train/train.ts";
 import type { Adapter, Tuned } from "../tune/adapter.ts";
 import { loadAdapter } from "../tune/peft.ts";
-import { type Stored, storedTensors } from "./build.ts";
+import { putStored, type Stored, storedTensors } from "./build.ts";
 import type { Compute } from "./compute.ts";
 import type { ModelConfig, ModelTensor } from "./config.ts";
 import { Estimate, type EstimateOptions } from "./estimate.ts";
@@ -61,6 +64,8 @@ export interface ModelParts {
   native: NativeModel;
   /** Of a tuned model. */
   adapter?: Adapter | undefined;
+  /** Of a model that was made smaller. */
+  report?: ModelReport | undefined;
   provenance?: Provenance | undefined;
 }
 
@@ -76,11 +81,11 @@ export class Model {
   /** The mode that was asked for when loading; else each call has its own default. */
   readonly compute: Compute | undefined;
   readonly device = "cpu";
-  /** What made it, where lensor did: of a new model the seed of its weights. */
-  readonly provenance: Provenance | undefined;
   #tensors: readonly ModelTensor[];
   readonly #native: NativeModel;
-  readonly #frozen = new FrozenWeights(this);
+  #frozen = new FrozenWeights(this);
+  #report: ModelReport | undefined;
+  #provenance: Provenance | undefined;
   #written = -1;
   #adapter: Adapter | undefined;
   #parameters: Parameters | undefined;
@@ -98,7 +103,8 @@ export class Model {
     this.#tensors = parts.tensors;
     this.#native = parts.native;
     this.#adapter = parts.adapter;
-    this.provenance = parts.provenance;
+    this.#report = parts.report;
+    this.#provenance = parts.provenance;
   }
 
   /**
@@ -149,7 +155,13 @@ export class Model {
       provenance,
       native: copied,
       adapter: this.#adapter,
+      report: this.#report,
     });
+  }
+
+  /** What made it, where lensor did: of a new model the seed of its weights. */
+  get provenance(): Provenance | undefined {
+    return this.#provenance;
   }
 
   /** What it is made of, as it is kept now. */
@@ -327,6 +339,24 @@ export class Model {
     return distill(this, student, data, method, options);
   }
 
+  /**
+   * A model of fewer bits: `model.quantize(gptq({ bits: 3, group: 64 }), { calibrate: texts })`. The linear layers of the blocks,
+   * and with `head` what makes the logits. The model itself stays as it is.
+   */
+  quantize(method: Compression, options?: CompressOptions): Promise<Model> {
+    return compress(this, "quantize", method, options);
+  }
+
+  /** A model of fewer weights: `model.prune(wanda({ sparsity: 0.5 }), { calibrate: texts })`. The model itself stays as it is. */
+  prune(method: Compression, options?: CompressOptions): Promise<Model> {
+    return compress(this, "prune", method, options);
+  }
+
+  /** What `quantize` or `prune` did, matrix by matrix. @throws LensorError for a model that neither made */
+  report(): ModelReport {
+    return this.#report ?? noReport(this);
+  }
+
   /** Where its bytes are. */
   plot(): Figure {
     return modelPlot(this);
@@ -384,6 +414,20 @@ export class Model {
     }
     (parameters ?? new Parameters(this)).settle(native, stored);
     this.#tensors = storedTensors(this.config, stored);
+  }
+
+  /** Another matrix, or gain, in a tensor's place; `tensor` says what it is kept as from here on. @internal */
+  replace(tensor: ModelTensor, stored: Tensor): void {
+    putStored(this.native(), tensor, stored);
+    this.#tensors = this.#tensors.map((one) => (one.name === tensor.name ? tensor : one));
+    this.#frozen = new FrozenWeights(this);
+    this.#edition++;
+  }
+
+  /** What made it smaller. @internal */
+  keep(report: ModelReport): void {
+    this.#report = report;
+    this.#provenance = report.provenance;
   }
 
   /** The turns of a text of that many tokens. @internal */

@@ -11,3 +11,13 @@ export function problem(body: () => unknown): string {
   }
   return "no error";
 }
+
+/** The same of what is begun at once and refused later. */
+export async function rejection(body: () => unknown): Promise<string> {
+  try {
+    await body();
+  } catch (error) {
+    return (error as LensorError).message;
+  }
+  return "no error";
+}

@@ -1,0 +1,50 @@
+// What a way to make a model smaller is, and what passes between it and the model: a method is given Work, a copy whose
+// matrices it replaces one by one. It never sees the model that it was asked of. compress.ts starts the work and ends it.
+
+import type { Calibration, Visit } from "../calibrate/walk.ts";
+import type { ModelTensor } from "../model/config.ts";
+import type { Model } from "../model/model.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+
+/** Made by `rtn()`, `gptq()` and their like for `model.quantize`, by `wanda()` and its like for `model.prune`. */
+export interface Compression {
+  /** The verb that it is for. */
+  readonly verb: "quantize" | "prune";
+  /** The exported constructor's name. */
+  readonly name: string;
+  /** What it was made with, for provenance. */
+  readonly options: Readonly<Record<string, unknown>>;
+  /** Refuses a model before anything is done. */
+  check?(call: string, matrices: readonly ModelTensor[], model: Model): void;
+  apply(work: Work): Promise<void>;
+}
+
+/** What a method says of a matrix beyond what is measured: its own parameters, and what it found. */
+export type Notes = Readonly<Record<string, number | string>>;
+
+export interface Work {
+  /** As errors name it: "model.quantize". */
+  readonly call: string;
+  /** A copy that nobody else has. */
+  readonly model: Model;
+  /** What is to be made smaller: the linear layers of the blocks, and with `head` what makes logits. */
+  readonly matrices: readonly ModelTensor[];
+  readonly signal: AbortSignal | undefined;
+  /** Whether there are texts to calibrate on. */
+  readonly calibrated: boolean;
+  /** Block by block through the texts (calibrate/walk.ts). @throws LensorError where no texts were given */
+  calibrate(visit: Visit): Promise<Calibration>;
+  /** Told after each matrix, for the progress line of a method that does not calibrate; throws where the work was stopped. */
+  progress(done: number): void;
+  /**
+   * Another matrix in a tensor's place, and its row in the report. What is lost is measured against the matrix that stood
+   * there until now.
+   * @param stored Rows of `type` as u8, or values of that type. Freed by the caller
+   * @param hessian Of its input (`InputMoments.hessian`), for the error of its output
+   */
+  replace(
+    tensor: Pick<ModelTensor, "name" | "type">,
+    stored: Tensor,
+    about?: { hessian?: Tensor; notes?: Notes },
+  ): Promise<void>;
+}

@@ -1,0 +1,73 @@
+// The numbers that a weight can become: so many bits for a code, and a scale (and a minimum) that a group of columns of a row
+// shares. Tensors in, tensors out; formats and models are other files'.
+
+import { checkChoice, checkFlag, checkNumber } from "../options.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+
+export interface GridOptions {
+  /** Of a code: 2, 3, 4, 5, 6 or 8. */
+  bits?: number;
+  /** Columns of a row that share a scale: 32, 64 or 128; the largest that fits each matrix by default. */
+  group?: number;
+  /** Codes stand around 0; else a minimum is kept beside each scale. */
+  symmetric?: boolean;
+}
+
+export interface Grid {
+  readonly bits: number;
+  readonly group: number | undefined;
+  readonly symmetric: boolean;
+}
+
+export const BITS = [2, 3, 4, 5, 6, 8];
+export const GROUPS = [128, 64, 32];
+
+export function gridOf(call: string, { bits = 4, group, symmetric = true }: GridOptions): Grid {
+  checkNumber(call, "bits", bits, { least: 2, most: 8, whole: true });
+  checkChoice(call, "bits", String(bits), BITS.map(String));
+  checkNumber(call, "group", group ?? 32, { least: 1, whole: true });
+  checkFlag(call, "symmetric", symmetric);
+  return { bits, group, symmetric };
+}
+
+/** What each group's codes mean, f32 `[rows, groups, 1]`, as f16 can hold it: w' = scale code + offset. */
+export interface Scales {
+  readonly scale: Tensor;
+  /** -2^(bits-1) scale where codes stand around 0. */
+  readonly offset: Tensor;
+}
+
+/** Far below what f16 can hold: a group of zeros has codes too. */
+const TINY = 2 ** -24;
+
+/**
+ * The grid from end to end of each group. Symmetric: scale = 2 max|w| / (2^bits - 1), as GPTQ's code has it: the largest number
+ * lies half a step inside or outside. Else scale = (max - min) / (2^bits - 1), with 0 between the two.
+ * @param groups f32 `[rows, groups, group]`
+ */
+export function spread(groups: Tensor, bits: number, symmetric: boolean): Scales {
+  const steps = 2 ** bits - 1;
+  const kept = (x: Tensor) => x.cast("f16").cast("f32");
+  const last = { keepdim: true };
+  if (symmetric) {
+    const scale = kept(
+      groups
+        .abs()
+        .max(-1, last)
+        .mul(2 / steps)
+        .maximum(TINY),
+    );
+    return { scale, offset: scale.mul(-(2 ** (bits - 1))) };
+  }
+  const offset = kept(groups.min(-1, last).minimum(0));
+  const scale = kept(groups.max(-1, last).maximum(0).sub(offset).div(steps).maximum(TINY));
+  return { scale, offset };
+}
+
+/** Codes of the nearest numbers, as floats, `[rows, groups, group]`. */
+export function codesOf(groups: Tensor, { scale, offset }: Scales, bits: number): Tensor {
+  return nearest(groups.sub(offset).div(scale)).clamp(0, 2 ** bits - 1);
+}
+
+/** To the nearest whole number, of halves to the even one: past 2^23 a float has no other. */
+export const nearest = (x: Tensor): Tensor => x.add(1.5 * 2 ** 23).sub(1.5 * 2 ** 23);
