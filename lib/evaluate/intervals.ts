@@ -42,3 +42,40 @@ export function pairedInterval(first: readonly boolean[], second: readonly boole
     high: Math.min(1, centre + half),
   };
 }
+
+/**
+ * A mean over tokens whose neighbours depend on each other, and its 95 % interval: each sample is a stretch of them, and what
+ * varies is the stretches (a ratio estimate, Cochran 1977, 6.3).
+ *   m = sum s_i / sum n_i,   m ± z sqrt(G / (G - 1) sum (s_i - m n_i)²) / sum n_i,   G stretches
+ * No interval of one stretch.
+ */
+export function meanInterval(samples: readonly { readonly sum: number; readonly count: number }[]): Interval {
+  const total = samples.reduce((all, { sum }) => all + sum, 0);
+  const count = samples.reduce((all, { count }) => all + count, 0);
+  const value = total / count;
+  if (samples.length < 2) return { value, low: Number.NaN, high: Number.NaN };
+  const squares = samples.reduce((all, { sum, count }) => all + (sum - value * count) ** 2, 0);
+  const half = (Z * Math.sqrt((squares * samples.length) / (samples.length - 1))) / count;
+  return { value, low: value - half, high: value + half };
+}
+
+/**
+ * The median of repeated measurements, and the pair of them that holds the true one with at least 95 % probability, whatever
+ * they are distributed like: the k-th smallest and the k-th largest, 2 P(B(n, 1/2) < k) <= 0.05. Of fewer than six the
+ * smallest and the largest, which say a little less.
+ */
+export function medianInterval(numbers: readonly number[]): Interval {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  const n = sorted.length;
+  if (n === 0) return { value: Number.NaN, low: Number.NaN, high: Number.NaN };
+  const value = (sorted[(n - 1) >> 1]! + sorted[n >> 1]!) / 2;
+  let [k, below, one] = [0, 0, 2 ** -n];
+  // one = P(B = k); below = P(B < k)
+  while (2 * (below + one) <= 0.05) {
+    below += one;
+    one *= (n - k) / (k + 1);
+    k++;
+  }
+  const out = Math.max(0, k - 1);
+  return { value, low: sorted[out]!, high: sorted[n - 1 - out]! };
+}

@@ -2,17 +2,23 @@
 //   exp(-(1/N) sum_i ln p(x_i | x_<i)),  N the number of predicted tokens over all texts together
 // A text longer than the context is read in windows of the context that move by half their length; each token is
 // predicted once, with at least half a context before it (as transformers' documentation does with stride = length / 2).
+// After a cache the texts follow what it holds, in its own mode, and have to fit behind it.
 
-import type { Dataset } from "../data/dataset.ts";
 import { LensorError } from "../errors.ts";
 import { Cache } from "../kv/cache.ts";
 import type { Model } from "../model/model.ts";
 import { whileReading } from "../model/pass.ts";
 import { DTYPES, native } from "../native.ts";
 import { checkNames, describe } from "../options.ts";
+import { logprobsAfter, pickedOf } from "./distributions.ts";
+import { meanInterval } from "./intervals.ts";
+import { eachModel, type Measure, type Measured, type Metric, type Sample, type Subject } from "./measure.ts";
+import { type Texts, textsOf } from "./texts.ts";
 
-/** A function of a model. */
-export type Metric = (model: Model) => Promise<number>;
+/** Neighbouring tokens that count as one sample: what makes one unlikely makes those beside it so too. */
+export const STRETCH = 64;
+/** Tokens between whose logits memory is given back. */
+export const CHUNK = 128;
 
 /**
  * @param texts A text, texts that are counted together, or a dataset: of it the column `text`, or `options.column`; rows
@@ -20,50 +26,53 @@ export type Metric = (model: Model) => Promise<number>;
  * @returns A metric, in no unit: how many equally probable tokens the model hesitates between.
  * @throws LensorError where there is nothing to predict: a text of one token, or none
  */
-export function perplexity(
-  texts: string | readonly string[] | Dataset,
-  options: { column?: string } = {},
-): Metric {
+export function perplexity(texts: Texts, options: { column?: string } = {}): Metric & Measure {
   checkNames("perplexity", options, ["column"]);
-  const { column } = options;
-  const all = textsOf(texts, column);
-  const metric = async (model: Model) => {
-    let [total, count, read] = [0, 0, 0];
-    for await (const text of all()) {
-      const losses = await lossesOf(model, model.tokenizer.encode(text).ids);
-      for (const loss of losses) total += loss;
-      count += losses.length;
-      read++;
-    }
-    if (count === 0)
-      throw new LensorError("There is no token to predict", {
-        expected: "a text of at least two tokens",
-        got: typeof texts === "string" ? describe(texts) : `${read} texts of at most one token`,
-      });
-    return Math.exp(total / count);
-  };
-  return Object.defineProperty(metric, "name", { value: "perplexity" });
+  const all = textsOf("perplexity", texts, options.column);
+  return eachModel(
+    {
+      ...{ name: "perplexity", unit: "of the text", better: "lower", kind: "quality", options },
+      paired: ratioOf,
+      beside: (reference, ratio) => reference * ratio,
+    },
+    async (subject, proceed) => {
+      const samples: Sample[] = [];
+      let read = 0;
+      for await (const text of all()) {
+        const { ids } = subject.model.tokenizer.encode(text);
+        samples.push(...stretches(await lossesOf(subject, ids)));
+        if (!proceed(1 - 1 / (++read + 1))) return undefined;
+      }
+      if (samples.length === 0)
+        throw new LensorError("There is no token to predict", {
+          expected: "a text of at least two tokens",
+          got: typeof texts === "string" ? describe(texts) : `${read} texts of at most one token`,
+        });
+      const { value, low, high } = meanInterval(samples);
+      return { value: Math.exp(value), low: Math.exp(low), high: Math.exp(high), samples };
+    },
+  );
 }
 
-function textsOf(
-  given: string | readonly string[] | Dataset,
-  column: string | undefined,
-): () => Iterable<string> | AsyncIterable<string> {
-  if (typeof (given as Partial<Dataset> | null)?.chunks === "function")
-    return async function* () {
-      for await (const chunk of (given as Dataset).chunks())
-        for (const text of chunk.texts(column ?? "text", "perplexity")) if (text !== undefined) yield text;
-    };
-  if (column !== undefined)
-    throw new LensorError("perplexity: only a dataset has columns", { got: describe(given) });
-  const list = typeof given === "string" ? [given] : given;
-  if (!Array.isArray(list) || list.some((text) => typeof text !== "string"))
-    throw new LensorError("perplexity takes a text, a list of texts or a dataset", { got: describe(given) });
-  return () => list;
+/** Losses of a text in samples of neighbours. */
+function stretches(losses: readonly number[]): Sample[] {
+  return Array.from({ length: Math.ceil(losses.length / STRETCH) }, (_, i) => {
+    const own = losses.slice(i * STRETCH, (i + 1) * STRETCH);
+    return { sum: own.reduce((a, b) => a + b, 0), count: own.length };
+  });
+}
+
+/** How many times the reference's perplexity, by the same tokens of the same text. None where the tokens are others. */
+function ratioOf(own: Measured, reference: Measured) {
+  const [a, b] = [own.samples!, reference.samples!];
+  if (a.length !== b.length || a.some(({ count }, i) => count !== b[i]!.count)) return undefined;
+  const { value, low, high } = meanInterval(a.map(({ sum, count }, i) => ({ sum: sum - b[i]!.sum, count })));
+  return { value: Math.exp(value), low: Math.exp(low), high: Math.exp(high) };
 }
 
 /** -ln p of every id but the first. */
-async function lossesOf(model: Model, ids: readonly number[]): Promise<number[]> {
+async function lossesOf({ model, cache }: Subject, ids: readonly number[]): Promise<number[]> {
+  if (cache) return lossesAfter(cache, ids);
   const losses: number[] = [];
   const length = model.context;
   if (length < 2)
@@ -75,6 +84,22 @@ async function lossesOf(model: Model, ids: readonly number[]): Promise<number[]>
     for (let i = losses.length - begin; i < logprobs.length; i++) losses.push(-logprobs[i]!);
   }
   return losses;
+}
+
+async function lossesAfter(cache: Cache, ids: readonly number[]): Promise<number[]> {
+  const fork = cache.fork();
+  const losses: number[] = [];
+  try {
+    for (let from = 0; from < ids.length - 1; from += CHUNK) {
+      const rows = await logprobsAfter(fork, ids.slice(from, from + CHUNK));
+      for (const logprob of await pickedOf(rows, ids.slice(from + 1, from + CHUNK + 1)))
+        losses.push(-logprob);
+      rows.dispose();
+    }
+    return losses;
+  } finally {
+    fork.dispose();
+  }
 }
 
 async function scored(model: Model, ids: number[]): Promise<Float32Array> {

@@ -1,6 +1,7 @@
 // What a cache answers to the items of a probe: whether it was right, how unlikely it found what was scored, and how far its
 // distributions are from those of another cache that was asked the same. Forks what it asks; changes no cache.
 
+import { divergences, likeliest, logprobsAfter, pickedOf } from "../evaluate/distributions.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Cache } from "./cache.ts";
@@ -53,7 +54,7 @@ export async function ask(
   let place = 0;
   /** What becomes of rows that were compared. */
   const compared = async (rows: Tensor): Promise<number> => {
-    const kl = other ? await divergence(other.at(place), rows) : 0;
+    const kl = other ? sum(await divergences(other.at(place), rows)) : 0;
     place++;
     if (keep) keep.push(rows);
     else rows.dispose();
@@ -84,8 +85,8 @@ function asked(cache: Cache, item: Item, compared: Compared): Promise<Answer> {
 async function continued(cache: Cache, ids: number[], compared: Compared): Promise<Answer> {
   let [loss, kl] = [0, 0];
   for (let from = 0; from < ids.length; from += CHUNK) {
-    const rows = await read(cache, ids.slice(from, from + CHUNK));
-    loss -= sum(await of(rows, ids.slice(from + 1, from + CHUNK + 1)));
+    const rows = await logprobsAfter(cache, ids.slice(from, from + CHUNK));
+    loss -= sum(await pickedOf(rows, ids.slice(from + 1, from + CHUNK + 1)));
     kl += await compared(rows);
   }
   return { right: undefined, loss, tokens: ids.length - 1, kl, rows: ids.length };
@@ -97,13 +98,11 @@ async function answered(
   answer: number[],
   compared: Compared,
 ): Promise<Answer> {
-  const all = await read(cache, [...question, ...answer.slice(0, -1)]);
+  const all = await logprobsAfter(cache, [...question, ...answer.slice(0, -1)]);
   const rows = scope(() => all.at([question.length - 1, null]).contiguous());
   all.dispose();
-  const best = scope(() => rows.argmax(-1));
-  const picked = Array.from((await best.data()) as BigInt64Array, Number);
-  best.dispose();
-  const loss = -sum(await of(rows, answer));
+  const picked = await likeliest(rows);
+  const loss = -sum(await pickedOf(rows, answer));
   const right = answer.every((id, i) => id === picked[i]);
   return { right, loss, tokens: answer.length, kl: await compared(rows), rows: answer.length };
 }
@@ -115,18 +114,18 @@ async function chosen(
   correct: number,
   compared: Compared,
 ): Promise<Answer> {
-  const all = await read(cache, question);
+  const all = await logprobsAfter(cache, question);
   const first = scope(() => all.at([-1, null]).contiguous());
   all.dispose();
   const scores: number[] = [];
   let [kl, rows] = [0, 1];
   for (const [i, ids] of options.entries()) {
-    let score = sum(await of(first, ids.slice(0, 1)));
+    let score = sum(await pickedOf(first, ids.slice(0, 1)));
     if (ids.length > 1) {
       const fork = cache.fork();
-      const rest = await read(fork, ids.slice(0, -1));
+      const rest = await logprobsAfter(fork, ids.slice(0, -1));
       fork.dispose();
-      score += sum(await of(rest, ids.slice(1)));
+      score += sum(await pickedOf(rest, ids.slice(1)));
       if (i === correct) {
         kl += await compared(rest);
         rows += ids.length - 1;
@@ -137,37 +136,6 @@ async function chosen(
   kl += await compared(first);
   const right = scores.every((score, i) => i === correct || score < scores[correct]!);
   return { right, loss: -scores[correct]!, tokens: options[correct]!.length, kl, rows };
-}
-
-/** log p after each id, f32 `[ids, vocabulary]`; the cache holds the ids afterwards. */
-async function read(cache: Cache, ids: number[]): Promise<Tensor> {
-  const { logits } = await cache.model.forward(ids, { cache });
-  const rows = scope(() => logits.logSoftmax(-1));
-  logits.dispose();
-  return rows;
-}
-
-/** ln p of one id a row, of the first rows. */
-async function of(rows: Tensor, ids: readonly number[]): Promise<Float32Array> {
-  if (ids.length === 0) return new Float32Array();
-  const vocabulary = rows.shape[1]!;
-  const values = scope(() =>
-    rows.reshape(-1).indexSelect(
-      0,
-      ids.map((id, row) => row * vocabulary + id),
-    ),
-  );
-  const data = (await values.data()) as Float32Array;
-  values.dispose();
-  return data;
-}
-
-/** sum over rows of KL(p || q), in nats. */
-async function divergence(p: Tensor, q: Tensor): Promise<number> {
-  const total = scope(() => p.exp().mul(p.sub(q)).sum());
-  const nats = Number(await total.item());
-  total.dispose();
-  return nats;
 }
 
 const sum = (numbers: Float32Array) => numbers.reduce((a, b) => a + b, 0);
