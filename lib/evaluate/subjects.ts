@@ -5,6 +5,7 @@ import { Cache } from "../kv/cache.ts";
 import { Model } from "../model/model.ts";
 import { near } from "../near.ts";
 import { describe } from "../options.ts";
+import type { Provenance } from "../provenance.ts";
 import type { Subject } from "./measure.ts";
 
 /** A list, whose members are named after their models, or an object, whose names they take. */
@@ -44,15 +45,33 @@ export function subjectsOf(given: Compared): Subject[] {
   return apart(unnamed);
 }
 
-/** What follows a name that others have too is how often it came before. */
+/** A name that was taken becomes what was done to make the model, and where that is not known either, is counted. */
 function apart(subjects: readonly Subject[]): Subject[] {
   const taken = new Set<string>();
   return subjects.map((subject) => {
-    let { name } = subject;
-    for (let i = 2; taken.has(name); i++) name = `${subject.name} (${i})`;
+    const own = taken.has(subject.name) ? stepsOf(subject) || subject.name : subject.name;
+    let name = own;
+    for (let i = 2; taken.has(name); i++) name = `${own} (${i})`;
     taken.add(name);
     return { ...subject, name };
   });
+}
+
+/** "sparseGPT 2:4 + gptq 3 bit, group 64": what made it, as far as that is known. */
+function stepsOf({ model, cache }: Subject): string {
+  const steps: string[] = [];
+  for (let made = model.provenance; made; made = made.options.from as Provenance | undefined) {
+    const { method, bits, group, sparsity, pattern } = made.options;
+    if (typeof method !== "string") continue;
+    const kept = typeof pattern === "string" && pattern.includes(":") ? pattern : undefined;
+    const share = typeof sparsity === "number" ? `${Number((100 * sparsity).toPrecision(3))} %` : undefined;
+    const width =
+      bits === undefined ? undefined : `${bits} bit${group === undefined ? "" : `, group ${group}`}`;
+    steps.unshift([method, kept ?? share, width].filter(Boolean).join(" "));
+  }
+  if (model.adapter) steps.push(model.adapter.name);
+  if (cache?.kept) steps.push(cache.kept.method);
+  return steps.join(" + ");
 }
 
 /** The place of the one that others are held against. @throws LensorError with a near name */

@@ -8,7 +8,8 @@ export interface Label {
   led: boolean;
 }
 
-interface Box {
+/** In pixels from the panel's left and bottom. */
+export interface Box {
   left: number;
   right: number;
   top: number;
@@ -19,18 +20,23 @@ const LINE = 14;
 const LETTER = 6.8;
 const MARK = 7;
 
+/** A point in pixels from the panel's left and bottom, and the intervals that are drawn through it. */
+export interface Marked {
+  name: string;
+  x: number;
+  y: number;
+  bars?: readonly Box[];
+}
+
 /**
- * Places names beside their points so that none covers another name or point and none leaves the panel: right, left, above or
+ * Places names beside their points so that none covers another name, a point or an interval and none leaves the panel: right, left, above or
  * below where there is room, else further away, with a line.
- * @param points Pixels from the panel's left and bottom
  */
-export function labelsOf(
-  points: readonly { name: string; x: number; y: number }[],
-  size: { width: number; height: number },
-): Label[] {
+export function labelsOf(points: readonly Marked[], size: { width: number; height: number }): Label[] {
   const marks = points.map(
     ({ x, y }): Box => ({ left: x - MARK, right: x + MARK, top: y + MARK, bottom: y - MARK }),
   );
+  const bars = points.flatMap((point) => point.bars ?? []);
   const taken: Box[] = [];
   const candidates: Label[] = [];
   for (const away of [0, 20, 36, 52, 68, 84, 100, 120, 140, 170, 200])
@@ -62,7 +68,7 @@ export function labelsOf(
     const free = (label: Label, isStrict: boolean) => {
       const box = boxOf(label);
       const inside = box.left >= 0 && box.right <= size.width && box.bottom >= 0 && box.top <= size.height;
-      const others = isStrict ? marks.filter((_, i) => i !== own) : [];
+      const others = isStrict ? [...marks.filter((_, i) => i !== own), ...bars] : [];
       return inside && ![...taken, ...others].some((one) => over(box, one));
     };
     const label =

@@ -110,11 +110,13 @@ export function findingOf(
     const more = gain(b, y) - gain(a, y) || gain(b, x) - gain(a, x);
     return more > 0 ? b : a;
   });
+  const share = beside(x, numberAt(best, x), numberAt(base, x));
+  if (x === y) return `${best.name} ${less} than ${reference}: ${share}`;
   const [own, whole] = [best, base].map((point) => saidOf(y, numberAt(point, y)));
   const which =
     cheaper.length > 1
       ? `Of what ${less} than ${reference}, ${best.name} keeps most`
       : `${best.name} ${less} than ${reference}`;
   const against = y.name === "kl" || y.name === "agreement" ? "" : `, against ${whole}`;
-  return `${which}: ${y.name === "kl" ? "KL" : y.name} ${own}${against}, at ${beside(x, numberAt(best, x), numberAt(base, x))}`;
+  return `${which}: ${y.name === "kl" ? "KL" : y.name} ${own}${against}, at ${share}`;
 }

@@ -4,7 +4,7 @@
 import type { PlotlySpec } from "./figure.ts";
 import { formatValue } from "./format.ts";
 import { axisOf, type Scale, scaleOf } from "./pareto-axes.ts";
-import { labelsOf } from "./pareto-labels.ts";
+import { labelsOf, type Marked } from "./pareto-labels.ts";
 import {
   findingOf,
   frontOf,
@@ -98,11 +98,7 @@ function drawn(view: View, { points: all, reference, note }: ParetoInput): Drawn
   const points = placed(all, x, y);
   const [across, up] = [scaleOf(points, x, 0.12), scaleOf(points, y, 0.1)];
   const labels = labelsOf(
-    points.map((point) => ({
-      name: point.name,
-      x: across.at(numberAt(point, x)) * USUAL,
-      y: up.at(numberAt(point, y)) * INSIDE,
-    })),
+    points.map((point) => markedOf(point, view, across, up)),
     { width: USUAL, height: INSIDE },
   );
   const at = {
@@ -140,6 +136,25 @@ function drawn(view: View, { points: all, reference, note }: ParetoInput): Drawn
   };
 }
 
+/** Where a point and its intervals are drawn, in pixels. */
+function markedOf(point: ParetoPoint, { x, y }: View, across: Scale, up: Scale): Marked {
+  const place = (axis: ParetoAxis, scale: Scale, size: number, key: "value" | "low" | "high") =>
+    scale.at(point.places.get(axis.name)![key]) * size;
+  const [left, bottom] = [place(x, across, USUAL, "value"), place(y, up, INSIDE, "value")];
+  const ends = (axis: ParetoAxis, scale: Scale, size: number) =>
+    (["low", "high"] as const).map((key) => place(axis, scale, size, key)).sort((a, b) => a - b) as [
+      number,
+      number,
+    ];
+  const [x0, x1] = ends(x, across, USUAL);
+  const [y0, y1] = ends(y, up, INSIDE);
+  const bars = [
+    ...(x1 - x0 > 1 ? [{ left: x0, right: x1, bottom: bottom - 2, top: bottom + 2 }] : []),
+    ...(y1 - y0 > 1 ? [{ left: left - 2, right: left + 2, bottom: y0, top: y1 }] : []),
+  ];
+  return { name: point.name, x: left, y: bottom, bars };
+}
+
 const drawnValue = (axis: ParetoAxis, scale: Scale, value: number) =>
   Number((isShare(axis) ? 100 * value : scale.shown(value)).toPrecision(5));
 
@@ -158,7 +173,7 @@ function nameOf(
       xref: "x",
       yref: "y",
     },
-    text: markup(point.name),
+    text: textOf(point, y, up),
     ...(led
       ? {
           showarrow: true,
@@ -172,6 +187,11 @@ function nameOf(
         }
       : { showarrow: false, xanchor: anchor, yanchor: "middle", xshift: dx, yshift: dy }),
   };
+}
+
+/** What has no place on a logarithmic axis says where it is. */
+function textOf(point: ParetoPoint, y: ParetoAxis, up: Scale): string {
+  return markup(up.log && numberAt(point, y) === 0 ? `${point.name}: 0` : point.name);
 }
 
 /** What a trace draws of the points: also what a menu puts in its place. */

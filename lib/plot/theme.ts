@@ -94,6 +94,12 @@ export function template(of: Tokens, automargin = false): object {
       xaxis: axis,
       yaxis: axis,
       coloraxis: { colorbar: bar },
+      // Plotly lights up what the pointer is on: the text stays dark, also on a dark ground.
+      updatemenudefaults: {
+        bgcolor: of === tokens.dark ? of.muted : of.surface,
+        bordercolor: of.grid,
+        font: { color: tokens.light.text, size: 11 },
+      },
       annotationdefaults: { font: { color: of.text, size: 11 }, showarrow: false },
       hoverlabel: {
         bgcolor: of.surface,

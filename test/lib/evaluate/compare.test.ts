@@ -19,6 +19,7 @@ import {
   type Measure,
   type Model,
   perplexity,
+  rtn,
   slidingWindow,
   task,
 } from "../../../lib/index.ts";
@@ -246,6 +247,22 @@ describe("a comparison", () => {
       { name: "perplexity" },
       { name: "perplexity 2" },
     ]);
+  });
+
+  test("models of one name are told apart by what made them", async () => {
+    const wide = await loadRandom({ width: 64, feedForward: 64, headWidth: 16 });
+    const [four, eight] = [
+      await wide.quantize(rtn({ bits: 4, group: 32 })),
+      await wide.quantize(rtn({ bits: 8, group: 32 })),
+    ];
+    const found = await compare([wide, four, eight, eight], bytes());
+    expect(found.rows.map(({ name }) => name)).toEqual([
+      ...[wide.name, "rtn 4 bit, group 32", "rtn 8 bit, group 32", "rtn 8 bit, group 32 (2)"],
+    ]);
+    expect(JSON.parse(found.rows[1]!.provenance).model.options).toMatchObject({ method: "rtn", bits: 4 });
+    expect(found.value("rtn 4 bit, group 32", "bytes")).toBeLessThan(
+      found.value("rtn 8 bit, group 32", "bytes"),
+    );
   });
 
   test("takes a function of a model", async () => {
