@@ -134,6 +134,10 @@ export const plot = Object.assign(plotOf, { live });
 export type { Operation } from "./profile/operations.ts";
 export { type Profile, profile } from "./profile/profile.ts";
 export type { Provenance } from "./provenance.ts";
+export { type MagnitudeOptions, magnitude } from "./prune/magnitude.ts";
+export type { Pattern, ShareOptions } from "./prune/share.ts";
+export { type SparseGptOptions, sparseGPT } from "./prune/sparse-gpt.ts";
+export { type WandaOptions, wanda } from "./prune/wanda.ts";
 export type { GridOptions } from "./quantize/grid.ts";
 export { rtn } from "./quantize/rtn.ts";
 export {

@@ -71,7 +71,8 @@ export type OpName =
   | ("gather" | "scatterAdd" | "topK" | "sort")
   | ("linear" | "adapted" | "dropout" | "embedding" | "norm" | "glu" | "rotate" | "attention" | "received")
   | ("rowLoss" | "linearLoss" | "linearLogprobs")
-  | ("scan" | "unfold" | "fold" | "cholesky" | "solveTriangular" | "matchLook" | "matchFit")
+  | ("scan" | "unfold" | "fold" | "cholesky" | "solveTriangular" | "eigh" | "matchLook" | "matchFit")
+  | ("markSmallest" | "sparseSweep")
   | ("permute" | "reshape" | "expand" | "slice");
 
 export interface ModelSpec {

@@ -15,6 +15,7 @@ import { calibrationIds } from "./texts.ts";
 
 /** What enters matrices of a block, which share it. Its tensors are freed after the visit. */
 export interface LayerInput extends InputMoments {
+  /** Of the head, the count of blocks. */
   readonly layer: number;
   /** The matrices, by their names in the file. */
   readonly names: readonly string[];
@@ -33,6 +34,8 @@ export interface WalkOptions {
   readonly label: string;
   /** Ends the walk between two packs. */
   readonly signal?: AbortSignal | undefined;
+  /** The matrix that makes logits, where it is to be visited too: behind the last block, with the final norm's rows. */
+  readonly head?: string | undefined;
   /** How many rows of each input are kept as they are, at most: 256. */
   readonly sampled?: number;
 }
@@ -68,7 +71,7 @@ export async function calibrate(
   visit: Visit,
   options: WalkOptions,
 ): Promise<Calibration> {
-  const { call, label, signal, sampled = 256 } = options;
+  const { call, label, signal, head, sampled = 256 } = options;
   const { packs, ...facts } = await calibrationIds(call, model, texts);
   const perplexity = await perplexityOf(model, packs);
   warnOfStrange(call, model, perplexity);
@@ -83,6 +86,7 @@ export async function calibrate(
     for (let layer = 0; layer < layers; layer++) {
       await walk.block(layer, visit, (done) => progress.update((layer * 4 + done) * packs.length));
     }
+    if (head !== undefined) await walk.head(head, visit);
     progress.end(`${label}: ${model.name} is done`);
   } catch (error) {
     progress.end(`${label}: stopped`);
@@ -156,6 +160,13 @@ class Walk {
     const middle = ({ stream }: Traveller, weights: FrozenWeights) =>
       gated(config, weights, layer, stream, "f32");
     await this.#through("ffn_down", layer, middle, () => look(3, feedForward, (one) => one.entering!));
+  }
+
+  async head(name: string, visit: Visit): Promise<void> {
+    const { config } = this.#model;
+    await this.#look(config.layers, [name], config.width, visit, ({ stream }, weights) =>
+      norm(stream, weights.vector("output_norm.weight"), config, "f32"),
+    );
   }
 
   dispose(): void {

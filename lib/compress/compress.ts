@@ -120,7 +120,9 @@ class Job implements Work {
 
   async calibrate(visit: Visit): Promise<Calibration> {
     const { call, signal } = this;
-    this.calibration = await calibrate(this.model, this.#texts, visit, { call, label: this.#label, signal });
+    const head = this.matrices.find(({ name }) => name === headOf(this.model))?.name;
+    const options = { call, label: this.#label, signal, head };
+    this.calibration = await calibrate(this.model, this.#texts, visit, options);
     return this.calibration;
   }
 

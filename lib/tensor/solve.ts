@@ -1,8 +1,8 @@
 // Linear algebra of matrices with any leading axes, in f32.
 
 import { LensorError } from "../errors.ts";
-import { contiguous, enqueue } from "./queue.ts";
-import { reshape } from "./reshape.ts";
+import { contiguous, enqueue, enqueueAll } from "./queue.ts";
+import { reshape, transpose } from "./reshape.ts";
 import { scope } from "./scope.ts";
 import { formatShape } from "./shape.ts";
 import type { Tensor } from "./tensor.ts";
@@ -39,6 +39,25 @@ export function solveTriangular(a: Tensor, y: Tensor, options: SolveOptions = {}
     const result = { name: "solveTriangular", dtype: "f32" as const, shape: right.shape };
     const made = enqueue("solveTriangular", params, result, [flat(a, "solveTriangular"), right]);
     return reshape(made, y.shape, "solveTriangular");
+  });
+}
+
+/** See `Tensor.eigh`. */
+export function eigh(x: Tensor): { values: Tensor; vectors: Tensor } {
+  checkSquare(x, "eigh");
+  return scope(() => {
+    const matrices = flat(x, "eigh");
+    const n = matrices.shape[1]!;
+    const results = [
+      { name: "eigenvalues", dtype: "f32" as const, shape: [matrices.shape[0]!, n] },
+      { name: "eigenvectors", dtype: "f32" as const, shape: matrices.shape },
+    ];
+    const [values, rows] = enqueueAll("eigh", [], results, [matrices]);
+    return {
+      values: reshape(values!, x.shape.slice(0, -1), "eigh"),
+      // The engine has them as rows.
+      vectors: transpose(reshape(rows!, x.shape, "eigh"), -2, -1),
+    };
   });
 }
 

@@ -20,7 +20,7 @@ import { type Axes, type KeepDim, logSumExp, reduce } from "./reduce.ts";
 import { expand, flatten, permute, reshape, squeeze, transpose, unsqueeze } from "./reshape.ts";
 import { track, untrack } from "./scope.ts";
 import { countOf, formatShape, type Shape } from "./shape.ts";
-import { cholesky, type SolveOptions, solveTriangular } from "./solve.ts";
+import { cholesky, eigh, type SolveOptions, solveTriangular } from "./solve.ts";
 import { backward, gradOf, leafOf } from "./tape.ts";
 import { contiguousView, type Index, type View } from "./view.ts";
 
@@ -410,6 +410,13 @@ export class Tensor {
   /** x of A x = y, for this A triangular [..., n, n] and y [..., n, m]; f32. */
   solveTriangular(y: Tensor, options?: SolveOptions): Tensor {
     return solveTriangular(this, y, options);
+  }
+  /**
+   * Of symmetric matrices [..., n, n] eigenvalues [..., n], ascending, and eigenvectors [..., n, n] as columns; f32, computed in
+   * f64. Only the lower half is read. No gradient.
+   */
+  eigh(): { values: Tensor; vectors: Tensor } {
+    return eigh(this);
   }
 
   // Over axes: one, a list, or all.

@@ -261,6 +261,16 @@ inline Work solve_triangular(const lensor_view* a, const lensor_view* y, int32_t
                              const lensor_view* x) {
   return {"solveTriangular", count(x) * static_cast<double>(last(a)), moved(a, y, x)};
 }
+inline Work eigen(const lensor_view* x, const lensor_view* values, const lensor_view* vectors) {
+  return {"eigh", 9 * count(x) * static_cast<double>(last(x)), moved(x, values, vectors)};
+}
+inline Work mark_smallest(const lensor_view* x, int64_t, const lensor_view* out) {
+  return {"markSmallest", 4 * count(x), moved(x, out)};
+}
+inline Work sparse_sweep(const lensor_view* w, const lensor_view* u, int64_t, int32_t, int32_t, double,
+                         const lensor_view* out) {
+  return {"sparseSweep", count(w) * static_cast<double>(last(w)), moved(w, u, out)};
+}
 inline Work sum_squares(const lensor_view* x, float*) { return {"sumSquares", 2 * count(x), moved(x)}; }
 inline Work optimizer_step(const lensor_optimizer_step* s) {
   const double n = static_cast<double>(s->count),

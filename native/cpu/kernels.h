@@ -97,6 +97,13 @@ lensor_status fold(lensor_context*, const lensor_view* x, int64_t stride, int64_
 lensor_status cholesky(lensor_context*, const lensor_view* x, const lensor_view* out);
 lensor_status solve_triangular(lensor_context*, const lensor_view* a, const lensor_view* y, int32_t upper,
                                int32_t transposed, const lensor_view* x);
+// eigen.cc
+lensor_status eigen(lensor_context*, const lensor_view* x, const lensor_view* values,
+                    const lensor_view* vectors);
+// sparse.cc
+lensor_status mark_smallest(lensor_context*, const lensor_view* x, int64_t count, const lensor_view* out);
+lensor_status sparse_sweep(lensor_context*, const lensor_view* w, const lensor_view* u, int64_t block,
+                           int32_t keep, int32_t of, double sparsity, const lensor_view* out);
 // optimize.cc
 lensor_status sum_squares(lensor_context*, const lensor_view* x, float* out);
 lensor_status optimizer_step(lensor_context*, const lensor_optimizer_step*);

@@ -585,6 +585,19 @@ typedef struct lensor_ops {
   /* Solves A x = y, A [B, n, n] triangular (upper or lower, transposed or not), y and x [B, n, m]; f32. */
   lensor_status (*solve_triangular)(lensor_context*, const lensor_view* a, const lensor_view* y,
                                     int32_t upper, int32_t transposed, const lensor_view* x);
+  /* Eigenvalues, ascending [B, n], and eigenvectors as rows [B, n, n] of symmetric [B, n, n], only the lower
+     half read; f32, computed in f64. BAD_VALUE where there is no number for one. */
+  lensor_status (*eigen)(lensor_context*, const lensor_view* x, const lensor_view* values,
+                         const lensor_view* vectors);
+  /* Of each row of x [rows, n] f32, numbers that are not negative, the `count` smallest, of equal ones the
+   * first: bool. */
+  lensor_status (*mark_smallest)(lensor_context*, const lensor_view* x, int64_t count,
+                                 const lensor_view* out);
+  /* SparseGPT's sweep of w [rows, cols] with U [cols, cols] upper, H^-1 = U^T U; f32, contiguous, out may be
+     w. Of each `of` columns `keep` stay (of divides block and cols, up to 64), or with of = 0 a share
+     `sparsity` of each block of columns goes. BAD_VALUE where U's diagonal is not positive. */
+  lensor_status (*sparse_sweep)(lensor_context*, const lensor_view* w, const lensor_view* u, int64_t block,
+                                int32_t keep, int32_t of, double sparsity, const lensor_view* out);
   /* Sum of squares of all values of x (a float), f32: for clipping. Contiguous; fixed order. */
   lensor_status (*sum_squares)(lensor_context*, const lensor_view* x, float* out);
   /* Never interrupted half way. */

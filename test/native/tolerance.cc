@@ -82,6 +82,8 @@ Line table[] = {
     {"optimizer in 8 bits", LENSOR_F32, {3e-7, 3e-7, 3e-7, 3e-7}, {}},
     {"Cholesky", LENSOR_F32, {4e-7, 4e-7, 4e-7, 4e-7}, {}},
     {"triangular system", LENSOR_F32, {3e-7, 3e-7, 3e-7, 3e-7}, {}},
+    {"eigenvectors", LENSOR_F32, {1e-7, 1e-7, 1e-7, 1e-7}, {}},
+    {"sparse sweep", LENSOR_F32, {1e-6, 1e-6, 1e-6, 1e-6}, {}},
     {"matching", LENSOR_F32, {2e-6, 2e-6, 2e-6, 2e-6}, {}},
 };
 

@@ -29,7 +29,7 @@ extern const Op kAttention, kAttentionGrad, kReceived;
 // sequence.cc
 extern const Op kScan, kUnfold, kFold;
 // solve.cc
-extern const Op kCholesky, kSolveTriangular;
+extern const Op kCholesky, kSolveTriangular, kEigen, kMarkSmallest, kSparseSweep;
 // match.cc
 extern const Op kMatchLook, kMatchFit;
 

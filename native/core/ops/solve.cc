@@ -76,8 +76,63 @@ void solve_gradient(Backward& b) {
   b.give(0, neg(triangle(da, upper)));
 }
 
+// ---------------------------------------------------------------- eigh: out: values [B, n], vectors as rows
+void check_eigen(const Call& call) {
+  need(call.in.size() == 1 && call.out.size() == 2);
+  need_square(call.in[0]), need_square(call.out[1]);
+  need(same_shape(call.in[0].view, call.out[1].view));
+  const lensor_view& values = call.out[0].view;
+  need(values.rank == 2 && values.dtype == LENSOR_F32 && is_contiguous(values));
+  need(values.shape[0] == call.in[0].view.shape[0] && values.shape[1] == call.in[0].view.shape[1]);
+}
+
+lensor_status run_eigen(const Running& r) {
+  if (!count_of(r.out[1])) return LENSOR_OK;
+  return r.ops->eigen(r.context, &r.in[0], &r.out[0], &r.out[1]);
+}
+
+// ---------------------------------------------------------------- markSmallest: params: count
+void check_mark(const Call& call) {
+  need(call.in.size() == 1 && call.out.size() == 1 && call.params.size() == 1);
+  const lensor_view &x = call.in[0].view, &out = call.out[0].view;
+  need(x.rank == 2 && x.dtype == LENSOR_F32 && is_contiguous(x));
+  need(same_shape(x, out) && out.dtype == LENSOR_BOOL && is_contiguous(out));
+  need(call.params[0] >= 0 && call.params[0] <= static_cast<double>(x.shape[1]));
+}
+
+lensor_status run_mark(const Running& r) {
+  if (!count_of(r.out[0])) return LENSOR_OK;
+  return r.ops->mark_smallest(r.context, &r.in[0], static_cast<int64_t>(r.param(0)), &r.out[0]);
+}
+
+// ---------------------------------------------------------------- sparseSweep: in: w, U; params: block,
+// keep, of, sparsity
+void check_sweep(const Call& call) {
+  need(call.in.size() == 2 && call.out.size() == 1 && call.params.size() == 4);
+  for (const Tensor& x : {call.in[0], call.in[1], call.out[0]})
+    need(x.view.rank == 2 && x.dtype() == LENSOR_F32 && is_contiguous(x.view));
+  const int64_t cols = call.in[0].view.shape[1];
+  need(same_shape(call.in[0].view, call.out[0].view));
+  need(call.in[1].view.shape[0] == cols && call.in[1].view.shape[1] == cols);
+  const double block = call.params[0], keep = call.params[1], of = call.params[2], sparsity = call.params[3];
+  need(block >= 1 && block <= 65536 && of >= 0 && of <= 64 && keep >= 0 && keep <= of);
+  need(sparsity >= 0 && sparsity <= 1);
+  const auto group = static_cast<int64_t>(of);
+  need(group == 0 || (static_cast<int64_t>(block) % group == 0 && cols % group == 0));
+}
+
+lensor_status run_sweep(const Running& r) {
+  if (!count_of(r.out[0])) return LENSOR_OK;
+  return r.ops->sparse_sweep(r.context, &r.in[0], &r.in[1], static_cast<int64_t>(r.param(0)),
+                             static_cast<int32_t>(r.param(1)), static_cast<int32_t>(r.param(2)), r.param(3),
+                             &r.out[0]);
+}
+
 } // namespace
 
+const Op kEigen{.name = "eigh", .check = check_eigen, .run = run_eigen};
+const Op kMarkSmallest{.name = "markSmallest", .check = check_mark, .run = run_mark};
+const Op kSparseSweep{.name = "sparseSweep", .check = check_sweep, .run = run_sweep};
 const Op kCholesky{.name = "cholesky",
                    .check = check_cholesky,
                    .run = run_cholesky,
