@@ -35,6 +35,8 @@ const INSIDE = 360;
 const USUAL = 700;
 const TOP = 112;
 const BOTTOM = 58;
+/** After each round of the colours another. */
+const MARKS = ["circle", "square", "diamond"];
 
 interface View {
   x: ParetoAxis;
@@ -237,12 +239,13 @@ function tracesOf(made: Drawn, input: ParetoInput, of: Tokens): Record<string, u
 
 function markers({ points, reference }: ParetoInput, of: Tokens) {
   const others = points.filter(({ name }) => name !== reference);
-  return {
-    color: points.map((point) =>
-      point.name === reference ? of.baseline : categories[others.indexOf(point) % categories.length]!,
-    ),
-    symbol: points.map((point) => (point.name === reference ? "star" : "circle")),
+  const look = (point: ParetoPoint): [colour: string, symbol: string] => {
+    const place = others.indexOf(point);
+    if (place < 0) return [of.baseline, "star"];
+    const round = Math.floor(place / categories.length) % MARKS.length;
+    return [categories[place % categories.length]!, MARKS[round]!];
   };
+  return { color: points.map((point) => look(point)[0]), symbol: points.map((point) => look(point)[1]) };
 }
 
 function wordsOf(point: ParetoPoint, { measures }: ParetoInput): string {
