@@ -25,6 +25,8 @@ export interface Sample {
 export interface Measured extends Interval {
   /** What it is a mean of, in an order that all subjects share. */
   readonly samples?: readonly Sample[];
+  /** Of samples that are tokens, by which tokenizer: its fingerprint. */
+  readonly tokenizer?: string;
   /** More columns of the table. */
   readonly more?: Readonly<Record<string, number | string>>;
 }

@@ -4,6 +4,7 @@
 // predicted once, with at least half a context before it (as transformers' documentation does with stride = length / 2).
 // After a cache the texts follow what it holds, in its own mode, and have to fit behind it.
 
+import { fingerprintOfTokenizer } from "../data/tokens/tokenize.ts";
 import { LensorError } from "../errors.ts";
 import { Cache } from "../kv/cache.ts";
 import type { Model } from "../model/model.ts";
@@ -32,6 +33,7 @@ export function perplexity(texts: Texts, options: { column?: string } = {}): Met
   return eachModel(
     {
       ...{ name: "perplexity", unit: "of the text", better: "lower", kind: "quality", options },
+      check: warnOfTokenizers,
       paired: ratioOf,
       beside: (reference, ratio) => reference * ratio,
     },
@@ -49,7 +51,8 @@ export function perplexity(texts: Texts, options: { column?: string } = {}): Met
           got: typeof texts === "string" ? describe(texts) : `${read} texts of at most one token`,
         });
       const { value, low, high } = meanInterval(samples);
-      return { value: Math.exp(value), low: Math.exp(low), high: Math.exp(high), samples };
+      const tokenizer = fingerprintOfTokenizer(subject.model.tokenizer);
+      return { value: Math.exp(value), low: Math.exp(low), high: Math.exp(high), samples, tokenizer };
     },
   );
 }
@@ -64,10 +67,25 @@ function stretches(losses: readonly number[]): Sample[] {
 
 /** How many times the reference's perplexity, by the same tokens of the same text. None where the tokens are others. */
 function ratioOf(own: Measured, reference: Measured) {
-  const [a, b] = [own.samples!, reference.samples!];
-  if (a.length !== b.length || a.some(({ count }, i) => count !== b[i]!.count)) return undefined;
-  const { value, low, high } = meanInterval(a.map(({ sum, count }, i) => ({ sum: sum - b[i]!.sum, count })));
+  if (own.tokenizer !== reference.tokenizer) return undefined;
+  const differences = own.samples!.map(({ sum, count }, i) => ({
+    sum: sum - reference.samples![i]!.sum,
+    count,
+  }));
+  const { value, low, high } = meanInterval(differences);
   return { value: Math.exp(value), low: Math.exp(low), high: Math.exp(high) };
+}
+
+/** Fewer, longer tokens are each harder to foresee. */
+function warnOfTokenizers(subjects: readonly Subject[], reference: number): void {
+  const base = subjects[reference]!;
+  const own = fingerprintOfTokenizer(base.model.tokenizer);
+  const others = subjects.filter(({ model }) => fingerprintOfTokenizer(model.tokenizer) !== own);
+  if (others.length === 0) return;
+  const names = others.map(({ name }) => name).join(", ");
+  console.warn(
+    `compare: ${names} and ${base.name} cut text into other tokens; their perplexities are of other things. task(...) compares answers.`,
+  );
 }
 
 /** -ln p of every id but the first. */

@@ -31,8 +31,8 @@ export interface ParetoInput {
 }
 
 const INSIDE = 360;
-/** Pixels across, without the margins. */
-const USUAL = 700;
+/** Pixels across, without the margins, of a narrow cell: in a wider one points and names stand further apart. */
+const USUAL = 620;
 const TOP = 112;
 const BOTTOM = 58;
 /** After each round of the colours another. */

@@ -9,6 +9,7 @@ import { drawBoth, drawn, plotlyPage } from "./drawn-labels.ts";
 import { browserPath } from "./lab.ts";
 
 const WIDTH = 860;
+const NARROW = 740;
 const axis = (
   name: string,
   unit: string,
@@ -76,6 +77,7 @@ describe.skipIf(!browserPath)("pictures of comparisons (needs Chromium)", () => 
       light: [],
       dark: [],
     });
+    expect(await drawn(page(), figures[name]!(), NARROW, "light")).toEqual([]);
   });
 
   test("the menu gives the figure that its axes give by themselves", { timeout: 60_000 }, async () => {

@@ -4,7 +4,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test, vi } from "vitest";
 import { gramsOf, meterOf } from "../../../lib/evaluate/energy.ts";
 import { pairedInterval, shareInterval } from "../../../lib/evaluate/intervals.ts";
 import {
@@ -308,6 +308,21 @@ describe("a comparison", () => {
       throw new Error("the disk is gone");
     };
     await expect(compare([base], gone)).rejects.toThrow(/could not be measured\nthe disk is gone/);
+  });
+
+  test("says where perplexities are of other tokens, and tells no ratio of them", async () => {
+    const wide = await loadRandom({ vocabulary: 310, context: 512 });
+    const said = vi.spyOn(console, "warn").mockImplementation(() => {});
+    try {
+      const found = await compare({ base, wide, other }, perplexity(text));
+      expect(said.mock.calls).toEqual([
+        [expect.stringMatching(/^compare: wide and base cut text into other tokens/)],
+      ]);
+      expect(found.toReference("wide", "perplexity")).toBeUndefined();
+      expect(found.toReference("other", "perplexity")!.value).toBeGreaterThan(0);
+    } finally {
+      said.mockRestore();
+    }
   });
 
   test("refuses what cannot be compared before anything runs", async () => {
