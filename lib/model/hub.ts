@@ -53,21 +53,10 @@ async function load(name: string, options: LoadOptions = {}): Promise<Model> {
   checkChoice("hub.load", "device", device, ["cpu"]);
   checkCompute("hub.load", compute);
   checkLength("hub.load", context);
-  const located = await locate(name);
-  const found = located.folder ? await readFolder(located.path, located.name) : await readFile(located.path);
+  const found = await find(name);
   const { path, config: own, tokenizer, files, pairs, tensors } = found;
   const scaling = ropeScaling && checkRopeScaling("hub.load", ropeScaling, own.headWidth);
   const config: ModelConfig = scaling ? { ...own, ropeScaling: scaling } : own;
-  // Fewer would not do either: the model could draw a token that no text stands for.
-  if (tokenizer.size !== config.vocabulary)
-    throw new LensorError(
-      `${path}: the tokenizer has ${tokenizer.size > config.vocabulary ? "more" : "fewer"} tokens than the model`,
-      {
-        expected: String(config.vocabulary),
-        got: String(tokenizer.size),
-        fix: "The file is damaged: fetch it again.",
-      },
-    );
   const loaded = await native()
     .loadModel(files, pairs, specOf(config), tensors.map(placeOf))
     .catch((cause: Error) => {
@@ -76,7 +65,7 @@ async function load(name: string, options: LoadOptions = {}): Promise<Model> {
       });
     });
   const model = new Model({
-    name: located.name,
+    name: found.name,
     path,
     config,
     tokenizer,
@@ -87,6 +76,24 @@ async function load(name: string, options: LoadOptions = {}): Promise<Model> {
   });
   warnOfLength(model, model.context, scaling);
   return model;
+}
+
+/** A model by its name, folder or file: where it lies and what it is, of its weights nothing. @throws LensorError as hub.load */
+export async function find(name: string): Promise<FoundModel & { name: string }> {
+  const located = await locate(name);
+  const found = located.folder ? await readFolder(located.path, located.name) : await readFile(located.path);
+  const { path, config, tokenizer } = found;
+  // Fewer would not do either: the model could draw a token that no text stands for.
+  if (tokenizer.size !== config.vocabulary)
+    throw new LensorError(
+      `${path}: the tokenizer has ${tokenizer.size > config.vocabulary ? "more" : "fewer"} tokens than the model`,
+      {
+        expected: String(config.vocabulary),
+        got: String(tokenizer.size),
+        fix: "The file is damaged: fetch it again.",
+      },
+    );
+  return { ...found, name: located.name };
 }
 
 async function readFile(path: string): Promise<FoundModel> {

@@ -32,13 +32,16 @@ export function modelCard({ name, config, tensors, bytes, context, adapter }: Mo
   });
 }
 
-export function modelPlot({ config, tensors, name }: Model): Figure {
+/** What a model is made of, in memory or in its file. */
+type Described = Pick<Model, "config" | "tensors" | "name">;
+
+export function modelPlot({ config, tensors, name }: Described): Figure {
   return new Figure(() =>
     modelAnatomy({ config, name, tensors: tensors.map(({ type, ...rest }) => ({ ...rest, dtype: type })) }),
   );
 }
 
-export function modelTable({ tensors }: Model): Table {
+export function modelTable({ tensors }: Described): Table {
   const each = <T>(pick: (tensor: ModelTensor) => T) => tensors.map(pick);
   return tableFromArrays({
     name: each((tensor) => tensor.name),

@@ -22,9 +22,6 @@ export async function saveGguf(
   dtype: Stored | undefined,
   told: (bytes: number) => void,
 ): Promise<void> {
-  const { config, tokenizer } = model;
-  const metadata = [...architectureOf(config), ...tokenizerOf(tokenizer.parts)];
-  const factors = factorsOf(config);
   const parts = tensorsOf(model, dtype).map((tensor): GgufPart => {
     const data = async () => {
       told(tensor.bytes);
@@ -32,11 +29,26 @@ export async function saveGguf(
     };
     return { ...tensor, data };
   });
+  await writeModel(path, model, parts);
+}
+
+/** Writes a model of tensors in the order given, which come in one at a time; their rows as lensor has them. */
+export async function writeModel(
+  path: string,
+  { config, tokenizer }: Pick<Model, "config" | "tokenizer">,
+  parts: readonly GgufPart[],
+): Promise<void> {
+  const metadata = [...architectureOf(config), ...tokenizerOf(tokenizer.parts)];
+  const factors = factorsOf(config);
   const own = factors && {
     ...{ name: ROPE_FACTORS, type: "F32" as const, shape: [factors.length], bytes: factors.byteLength },
     data: async () => new Uint8Array(factors.buffer),
   };
-  await writeGguf(path, metadata, own ? [own, ...parts] : parts);
+  const turned = parts.map((part) => ({
+    ...part,
+    data: async () => inPairs(config, part, await part.data()),
+  }));
+  await writeGguf(path, metadata, own ? [own, ...turned] : turned);
 }
 
 /** Gains are F32 there. What an adapter adds to a matrix is not in its blocks: those become f32. */
@@ -53,9 +65,8 @@ function tensorsOf(model: Model, dtype: Stored | undefined): ModelTensor[] {
 async function bytesOf(model: Model, tensor: ModelTensor, dtype: Stored | undefined): Promise<Uint8Array> {
   const { name, type, shape } = tensor;
   const plain = shape.length === 1 || dtype !== undefined || adapted(model, name);
-  if (plain)
-    return inPairs(model.config, tensor, await weightBytes(model, name, type === "F32" ? "f32" : dtype!));
-  return inPairs(model.config, tensor, await storedBytes(model, name, type));
+  if (plain) return weightBytes(model, name, type === "F32" ? "f32" : dtype!);
+  return storedBytes(model, name, type);
 }
 
 /** Whether an adapter of it, or of its base, stands beside a matrix. */
@@ -65,7 +76,7 @@ function adapted(model: Model, name: string): boolean {
 }
 
 /** Rows of queries and keys, a head's two halves here, as the neighbours that RoPE turns together there. */
-function inPairs({ headWidth }: ModelConfig, { name, shape }: ModelTensor, bytes: Uint8Array): Uint8Array {
+function inPairs({ headWidth }: ModelConfig, { name, shape }: GgufPart, bytes: Uint8Array): Uint8Array {
   if (!/\.attn_[qk]\./.test(name)) return bytes;
   const [rows, half] = [shape[0]!, headWidth / 2];
   const stride = bytes.length / rows;

@@ -27,13 +27,14 @@ export interface SaveOptions {
   shard?: number;
 }
 
+const SHARD = 5e9;
 const TORCH = { f32: "float32", f16: "float16", bf16: "bfloat16" } as const;
 
 /** @throws LensorError for a path that is taken by something else, or that cannot be written */
 export async function saveModel(model: Model, path: string, options: SaveOptions = {}): Promise<void> {
   const call = "model.save";
   checkNames(call, options, ["dtype", "shard"]);
-  const { dtype, shard = 5e9 } = options;
+  const { dtype, shard = SHARD } = options;
   if (dtype !== undefined) checkChoice(call, "dtype", dtype, Object.keys(TORCH));
   checkNumber(call, "shard", shard, { least: 1, whole: true });
   const ending = typeof path === "string" ? extname(path.trim()).toLowerCase() : undefined;
@@ -67,31 +68,56 @@ async function saveFolder(
   shard: number,
   told: (bytes: number) => void,
 ): Promise<void> {
+  const parts = (await typed(model, dtype)).map((tensor) => ({
+    ...tensor,
+    data: async () => {
+      told(tensor.bytes);
+      return weightBytes(model, tensor.name, tensor.type === "F32" ? "f32" : dtype);
+    },
+  }));
+  await writeFolder(folder, model, dtype, parts, shard);
+}
+
+/** A tensor in a floating type, and its bytes when their turn comes. */
+export type FolderPart = ModelTensor & { readonly data: () => Promise<Uint8Array> };
+
+/** What a model's folder says beside its weights. */
+type Described = Pick<Model, "config" | "tokenizer">;
+
+/** Writes a model of tensors in the order given, which come in one at a time. */
+export async function writeFolder(
+  folder: string,
+  { config, tokenizer }: Described,
+  dtype: Stored,
+  parts: readonly FolderPart[],
+  shard = SHARD,
+): Promise<void> {
   await mkdir(folder, { recursive: true }).catch((cause) => {
     throw new LensorError(`${folder} cannot be written: ${cause.code}`, { cause });
   });
-  const files = shardsOf(await typed(model, dtype), shard);
-  const total = files.flat().reduce((sum, { bytes }) => sum + bytes, 0);
+  const files = shardsOf(parts, shard);
+  const total = parts.reduce((sum, { bytes }) => sum + bytes, 0);
   // What lay there before is no model until the new one is whole.
   await rm(join(folder, "config.json"), { force: true });
   const names = files.map((_, i) => nameOf(i, files.length));
-  for (const [i, tensors] of files.entries()) {
-    const parts = tensors.map(({ name, type, shape, bytes }): SafePart => {
-      const data = async () => {
-        told(bytes);
-        return weightBytes(model, name, type === "F32" ? "f32" : dtype);
-      };
-      return { name: transformersName(name), type: type as SafeType, shape, data };
-    });
+  for (const [i, own] of files.entries()) {
+    const tensors = own.map(
+      ({ name, type, shape, data }): SafePart => ({
+        name: transformersName(name),
+        type: type as SafeType,
+        shape,
+        data,
+      }),
+    );
     // Other tools want to know whose tensors these are.
-    await writeSafetensors(join(folder, names[i]!), parts, { format: "pt" });
+    await writeSafetensors(join(folder, names[i]!), tensors, { format: "pt" });
   }
   for (const old of await readdir(folder))
     if (/^model(-\d+-of-\d+)?\.safetensors(\.index\.json)?$/.test(old) && !names.includes(old))
       await rm(join(folder, old));
   if (files.length > 1) await writeJson(join(folder, INDEX), indexOf(files, names, total));
-  await writeTokenizerFolder(folder, model.tokenizer.parts);
-  await writeJson(join(folder, "config.json"), jsonOfConfig(model.config, TORCH[dtype], model.tokenizer));
+  await writeTokenizerFolder(folder, tokenizer.parts);
+  await writeJson(join(folder, "config.json"), jsonOfConfig(config, TORCH[dtype], tokenizer));
 }
 
 /** The type that all matrices have, where they have one that safetensors knows. What an adapter adds needs all bits. */
@@ -125,8 +151,8 @@ async function typed(model: Model, dtype: Stored): Promise<ModelTensor[]> {
 }
 
 /** Tensors in their order, cut where a file would grow too large. */
-function shardsOf(tensors: readonly ModelTensor[], most: number): ModelTensor[][] {
-  const files: ModelTensor[][] = [[]];
+function shardsOf<T extends ModelTensor>(tensors: readonly T[], most: number): T[][] {
+  const files: T[][] = [[]];
   let size = 0;
   for (const tensor of tensors) {
     if (size > 0 && size + tensor.bytes > most) {

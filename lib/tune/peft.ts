@@ -20,7 +20,7 @@ import { Adapter } from "./adapter.ts";
 import { dora } from "./dora.ts";
 import { gains, readsInput } from "./ia3.ts";
 import { lowRank } from "./lora.ts";
-import type { Matrix, Part } from "./part.ts";
+import type { Beside, Matrix, Part } from "./part.ts";
 import {
   dropoutOf,
   isInput,
@@ -36,6 +36,9 @@ import {
 import { LINEAR, type Linear } from "./targets.ts";
 
 const TENSORS = "adapter_model.safetensors";
+
+/** The model that an adapter stands beside, as far as it has to be known. */
+type Owner = Pick<Model, "name" | "config">;
 
 /** Roles of parameters, as PEFT ends their names. */
 const ROLES = {
@@ -68,9 +71,26 @@ export async function loadAdapter(model: Model, folder: string): Promise<Adapter
   );
 }
 
+/**
+ * What an adapter puts beside each matrix of a model that is not in memory, by its name in the file; the tensors are the caller's.
+ * @throws LensorError as `loadAdapter`, and for DoRA, which has to see the matrices
+ */
+export async function readBeside(owner: Owner, folder: string): Promise<Map<string, Beside>> {
+  const config = await readSettings(join(folder, SETTINGS));
+  kindOf(config, folder);
+  if (config.use_dora === true)
+    throw new LensorError(`${folder}: DoRA needs its model in memory`, {
+      fix: "Load it: (await model.loadAdapter(folder)).model().",
+    });
+  const parts = partsOf(owner, folder, config, await readParts(owner, folder, config));
+  // What is no DoRA looks at no matrix.
+  const unseen = (name: string) => ({ name }) as Matrix;
+  return new Map([...parts].map(([name, part]) => [name, part(unseen(name)).beside(unseen(name))]));
+}
+
 /** The tensors of each matrix by their roles. */
 async function readParts(
-  model: Model,
+  model: Owner,
   folder: string,
   config: Settings,
 ): Promise<Map<string, Partial<Record<Role, Tensor>>>> {
@@ -129,7 +149,7 @@ function fits(shape: readonly number[], role: Role, [rows, columns]: readonly nu
 
 /** What makes the part beside each matrix. */
 function partsOf(
-  model: Model,
+  model: Owner,
   folder: string,
   config: Settings,
   found: ReadonlyMap<string, Partial<Record<Role, Tensor>>>,
