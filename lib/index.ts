@@ -139,7 +139,9 @@ export { type MagnitudeOptions, magnitude } from "./prune/magnitude.ts";
 export type { Pattern, ShareOptions } from "./prune/share.ts";
 export { type SparseGptOptions, sparseGPT } from "./prune/sparse-gpt.ts";
 export { type WandaOptions, wanda } from "./prune/wanda.ts";
+export { gguf } from "./quantize/gguf.ts";
 export type { GridOptions } from "./quantize/grid.ts";
+export type { RecipeName } from "./quantize/recipe.ts";
 export { rtn } from "./quantize/rtn.ts";
 export {
   checkpoint,

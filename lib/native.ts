@@ -295,6 +295,17 @@ export interface Addon {
   /** A matrix as it is kept, u8: row after row in the blocks of its type, which must be the one of WEIGHT_TYPES that is given. */
   storedWeight(model: NativeModel, name: string, type: number): NativeBuffer;
   /**
+   * Finite numbers, f32 `[rows, columns]`, row-major, as stored rows of one of WEIGHT_TYPES in blocks, u8: the bytes that llama.cpp's quantize writes.
+   * @param importance f32 `[columns]`: the mean square of what meets each column
+   */
+  encodeWeight(
+    type: number,
+    values: NativeBuffer,
+    rows: number,
+    columns: number,
+    importance?: NativeBuffer,
+  ): NativeBuffer;
+  /**
    * Replaces weights, and what stands beside them, by values of the same shapes, row-major, each of one of WEIGHT_TYPES (gains: f32); in the queue's order
    * with all that reads them. Rows of queries and keys as two halves.
    */

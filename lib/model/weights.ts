@@ -157,10 +157,15 @@ export async function weightBytes(model: Source, name: string, stored: Stored): 
   }
 }
 
-/** A matrix as it is kept, row after row in the blocks of its type; what is learnt beside it is not in it. */
-export async function storedBytes(model: Source, name: string, type: GgufType): Promise<Uint8Array> {
+/** A matrix as it is kept, u8: row after row in the blocks of its type; what is learnt beside it is not in it. */
+export function storedRows(model: Source, name: string, type: GgufType): Tensor {
   const made = native().storedWeight(model.native(), name, WEIGHT_TYPES[type]);
-  const stored = Tensor.fromBuffer(made, [made.bytes], "u8", name);
+  return Tensor.fromBuffer(made, [made.bytes], "u8", name);
+}
+
+/** The same as bytes. */
+export async function storedBytes(model: Source, name: string, type: GgufType): Promise<Uint8Array> {
+  const stored = storedRows(model, name, type);
   const { buffer, view } = nativeOf(stored);
   try {
     return new Uint8Array(await native().read(buffer, view));

@@ -1,5 +1,6 @@
 // A model's weights as tensors, and back. Meanings: lib/native.ts.
 #include "../llm/model.h"
+#include "../quant/encode.h"
 #include "../quant/panel.h"
 #include "../quant/rows.h"
 #include "env.h"
@@ -75,6 +76,45 @@ napi_value stored_weight(napi_env env, napi_callback_info info) {
     return LENSOR_OK;
   };
   enqueue({"weight", {}, {out}, run, nullptr, {}});
+  return handle(env, out);
+}
+
+napi_value encode_weight(napi_env env, napi_callback_info info) {
+  Arguments a(env, info, 5);
+  const auto dtype = static_cast<int32_t>(a.whole(0, 0, INT32_MAX));
+  const BufferRef values = unwrap<Buffer>(env, a.at[1]);
+  const int64_t rows = a.whole(2, 1, INT32_MAX), cols = a.whole(3, 1, INT32_MAX);
+  std::vector<BufferRef> inputs{values};
+  if (!is_nothing(env, a.at[4])) inputs.push_back(unwrap<Buffer>(env, a.at[4]));
+  const auto sized = [&](size_t i, int64_t count) {
+    return i >= inputs.size() || inputs[i]->bytes == static_cast<size_t>(count) * sizeof(float);
+  };
+  if (!is_encoded(dtype) || cols % block_cols(dtype) != 0 || !sized(0, rows * cols) || !sized(1, cols))
+    throw Invalid("rows of floats and a type of blocks that fit them were expected");
+  const BufferRef out = make_tensor(LENSOR_U8, {rows * row_bytes(dtype, cols)}).buffer;
+  const auto run = [=](lensor_context* context) {
+    struct Rows {
+      lensor_context* context;
+      int32_t dtype;
+      const float *values, *importance;
+      int64_t cols;
+      uint8_t* to;
+    } all{context,
+          dtype,
+          values->memory.as<float>(),
+          inputs.size() > 1 ? inputs[1]->memory.as<float>() : nullptr,
+          cols,
+          out->memory.as<uint8_t>()};
+    const lensor_body body = [](void* arg, int64_t begin, int64_t end, int32_t) {
+      const Rows* all = static_cast<const Rows*>(arg);
+      if (all->context->interrupted(all->context)) return;
+      encode_rows(all->dtype, all->values + begin * all->cols, end - begin, all->cols, all->importance,
+                  all->to + begin * row_bytes(all->dtype, all->cols));
+    };
+    context->parallel(context, rows, 4, body, &all);
+    return context->interrupted(context) ? LENSOR_INTERRUPTED : LENSOR_OK;
+  };
+  enqueue({"encode", inputs, {out}, run, nullptr, {}});
   return handle(env, out);
 }
 
@@ -211,6 +251,7 @@ napi_value versions(napi_env env, napi_callback_info info) {
 void add_weights(napi_env env, napi_value exports) {
   add(env, exports, "unpackWeight", entry<unpack_weight>);
   add(env, exports, "storedWeight", entry<stored_weight>);
+  add(env, exports, "encodeWeight", entry<encode_weight>);
   add(env, exports, "updateWeights", entry<update_weights>);
   add(env, exports, "tunedModel", entry<tuned_model>);
   add(env, exports, "setAdapters", entry<set_adapters>);
