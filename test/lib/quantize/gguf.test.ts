@@ -1,19 +1,18 @@
 // model.quantize(gguf(recipe)): whole models in GGUF's types. Oracle: the file that llama.cpp's quantize makes of the same model,
 // tensor by tensor, byte by byte (test/fixtures/make_gguf_model.py); of what calibration adds, its definition.
 
-import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { calibrate } from "../../../lib/calibrate/walk.ts";
 import { gguf, hub, type Model, type Tensor } from "../../../lib/index.ts";
-import { readGguf } from "../../../lib/model/gguf.ts";
 import { storedBytes, unpacked } from "../../../lib/model/weights.ts";
 import { encoded } from "../../../lib/quantize/encode.ts";
 import type { RecipeName } from "../../../lib/quantize/recipe.ts";
 import { loadRandom, saved } from "../model/temporary.ts";
 import { rejection } from "../problem.ts";
+import { hashesOf } from "./hashes.ts";
 import { recipesModel } from "./recipes-model.ts";
 
 const fixture = JSON.parse(
@@ -31,18 +30,6 @@ let model: Model;
 beforeAll(async () => {
   model = await hub.load(saved(recipesModel()));
 });
-
-/** Type and hash of every tensor of a file. */
-async function tensorsOf(path: string): Promise<Record<string, string>> {
-  const bytes = readFileSync(path);
-  const { tensors } = await readGguf(path);
-  return Object.fromEntries(
-    tensors.map(({ name, type, offset, bytes: size }) => {
-      const hash = createHash("sha256").update(bytes.subarray(offset, offset + size));
-      return [name, `${type} ${hash.digest("hex").slice(0, 16)}`];
-    }),
-  );
-}
 
 /** tr(dW H dW^T) of all matrices of the blocks, H of the model itself. */
 async function lossOf(small: Model): Promise<number> {
@@ -69,7 +56,7 @@ describe("model.quantize(gguf())", { timeout: 60_000 }, () => {
       const small = await model.quantize(gguf(recipe as RecipeName), { head: true });
       const path = join(root, `${recipe}.gguf`);
       await small.save(path);
-      expect(await tensorsOf(path)).toEqual(tensors);
+      expect(await hashesOf(path)).toEqual(tensors);
       const again = await hub.load(path);
       const logits = async (of: Model) => ((await of.forward([1, 70, 9])).logits as Tensor).data();
       expect(await logits(again)).toEqual(await logits(small));
