@@ -44,9 +44,11 @@ export async function compare(
   const reference = referenceOf(subjects, options.reference);
   const measures = measuresOf(metrics);
   for (const measure of measures) measure.check?.(subjects, reference);
-  const progress = showProgress(`Comparing ${subjects.length} models`, measures.length, {
+  // Bytes take no time.
+  const asked = measures.slice(1);
+  const progress = showProgress(`Comparing ${subjects.length} models`, Math.max(1, asked.length), {
     amount: (done, total) =>
-      `${measures[Math.min(total - 1, Math.floor(done))]!.name}, ${Math.floor(done)} of ${total} measures`,
+      `${asked[Math.floor(done)]?.name ?? "bytes"}, ${Math.floor(done)} of ${total} measures`,
     afterMs: 500,
   });
   const results = measures.map(() => subjects.map((): Measured | undefined => undefined));
@@ -74,7 +76,7 @@ export async function compare(
         },
         proceed: (share) => {
           stopIfInterrupted();
-          progress.update(m + share);
+          progress.update(Math.max(0, m - 1 + share));
           if (signal?.aborted) stopped = true;
           return !stopped;
         },
@@ -85,8 +87,8 @@ export async function compare(
         for (const place of subjects.keys()) if (!results[m]![place]) fail(place, error);
       }
     }
-    const asked = results.slice(1).flat();
-    if (failed.length > 0 && asked.every((one) => one === undefined))
+    const found = results.slice(1).flat();
+    if (failed.length > 0 && found.every((one) => one === undefined))
       throw new LensorError(`compare: ${failed[0]!.measure} could not be measured\n${failed[0]!.problem}`);
     progress.end(`${subjects.length} models compared${stopped ? ", as far as it came" : ""}`);
     return new Comparison({
