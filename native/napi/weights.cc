@@ -6,6 +6,8 @@
 #include "env.h"
 #include "view.h"
 #include <algorithm>
+#include <atomic>
+#include <cmath>
 #include <cstring>
 #include <stdexcept>
 
@@ -99,6 +101,7 @@ napi_value encode_weight(napi_env env, napi_callback_info info) {
       const float *values, *importance;
       int64_t cols;
       uint8_t* to;
+      std::atomic<bool> finite{true};
     } all{context,
           dtype,
           values->memory.as<float>(),
@@ -106,12 +109,16 @@ napi_value encode_weight(napi_env env, napi_callback_info info) {
           cols,
           out->memory.as<uint8_t>()};
     const lensor_body body = [](void* arg, int64_t begin, int64_t end, int32_t) {
-      const Rows* all = static_cast<const Rows*>(arg);
+      auto* all = static_cast<Rows*>(arg);
+      const int64_t count = (end - begin) * all->cols;
+      const float* from = all->values + begin * all->cols;
       if (all->context->interrupted(all->context)) return;
-      encode_rows(all->dtype, all->values + begin * all->cols, end - begin, all->cols, all->importance,
+      if (!std::all_of(from, from + count, [](float x) { return std::isfinite(x); })) all->finite = false;
+      encode_rows(all->dtype, from, end - begin, all->cols, all->importance,
                   all->to + begin * row_bytes(all->dtype, all->cols));
     };
     context->parallel(context, rows, 4, body, &all);
+    if (!all.finite) throw std::runtime_error("a matrix to be rounded holds infinities or NaN");
     return context->interrupted(context) ? LENSOR_INTERRUPTED : LENSOR_OK;
   };
   enqueue({"encode", inputs, {out}, run, nullptr, {}});

@@ -4,6 +4,7 @@ import { native } from "../../../lib/native.ts";
 import type { Probe } from "../figure.ts";
 import type { Job, Turn } from "../side.ts";
 import { dpo, replies } from "./align.ts";
+import { ggufDecode } from "./compress-gguf.ts";
 import { pipeline, tokenization } from "./data.ts";
 import { dedup } from "./dedup.ts";
 import { decode, manyTokens, prefill } from "./generate.ts";
@@ -19,6 +20,7 @@ export type Run = () => Promise<Omit<Turn, "peakBytes">>;
 
 const JOBS = {
   ...{ gemm, attention, decode, prefill, look, train, tuning, dpo, replies, dedup, tokenization, pipeline },
+  ...{ ggufDecode },
   ...{ attentionMemory, smallSteps, manyTokens, interrupt },
   ...{ kvPrefill, kvWhole, kvDecode, kvGrowth, matching, qualityOfLayers, qualityOfCaches },
 } as Record<string, (args: never) => Promise<Run>>;

@@ -6,8 +6,9 @@ import type { Contest, Reading } from "../figure.ts";
 import type { Suite } from "../main.ts";
 import type { Options } from "../options.ts";
 import { decode } from "./compress-decode.ts";
+import { ggufTypes } from "./compress-gguf.ts";
 
-const PARTS: readonly Suite[] = [decode];
+const PARTS: readonly Suite[] = [decode, ggufTypes];
 
 export const compress = {
   rounds: 7,

@@ -7,6 +7,7 @@ import { tensor } from "../../../lib/index.ts";
 import { encoded } from "../../../lib/quantize/encode.ts";
 import type { Encoded } from "../../../lib/quantize/recipe.ts";
 import type { Tensor } from "../../../lib/tensor/tensor.ts";
+import { rejection } from "../problem.ts";
 
 const fixture = JSON.parse(
   readFileSync(new URL("../../fixtures/gguf-quants.json", import.meta.url), "utf8"),
@@ -44,5 +45,10 @@ describe("rows in GGUF's blocks", () => {
       const alone = await bytesOf(encoded(rows.at([20, 21]), type));
       expect(all.subarray(20 * alone.length, 21 * alone.length).equals(alone)).toBe(true);
     }
+  });
+
+  it("are refused of numbers that are none", async () => {
+    const rows = tensor([...Array(63).fill(1), Number.NaN]).reshape(2, 32);
+    expect(await rejection(() => bytesOf(encoded(rows, "Q4_0")))).toContain("holds infinities or NaN");
   });
 });
