@@ -142,16 +142,20 @@ export class Comparison {
     return this.rows.find((row) => row.name === name)!.measured.get(measure);
   }
 
-  /** Where a model stands in the figure: with the interval of its difference to the reference where there is one. */
+  /**
+   * Where a model stands in the figure: with the interval of its difference to the reference where there is one. The reference
+   * itself then has none: how its own number varies with the text is no part of a comparison on one text.
+   */
   #point({ name, measured }: ComparisonRow): ParetoPoint {
-    const places = this.measures.map((measure) => {
-      const own = measured.get(measure.name);
-      const base = this.#measured(this.reference, measure.name);
-      const apart = name === this.reference ? undefined : this.toReference(name, measure.name);
-      const at = (difference: number) => measure.beside!(base!.value, difference);
-      const interval =
-        own && apart && measure.beside ? { value: own.value, low: at(apart.low), high: at(apart.high) } : own;
-      return [measure.name, interval && { ...interval, more: own?.more }] as const;
+    const none = { low: Number.NaN, high: Number.NaN };
+    const places = this.measures.map(({ name: measure, paired, beside }) => {
+      const own = measured.get(measure);
+      if (!own || !paired || !beside) return [measure, own] as const;
+      if (name === this.reference) return [measure, { ...own, ...none }] as const;
+      const apart = this.toReference(name, measure);
+      const base = this.#measured(this.reference, measure)?.value;
+      if (!apart || base === undefined) return [measure, own] as const;
+      return [measure, { ...own, low: beside(base, apart.low), high: beside(base, apart.high) }] as const;
     });
     return { name, places: new Map(places) };
   }

@@ -79,6 +79,19 @@ const notebooks: Form[] = [
       "steps: 60, batch: 48": "steps: 2, batch: 8",
     },
   },
+  {
+    name: "14-whole-life",
+    seconds: 700,
+    short: {
+      "slice(0, 24)": "slice(0, 1)",
+      "slice(0, 1024)": "slice(0, 128)",
+      "slice(1024, 1536)": "slice(128, 192)",
+      "queries: 1024": "queries: 64",
+      "steps: 30, batch: 4, length: 256": "steps: 1, batch: 1, length: 64",
+      "decodeSpeed(), energy({ gridIntensity: 300 })":
+        "decodeSpeed({ tokens: 4, rounds: 2 }), energy({ gridIntensity: 300, tokens: 4, rounds: 2 })",
+    },
+  },
 ];
 
 let folder: string;

@@ -265,6 +265,20 @@ describe("a comparison", () => {
     );
   });
 
+  test("draws the interval of the difference to the reference, which has none itself", async () => {
+    const found = await compare({ base, other }, perplexity(texts));
+    const { low, high } = found.toReference("other", "perplexity")!;
+    const spec = await found.plot().spec();
+    const { y, error_y: bars } = spec.data[1] as {
+      y: number[];
+      error_y: { array: number[]; arrayminus: number[] };
+    };
+    const whole = found.value("base", "perplexity");
+    expect(bars.array[1]! / (high * whole - y[1]!)).toBeCloseTo(1, 2);
+    expect(bars.arrayminus[1]! / (y[1]! - low * whole)).toBeCloseTo(1, 2);
+    expect([bars.array[0], bars.arrayminus[0]]).toEqual([0, 0]);
+  });
+
   test("takes a function of a model", async () => {
     const layers = async (model: Model) => model.config.layers;
     const found = await compare({ base, other }, layers);
