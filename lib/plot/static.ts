@@ -4,6 +4,7 @@
 import { crc32, deflateSync } from "node:zlib";
 import { colourAt } from "./colour.ts";
 import type { PlotlySpec } from "./figure.ts";
+import { planeSvg } from "./static-plane.ts";
 import type { ColourScale } from "./theme.ts";
 
 export function staticHtml(spec: PlotlySpec, words: string): string {
@@ -59,7 +60,8 @@ function pictureOf(spec: PlotlySpec, words: string): string {
       `<img alt="${escapeHtml(words)}" style="width:${Math.min(640, Math.max(320, (rows[0]?.length ?? 1) * 4))}px;image-rendering:pixelated" src="data:image/png;base64,${image}">`
     );
   }
-  if (trace.type === "bar" || trace.type === "scatter") return marksSvg(trace);
+  if (trace.type === "scatter") return planeSvg(spec) || marksSvg(trace);
+  if (trace.type === "bar") return marksSvg(trace);
   return "";
 }
 
