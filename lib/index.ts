@@ -34,7 +34,7 @@ export type { MapView } from "./attention/shrink.ts";
 export type { TokenAttention } from "./attention/token.ts";
 export { Trace } from "./attention/trace.ts";
 export type { CompressOptions } from "./compress/compress.ts";
-export type { Compression, Notes, Outcome, Work } from "./compress/method.ts";
+export type { Compression, Notes, Work } from "./compress/method.ts";
 export type { CompressionRow, ModelReport } from "./compress/report.ts";
 export type { CacheOptions } from "./data/cache.ts";
 export { Chunk, Column, type Row } from "./data/chunk.ts";
@@ -135,16 +135,21 @@ export const plot = Object.assign(plotOf, { live });
 export type { Operation } from "./profile/operations.ts";
 export { type Profile, profile } from "./profile/profile.ts";
 export type { Provenance } from "./provenance.ts";
-export { type LowRankOptions, lowRank } from "./prune/low-rank.ts";
 export { type MagnitudeOptions, magnitude } from "./prune/magnitude.ts";
-export { pruneHeads, pruneLayers, pruneNeurons } from "./prune/parts.ts";
 export type { Pattern, ShareOptions } from "./prune/share.ts";
 export { type SparseGptOptions, sparseGPT } from "./prune/sparse-gpt.ts";
 export { type WandaOptions, wanda } from "./prune/wanda.ts";
+export { awq } from "./quantize/awq.ts";
 export { gguf } from "./quantize/gguf.ts";
+export { type GptqOptions, gptq } from "./quantize/gptq.ts";
+
 export type { GridOptions } from "./quantize/grid.ts";
+export { type HqqOptions, hqq } from "./quantize/hqq.ts";
+export { type MixedOptions, mixed } from "./quantize/mixed.ts";
 export type { RecipeName } from "./quantize/recipe.ts";
+export { type RotateOptions, rotate } from "./quantize/rotate.ts";
 export { rtn } from "./quantize/rtn.ts";
+export { type SmoothQuantOptions, smoothQuant } from "./quantize/smooth-quant.ts";
 export {
   checkpoint,
   type DType,
@@ -170,7 +175,6 @@ export { type Runs, runs } from "./train/runs.ts";
 export { constant, cosine, linear, oneCycle, type Schedule, wsd } from "./train/schedule.ts";
 export type { RunOptions } from "./train/start.ts";
 export type { TokenData } from "./train/text.ts";
-export type { TrainOptions } from "./train/train.ts";
 export type { Adapter, Adapts, Tuned } from "./tune/adapter.ts";
 export { type Ia3, type Ia3Options, ia3 } from "./tune/ia3.ts";
 export { type Lora, type LoraOptions, lora } from "./tune/lora.ts";

@@ -3,7 +3,6 @@
 
 import { type Calibration, calibrate, type Visit } from "../calibrate/walk.ts";
 import { LensorError } from "../errors.ts";
-import type { Factors } from "../model/build.ts";
 import { expectedTensors, type ModelTensor } from "../model/config.ts";
 import type { Model } from "../model/model.ts";
 import { unpacked } from "../model/weights.ts";
@@ -14,7 +13,7 @@ import { cat } from "../tensor/join.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { partOf } from "../tune/targets.ts";
-import type { Compression, Notes, Outcome, Work } from "./method.ts";
+import type { Compression, Notes, Work } from "./method.ts";
 import { type CompressionRow, ModelReport } from "./report.ts";
 
 export interface CompressOptions {
@@ -43,40 +42,37 @@ export async function compress(
       expected: "a model whose numbers are all in its weights",
       fix: "Merge it first: (await model.adapter.merge()), or compress its base: model.adapter.base.",
     });
-  const matrices = model.tensors.filter(({ name }) => partOf(name) || (head && name === headOf(model)));
-  method.check?.(call, matrices, model);
+  const matricesOf = (one: Model) =>
+    one.tensors.filter(({ name }) => partOf(name) || (head && name === headOf(one)));
+  method.check?.(call, matricesOf(model), model);
   signal?.throwIfAborted();
   const began = performance.now();
-  const copy = await model.copy();
-  const job = new Job(call, copy, matrices, method, options);
-  let outcome: Outcome | undefined;
+  const copy = await (method.start?.(model) ?? model.copy());
+  const job = new Job(call, copy, matricesOf(copy), method, options);
   try {
-    outcome = (await method.apply(job)) ?? undefined;
+    await method.apply(job);
     job.end();
   } catch (error) {
     job.end();
     copy.dispose();
     throw error;
   }
-  const { calibration } = job;
-  const rows = outcome?.rows ?? job.rows;
-  const result = outcome?.model ?? copy;
-  if (outcome) copy.dispose();
+  const { rows, calibration } = job;
   const made = { method: method.name, ...method.options, head, ...(calibration && { calibration }) };
-  result.keep(
+  copy.keep(
     new ModelReport(
       {
         method: method.name,
         model: model.name,
         bytesBefore: model.bytes,
-        bytes: result.bytes,
+        bytes: copy.bytes,
         seconds: (performance.now() - began) / 1000,
         rows,
       },
       provenance(model.name, { ...made, ...(model.provenance && { from: model.provenance }) }),
     ),
   );
-  return result;
+  return copy;
 }
 
 /** The matrix that makes the logits. */
@@ -146,13 +142,13 @@ class Job implements Work {
 
   async replace(
     { name, type }: Pick<ModelTensor, "name" | "type">,
-    stored: Tensor | Factors,
+    stored: Tensor,
     about: { hessian?: Tensor; notes?: Notes } = {},
   ): Promise<void> {
     const { hessian, notes } = about;
     const shape = expectedTensors(this.model.config).get(name)!;
     const before = unpacked(this.model, name);
-    const bytes = "down" in stored ? stored.down.bytes + stored.up.bytes : stored.bytes;
+    const { bytes } = stored;
     try {
       this.model.replace({ name, type, shape, bytes }, stored);
       const measured = scope(() => lossOf(before, unpacked(this.model, name), hessian));

@@ -4,8 +4,9 @@ import { LensorError } from "../errors.ts";
 import type { ModelTensor } from "../model/config.ts";
 import type { GgufType } from "../model/gguf.ts";
 import { upload } from "../tensor/queue.ts";
+import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { Grid, Scales } from "./grid.ts";
+import { GROUPS, type Grid, type Scales } from "./grid.ts";
 
 export interface Format {
   readonly type: GgufType;
@@ -15,40 +16,48 @@ export interface Format {
 }
 
 /** @throws LensorError` naming the matrix whose width the group does not divide, and which would. */
-export function checkFormat(call: string, grid: Grid, matrices: readonly ModelTensor[]): void {
-  for (const { name, shape } of matrices) formatOf(call, grid, name, shape[1]!);
+export function checkFormat(
+  call: string,
+  grid: (name: string) => Grid,
+  matrices: readonly ModelTensor[],
+): void {
+  for (const { name, shape } of matrices) formatOf(call, grid(name), name, shape[1]!);
 }
 
 export function formatOf(call: string, grid: Grid, name: string, columns: number): Format {
   const { bits, symmetric } = grid;
-  const type = bits === 8 && symmetric ? "Q8_0" : bits === 4 ? (symmetric ? "Q4_0" : "Q4_1") : undefined;
-  const group = grid.group ?? 32;
-  if (type === undefined || group !== 32)
-    throw new LensorError(`${call}: no type holds ${bits} bits in groups of ${group}`, {
-      expected: "4 bits, or 8 symmetric ones, in groups of 32",
+  const fit = GROUPS.filter((group) => columns % group === 0);
+  const group = grid.group ?? fit[0];
+  if (group === undefined || columns % group !== 0)
+    throw new LensorError(`${call}: groups do not divide the ${columns} columns of ${name}`, {
+      expected: fit.length ? `a group of ${fit.join(" or ")}` : "columns that are a multiple of 32",
+      got: grid.group ? `group ${grid.group}` : `${columns} columns`,
+      fix: fit.length
+        ? "Without group each matrix gets the largest that fits."
+        : "Take a model of another width.",
     });
-  if (columns % group !== 0)
-    throw new LensorError(`${call}: groups of ${group} do not divide ${name}, ${columns} columns wide`, {
-      expected: "columns that are a multiple of 32",
-      fix: "Leave it as it is, or take a model of another width.",
-    });
+  const legacy =
+    group === 32 && ((bits === 8 && symmetric && "Q8_0") || (bits === 4 && (symmetric ? "Q4_0" : "Q4_1")));
+  const type = legacy || "F32";
   return { type, bits, group, symmetric };
 }
 
 /** Stored rows, u8. @param codes `[rows, groups, group]` */
 export async function rowsOf(codes: Tensor, { scale, offset }: Scales, format: Format): Promise<Tensor> {
   const { type, bits, group, symmetric } = format;
+  if (type === "F32")
+    return scope(() => codes.mul(scale).add(offset).reshape(codes.shape[0]!, -1).contiguous());
   const values = (await codes.data()) as Float32Array;
   const halves = async (x: Tensor) => Uint16Array.from((await x.data()) as Float32Array, halfOf);
-  const scales = await halves(scale);
+  const steps = await halves(scale);
   const minima = symmetric ? undefined : await halves(offset);
   const head = symmetric ? 2 : 4;
   const size = head + (group * bits) / 8;
   const bytes = new Uint8Array((values.length / group) * size);
   const view = new DataView(bytes.buffer);
-  for (let g = 0; g < scales.length; g++) {
+  for (let g = 0; g < steps.length; g++) {
     const at = g * size;
-    view.setUint16(at, scales[g]!, true);
+    view.setUint16(at, steps[g]!, true);
     if (minima) view.setUint16(at + 2, minima[g]!, true);
     const code = (i: number) => values[g * group + i]!;
     for (let i = 0; i < (bits === 8 ? 32 : 16); i++)

@@ -64,6 +64,13 @@ export function spread(groups: Tensor, bits: number, symmetric: boolean): Scales
   return { scale, offset };
 }
 
+/** w' of w `[rows, columns]`. */
+export function rounded(weight: Tensor, scales: Scales, bits: number): Tensor {
+  const [rows, columns] = weight.shape as [number, number];
+  const groups = weight.reshape(rows, scales.scale.shape[1]!, -1);
+  return codesOf(groups, scales, bits).mul(scales.scale).add(scales.offset).reshape(rows, columns);
+}
+
 /** Codes of the nearest numbers, as floats, `[rows, groups, group]`. */
 export function codesOf(groups: Tensor, { scale, offset }: Scales, bits: number): Tensor {
   return nearest(groups.sub(offset).div(scale)).clamp(0, 2 ** bits - 1);

@@ -48,6 +48,7 @@ const std::vector<const Op*>& operations() {
       &ops::kEigen,
       &ops::kMarkSmallest,
       &ops::kSparseSweep,
+      &ops::kGptqSweep,
       &ops::kMatchLook,
       &ops::kMatchFit,
       &ops::kRowLoss,

@@ -56,51 +56,44 @@ inline Work gather(const lensor_view*, const lensor_view* index, const lensor_vi
 
 // ---------------------------------------------------------------- a decoder
 inline double floats(double n) { return n * sizeof(float); }
-inline bool is_block(int32_t dtype) { return dtype >= LENSOR_Q4_0 && dtype < LENSOR_SPARSE; }
+inline bool is_block(int32_t dtype) { return dtype >= LENSOR_Q4_0; }
 
 inline double weight_bytes(const lensor_weight* w) {
-  if (w->dtype == LENSOR_FACTORS) {
-    const auto* factors = static_cast<const lensor_factors*>(w->data);
-    return weight_bytes(&factors->down) + weight_bytes(&factors->up);
-  }
   double bits = 0;
-  if (w->dtype > LENSOR_SPARSE)
-    bits = 2.5 * (w->dtype & 255);
-  else
-    switch (w->dtype) {
-    case LENSOR_Q4_0:
-      bits = 4.5;
-      break;
-    case LENSOR_Q4_1:
-      bits = 5;
-      break;
-    case LENSOR_Q5_0:
-      bits = 5.5;
-      break;
-    case LENSOR_Q5_1:
-      bits = 6;
-      break;
-    case LENSOR_Q2_K:
-      bits = 2.625;
-      break;
-    case LENSOR_Q3_K:
-      bits = 3.4375;
-      break;
-    case LENSOR_Q4_K:
-      bits = 4.5;
-      break;
-    case LENSOR_Q5_K:
-      bits = 5.5;
-      break;
-    case LENSOR_Q6_K:
-      bits = 6.5625;
-      break;
-    case LENSOR_Q8_0:
-      bits = 8.5;
-      break;
-    default:
-      bits = 8.0 * static_cast<double>(dtype_bytes(w->dtype));
-    }
+  switch (w->dtype) {
+  case LENSOR_Q4_0:
+    bits = 4.5;
+    break;
+  case LENSOR_Q4_1:
+    bits = 5;
+    break;
+  case LENSOR_Q5_0:
+    bits = 5.5;
+    break;
+  case LENSOR_Q5_1:
+    bits = 6;
+    break;
+  case LENSOR_Q2_K:
+    bits = 2.625;
+    break;
+  case LENSOR_Q3_K:
+    bits = 3.4375;
+    break;
+  case LENSOR_Q4_K:
+    bits = 4.5;
+    break;
+  case LENSOR_Q5_K:
+    bits = 5.5;
+    break;
+  case LENSOR_Q6_K:
+    bits = 6.5625;
+    break;
+  case LENSOR_Q8_0:
+    bits = 8.5;
+    break;
+  default:
+    bits = 8.0 * static_cast<double>(dtype_bytes(w->dtype));
+  }
   return static_cast<double>(w->rows) * static_cast<double>(w->cols) * bits / 8;
 }
 
@@ -277,6 +270,9 @@ inline Work mark_smallest(const lensor_view* x, int64_t, const lensor_view* out)
 inline Work sparse_sweep(const lensor_view* w, const lensor_view* u, int64_t, int32_t, int32_t, double,
                          const lensor_view* out) {
   return {"sparseSweep", count(w) * static_cast<double>(last(w)), moved(w, u, out)};
+}
+inline Work gptq_sweep(const lensor_gptq* g) {
+  return {"gptqSweep", count(g->w) * static_cast<double>(last(g->w)), moved(g->w, g->u, g->values)};
 }
 inline Work sum_squares(const lensor_view* x, float*) { return {"sumSquares", 2 * count(x), moved(x)}; }
 inline Work optimizer_step(const lensor_optimizer_step* s) {

@@ -56,6 +56,7 @@ const lensor_ops table = {
     .eigen = eigen,
     .mark_smallest = mark_smallest,
     .sparse_sweep = sparse_sweep,
+    .gptq_sweep = gptq_sweep,
     .sum_squares = sum_squares,
     .optimizer_step = optimizer_step,
     .probe_fma = probe_fma,

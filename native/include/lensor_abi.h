@@ -64,11 +64,6 @@ typedef enum lensor_dtype {
   LENSOR_Q3_K = 23,
   LENSOR_Q4_K = 24,
   LENSOR_Q5_K = 25,
-  /* f16 without most of the zeros: LENSOR_SPARSE | n, of each 8 columns n are kept, 1, 2 or 4; columns are a
-     multiple of 16 (quant/panel.h) */
-  LENSOR_SPARSE = 512,
-  /* W = up down: `data` is a lensor_factors */
-  LENSOR_FACTORS = 768,
 } lensor_dtype;
 
 typedef enum lensor_unary {
@@ -152,12 +147,6 @@ typedef struct lensor_weight {
   void* data;
 } lensor_weight;
 
-/* A matrix of low rank r as two, which are of floating types: y = up (down x), down [r, cols], up [rows, r].
- */
-typedef struct lensor_factors {
-  lensor_weight down, up;
-} lensor_factors;
-
 /* Activations [rows, cols]. In fast mode also rounded, in the forms that the weights they meet ask for, each
  * else NULL. */
 typedef struct lensor_activations {
@@ -217,7 +206,6 @@ typedef struct lensor_linear {
   int32_t part, texts;
   const float* inner; /* of each row scale A x of one adapter after the other */
   int64_t inner_stride;
-  float* middle; /* of factors: down x [x.rows, r], made before up reads it */
 } lensor_linear;
 
 typedef enum lensor_kv_kind {
@@ -308,12 +296,10 @@ typedef struct lensor_pass {
   float* stream; /* [rows, width] */
   /* Memory to work in; q, k (both after RoPE) and mix are then those of the last layer. */
   float *norm, *q, *k, *v,
-      *mix;             /* [rows, width], [rows, heads * head_width], k and v of kv_heads, mix like q */
-  float *gate, *up;     /* [rows, feed_forward] */
-  float* inner;         /* NULL where no layer has adapters, or [rows, 3 * inner_width] */
-  int64_t inner_width;  /* at least the ranks of the adapters beside any one weight */
-  float* middle;        /* [3 * rows * middle_width], where a weight is a lensor_factors */
-  int64_t middle_width; /* at least the rank of any */
+      *mix;            /* [rows, width], [rows, heads * head_width], k and v of kv_heads, mix like q */
+  float *gate, *up;    /* [rows, feed_forward] */
+  float* inner;        /* NULL where no layer has adapters, or [rows, 3 * inner_width] */
+  int64_t inner_width; /* at least the ranks of the adapters beside any one weight */
   lensor_activations rounded,
       gated; /* all forms, for rows of the wider of width and q, and of feed_forward */
   const float* final_norm;
@@ -459,6 +445,19 @@ typedef struct lensor_loss_rows {
   float* log_sum_exp;  /* NULL or [rows] */
   const float* factor; /* NULL: logits stay; or [rows]: d loss / d logits * factor replaces them */
 } lensor_loss_rows;
+
+/* GPTQ's sweep of w with U upper, H^-1 = U^T U: w' = scale code + offset, codes from 0 to 2^bits - 1, a scale
+ * and an offset for each group of columns of a row, as f16 can hold them. All contiguous f32. */
+typedef struct lensor_gptq {
+  const lensor_view *w, *u; /* [rows, cols], [cols, cols] */
+  int32_t bits, symmetric;  /* symmetric: offset = -2^(bits - 1) scale */
+  int64_t group, block; /* columns; block is a multiple of group. Corrections reach past a block at its end */
+  /* NULL: a group's scale is taken when its first column's turn comes, and written; else given, with each
+     column's group, i64 [cols] */
+  const lensor_view* index;
+  const lensor_view *scale, *offset; /* [rows, groups] */
+  const lensor_view* values;         /* [rows, cols] */
+} lensor_gptq;
 
 typedef enum lensor_optimizer {
   LENSOR_SGD,    /* state1: momentum, or NULL */
@@ -612,6 +611,8 @@ typedef struct lensor_ops {
      `sparsity` of each block of columns goes. BAD_VALUE where U's diagonal is not positive. */
   lensor_status (*sparse_sweep)(lensor_context*, const lensor_view* w, const lensor_view* u, int64_t block,
                                 int32_t keep, int32_t of, double sparsity, const lensor_view* out);
+  /* BAD_VALUE where U's diagonal is not positive. */
+  lensor_status (*gptq_sweep)(lensor_context*, const lensor_gptq*);
   /* Sum of squares of all values of x (a float), f32: for clipping. Contiguous; fixed order. */
   lensor_status (*sum_squares)(lensor_context*, const lensor_view* x, float* out);
   /* Never interrupted half way. */

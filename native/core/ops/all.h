@@ -30,6 +30,8 @@ extern const Op kAttention, kAttentionGrad, kReceived;
 extern const Op kScan, kUnfold, kFold;
 // solve.cc
 extern const Op kCholesky, kSolveTriangular, kEigen, kMarkSmallest, kSparseSweep;
+// gptq.cc
+extern const Op kGptqSweep;
 // match.cc
 extern const Op kMatchLook, kMatchFit;
 
