@@ -1,9 +1,11 @@
 // GGUF's blocks from rows of numbers. Oracle: the bytes of ggml's own quantize functions (test/fixtures/make_gguf_quants.py),
 // bit for bit, on numbers of every kind: drawn, constant, zeros, tiny, and a real model's.
 
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { tensor } from "../../../lib/index.ts";
+import { Model, tensor } from "../../../lib/index.ts";
+import { unpacked } from "../../../lib/model/weights.ts";
 import { encoded } from "../../../lib/quantize/encode.ts";
 import type { Encoded } from "../../../lib/quantize/recipe.ts";
 import type { Tensor } from "../../../lib/tensor/tensor.ts";
@@ -14,7 +16,7 @@ const fixture = JSON.parse(
 ) as {
   columns: number;
   importance: string;
-  cases: { name: string; values: string; stored: Record<Encoded, [string, string]> }[];
+  cases: { name: string; values: string; stored: Record<Encoded, [string, string, string]> }[];
 };
 const floats = (text: string): Float32Array =>
   new Float32Array(Uint8Array.from(Buffer.from(text, "base64")).buffer);
@@ -26,7 +28,10 @@ describe("rows in GGUF's blocks", () => {
     "of $name are those of ggml, with and without importance",
     async ({ values, stored }) => {
       const rows = tensor(floats(values)).reshape(-1, fixture.columns);
-      for (const [type, [without, weighed]] of Object.entries(stored) as [Encoded, [string, string]][]) {
+      for (const [type, [without, weighed]] of Object.entries(stored) as [
+        Encoded,
+        [string, string, string],
+      ][]) {
         const differ = async (found: Tensor, wanted: string) => {
           const [a, b] = [await bytesOf(found), Buffer.from(wanted, "base64")];
           expect(a.length).toBe(b.length);
@@ -37,6 +42,29 @@ describe("rows in GGUF's blocks", () => {
       }
     },
   );
+
+  it.each(fixture.cases)("of $name are read as gguf's own dequantize reads them", async ({ stored }) => {
+    const columns = fixture.columns;
+    const model = await Model.fromConfig({
+      layers: 1,
+      width: 16,
+      heads: 2,
+      feedForward: columns,
+      check: false,
+    });
+    const name = "blk.0.ffn_down.weight"; // 16 rows: eight times the two of the case
+    for (const [type, [, weighed, numbers]] of Object.entries(stored) as [Encoded, string[]][]) {
+      const rows = Buffer.concat(Array(8).fill(Buffer.from(weighed!, "base64")));
+      const bytes = tensor(Uint8Array.from(rows));
+      model.replace({ name, type, shape: [16, columns], bytes: rows.length }, bytes);
+      const read = (await unpacked(model, name).data()) as Float32Array;
+      for (const [i, x] of read.entries()) read[i] = x + 0;
+      const hash = createHash("sha256").update(new Uint8Array(read.buffer, read.byteOffset, 8 * columns));
+      expect([type, hash.digest("hex").slice(0, 16)]).toEqual([type, numbers]);
+      expect(read.subarray(14 * columns)).toEqual(read.subarray(0, 2 * columns));
+    }
+    model.dispose();
+  });
 
   it("do not depend on how many rows there are", async () => {
     const rows = tensor.randn([37, 256], { seed: 3 });
