@@ -40,6 +40,8 @@ export const DTYPES = { f32: 0, f16: 1, bf16: 2, i8: 3, u8: 4, i32: 5, i64: 6, b
 export const WEIGHT_TYPES = {
   ...{ F32: 0, F16: 1, BF16: 2, Q4_0: 16, Q4_1: 17, Q8_0: 18, Q5_0: 19, Q5_1: 20, Q6_K: 21 },
   ...{ Q2_K: 22, Q3_K: 23, Q4_K: 24, Q5_K: 25 },
+  // f16 without most of the zeros: of each 8 columns that many are kept. And a product of two matrices.
+  ...{ "F16 1:8": 513, "F16 2:8": 514, "F16 4:8": 516, FACTORS: 768 },
 } as const;
 
 export const UNARY = {
@@ -314,6 +316,18 @@ export interface Addon {
     names: readonly string[],
     values: readonly NativeBuffer[],
     types: readonly number[],
+  ): void;
+  /**
+   * A matrix of a layer becomes the product of two, kept as f32, f16 or bf16 (of DTYPES): y = up (down x), down [rank, columns]
+   * and up [rows, rank]; in the queue's order with all that reads it.
+   */
+  factorWeight(
+    model: NativeModel,
+    name: string,
+    down: NativeBuffer,
+    up: NativeBuffer,
+    dtype: number,
+    rank: number,
   ): void;
   /** How often the buffers were changed in place, added up. */
   versions(buffers: readonly NativeBuffer[]): number;

@@ -6,6 +6,7 @@ import type { Model } from "../model/model.ts";
 import { embedded, gated, headsMixed, norm, type Packed, placesOf } from "../model/network.ts";
 import { FrozenWeights } from "../model/weights.ts";
 import { showProgress } from "../progress.ts";
+import { cat } from "../tensor/join.ts";
 import { scope, untrack } from "../tensor/scope.ts";
 import { noGrad } from "../tensor/tape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -19,6 +20,8 @@ export interface LayerInput extends InputMoments {
   readonly layer: number;
   /** The matrices, by their names in the file. */
   readonly names: readonly string[];
+  /** With the first input of a block: the stream that enters it at each text's last token, f32 `[texts, width]`. */
+  readonly ends?: Tensor;
 }
 
 /**
@@ -219,12 +222,23 @@ class Walk {
       moments.dispose();
       throw error;
     }
-    const { tokens, ...tensors } = noGrad(() => moments.end());
+    const { tokens, ...sums } = noGrad(() => moments.end());
+    const isFirst = names.length === BLOCK_INPUTS[0].length;
+    const tensors = { ...sums, ...(isFirst && { ends: this.#ends() }) };
     try {
       return await visit({ layer, names, tokens, ...tensors });
     } finally {
       for (const one of Object.values(tensors)) one.dispose();
     }
+  }
+
+  #ends(): Tensor {
+    return noGrad(() =>
+      scope(() => {
+        const last = ({ offsets }: Packed) => offsets.slice(1).map((end) => end - 1);
+        return cat(this.#travellers.map(({ packed, stream }) => stream.indexSelect(0, last(packed))));
+      }),
+    );
   }
 
   /** Pack after pack; each is waited for, so that the queue holds no more than one. Gains are read as they are now. */

@@ -3,6 +3,7 @@
 
 import { type Calibration, calibrate, type Visit } from "../calibrate/walk.ts";
 import { LensorError } from "../errors.ts";
+import type { Factors } from "../model/build.ts";
 import { expectedTensors, type ModelTensor } from "../model/config.ts";
 import type { Model } from "../model/model.ts";
 import { unpacked } from "../model/weights.ts";
@@ -13,7 +14,7 @@ import { cat } from "../tensor/join.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { partOf } from "../tune/targets.ts";
-import type { Compression, Notes, Work } from "./method.ts";
+import type { Compression, Notes, Outcome, Work } from "./method.ts";
 import { type CompressionRow, ModelReport } from "./report.ts";
 
 export interface CompressOptions {
@@ -49,30 +50,34 @@ export async function compress(
   const began = performance.now();
   const copy = await (method.start?.(model) ?? model.copy());
   const job = new Job(call, copy, matricesOf(copy), method, options);
+  let outcome: Outcome | undefined;
   try {
-    await method.apply(job);
+    outcome = (await method.apply(job)) ?? undefined;
     job.end();
   } catch (error) {
     job.end();
     copy.dispose();
     throw error;
   }
-  const { rows, calibration } = job;
+  const { calibration } = job;
+  const rows = outcome?.rows ?? job.rows;
+  const result = outcome?.model ?? copy;
+  if (outcome) copy.dispose();
   const made = { method: method.name, ...method.options, head, ...(calibration && { calibration }) };
-  copy.keep(
+  result.keep(
     new ModelReport(
       {
         method: method.name,
         model: model.name,
         bytesBefore: model.bytes,
-        bytes: copy.bytes,
+        bytes: result.bytes,
         seconds: (performance.now() - began) / 1000,
         rows,
       },
       provenance(model.name, { ...made, ...(model.provenance && { from: model.provenance }) }),
     ),
   );
-  return copy;
+  return result;
 }
 
 /** The matrix that makes the logits. */
@@ -142,13 +147,13 @@ class Job implements Work {
 
   async replace(
     { name, type }: Pick<ModelTensor, "name" | "type">,
-    stored: Tensor,
+    stored: Tensor | Factors,
     about: { hessian?: Tensor; notes?: Notes } = {},
   ): Promise<void> {
     const { hessian, notes } = about;
     const shape = expectedTensors(this.model.config).get(name)!;
     const before = unpacked(this.model, name);
-    const { bytes } = stored;
+    const bytes = "down" in stored ? stored.down.bytes + stored.up.bytes : stored.bytes;
     try {
       this.model.replace({ name, type, shape, bytes }, stored);
       const measured = scope(() => lossOf(before, unpacked(this.model, name), hessian));

@@ -2,9 +2,11 @@
 // matrices it replaces one by one. It never sees the model that it was asked of. compress.ts starts the work and ends it.
 
 import type { Calibration, Visit } from "../calibrate/walk.ts";
+import type { Factors } from "../model/build.ts";
 import type { ModelTensor } from "../model/config.ts";
 import type { Model } from "../model/model.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import type { CompressionRow } from "./report.ts";
 
 /** Made by `rtn()`, `gptq()` and their like for `model.quantize`, by `wanda()` and its like for `model.prune`. */
 export interface Compression {
@@ -18,7 +20,14 @@ export interface Compression {
   check?(call: string, matrices: readonly ModelTensor[], model: Model): void;
   /** What the work begins with, in place of a copy: a model that says the same in other numbers. */
   start?(model: Model): Promise<Model>;
-  apply(work: Work): Promise<void>;
+  /** Replaces the model's matrices; or makes a model of other sizes, which is the result then. */
+  apply(work: Work): Promise<Outcome | undefined> | Promise<void>;
+}
+
+/** A model of other sizes, and what its matrices lost. */
+export interface Outcome {
+  readonly model: Model;
+  readonly rows: readonly CompressionRow[];
 }
 
 /** What a method says of a matrix beyond what is measured: its own parameters, and what it found. */
@@ -41,12 +50,12 @@ export interface Work {
   /**
    * Another matrix in a tensor's place, and its row in the report. What is lost is measured against the matrix that stood
    * there until now.
-   * @param stored Rows of `type` as u8, or values of that type. Freed by the caller
+   * @param stored Rows of `type` as u8, values of that type, or factors. Freed by the caller
    * @param hessian Of its input (`InputMoments.hessian`), for the error of its output
    */
   replace(
     tensor: Pick<ModelTensor, "name" | "type">,
-    stored: Tensor,
+    stored: Tensor | Factors,
     about?: { hessian?: Tensor; notes?: Notes },
   ): Promise<void>;
 }

@@ -2,6 +2,8 @@
 
 import { Table, vectorFromArray } from "apache-arrow";
 import { LensorError } from "../errors.ts";
+import { Figure } from "../plot/figure.ts";
+import { modelReport, type ReportView } from "../plot/model-report.ts";
 import type { Provenance } from "../provenance.ts";
 
 /** A matrix that was replaced. What its method says of it stands beside these. */
@@ -70,6 +72,16 @@ export class ModelReport {
     return this.#facts;
   }
 
+  /**
+   * Layers across, matrices down: how far each one's output is off on the texts, or without texts the matrix itself; or with
+   * `show` its zeros, its rank or its bits.
+   */
+  plot({ show }: { show?: ReportView } = {}): Figure {
+    const measured = this.rows.some(({ outputError }) => outputError !== undefined);
+    const view = show ?? (measured ? "outputError" : "error");
+    return new Figure(() => modelReport(this.#facts, view));
+  }
+
   /** One row a matrix: tensor, type, shape, bits, bytes, error, where it was calibrated loss and outputError, and what the method adds. */
   table(): Table {
     const names = [...new Set(this.rows.flatMap((row) => Object.keys(row)))];
@@ -78,6 +90,10 @@ export class ModelReport {
     return new Table(
       Object.fromEntries(names.map((name) => [name, vectorFromArray(column(name) as string[])])),
     );
+  }
+
+  [Symbol.for("Jupyter.display")]() {
+    return (this.plot() as unknown as Record<symbol, () => unknown>)[Symbol.for("Jupyter.display")]!();
   }
 }
 

@@ -1,7 +1,7 @@
 // Rows of a quantized tensor as floats, by the engine's own unpacking: the rows become the embedding of a model that is nothing
 // else, and are read from there. One for each width, as many rows as a stretch has.
 
-import type { GgufType } from "../model/gguf.ts";
+import type { WeightType } from "../model/config.ts";
 import { DTYPES, type NativeModel, native, WEIGHT_TYPES } from "../native.ts";
 import { upload } from "../tensor/queue.ts";
 import { scope } from "../tensor/scope.ts";
@@ -13,7 +13,7 @@ export class Dequantizer {
   readonly #models = new Map<string, Promise<NativeModel>>();
 
   /** @param bytes Rows in the blocks of their type @returns f32 `[rows, columns]` */
-  async rows(bytes: Uint8Array, type: GgufType, rows: number, columns: number): Promise<Tensor> {
+  async rows(bytes: Uint8Array, type: WeightType, rows: number, columns: number): Promise<Tensor> {
     const key = `${rows} ${columns}`;
     let model = this.#models.get(key);
     if (!model) {

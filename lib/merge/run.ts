@@ -16,6 +16,7 @@ import { type Plan, type Step, settingOf, stepsOf } from "./plan.ts";
 const STRETCH = 1 << 19;
 
 export interface MergedTensor extends ModelTensor {
+  readonly type: "F32" | "F16" | "BF16";
   /** Merges it now: row-major, little-endian, in its type. */
   readonly data: () => Promise<Uint8Array>;
 }

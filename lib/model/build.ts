@@ -39,9 +39,20 @@ export async function builtModel(
   return model;
 }
 
-/** Replaces one weight by stored rows of any type that it can have, a tensor of u8, or by values of that type. */
-export function putStored(model: NativeModel, { name, type }: ModelTensor, stored: Tensor): void {
-  native().updateWeights(model, [name], [stored.memory("update").handle], [WEIGHT_TYPES[type]]);
+/** A matrix as the product of two, up down: `[rows, rank]` and `[rank, columns]`, both f16. */
+export interface Factors {
+  readonly down: Tensor;
+  readonly up: Tensor;
+}
+
+/**
+ * Replaces one weight by stored rows of any type that it can have, a tensor of u8, by values of that type, or by factors.
+ */
+export function putStored(model: NativeModel, { name, type }: ModelTensor, stored: Tensor | Factors): void {
+  if ("down" in stored) {
+    const [down, up] = [stored.down, stored.up].map((one) => one.memory("update").handle);
+    native().factorWeight(model, name, down!, up!, DTYPES.f16, stored.down.shape[0]!);
+  } else native().updateWeights(model, [name], [stored.memory("update").handle], [WEIGHT_TYPES[type]]);
 }
 
 /** Replaces one weight by the values of a tensor of its shape. */

@@ -3,7 +3,8 @@
 
 import { basename } from "node:path";
 import { LensorError } from "../errors.ts";
-import type { GgufFile, GgufType } from "./gguf.ts";
+import type { WEIGHT_TYPES } from "../native.ts";
+import type { GgufFile } from "./gguf.ts";
 import { type RopeScaling, scalingOfGguf } from "./rope-scaling.ts";
 
 export interface ModelConfig {
@@ -28,10 +29,13 @@ export interface ModelConfig {
   readonly parameters: number;
 }
 
+/** What a matrix can be kept as: a type of GGUF's, or one of the engine's own. */
+export type WeightType = keyof typeof WEIGHT_TYPES;
+
 /** A tensor of a model, as it is kept. */
 export interface ModelTensor {
   readonly name: string;
-  readonly type: GgufType;
+  readonly type: WeightType;
   /** Row-major, `[rows, columns]`. */
   readonly shape: readonly number[];
   readonly bytes: number;

@@ -29,7 +29,11 @@ async function weightsOf(model: Model): Promise<string> {
   for (const [name, { length }] of expectedTensors(model.config)) {
     const type = types.get(name)!;
     hash.update(`${name} ${length === 1 ? "F32" : type}\n`);
-    hash.update(length === 1 ? await weightBytes(model, name, "f32") : await storedBytes(model, name, type));
+    hash.update(
+      length === 1 || type === "FACTORS"
+        ? await weightBytes(model, name, "f32")
+        : await storedBytes(model, name, type),
+    );
   }
   const made = hash.digest("hex");
   if (model.edition !== undefined) known.set(model, { edition: model.edition, hash: made });

@@ -34,10 +34,10 @@ import { type FindRateOptions, findRate, type RateSearch } from "../train/find-r
 import { type FinetuneOptions, finetune, type TextOptions } from "../train/finetune.ts";
 import type { Run } from "../train/run.ts";
 import type { TokenData } from "../train/text.ts";
-import { train } from "../train/train.ts";
+import { type TrainOptions, train } from "../train/train.ts";
 import type { Adapter, Tuned } from "../tune/adapter.ts";
 import { loadAdapter } from "../tune/peft.ts";
-import { putStored, type Stored, storedTensors } from "./build.ts";
+import { type Factors, putStored, type Stored, storedTensors } from "./build.ts";
 import type { Compute } from "./compute.ts";
 import type { ModelConfig, ModelTensor } from "./config.ts";
 import { Estimate, type EstimateOptions } from "./estimate.ts";
@@ -284,8 +284,11 @@ export class Model {
     return finetune(this, data, options);
   }
 
-  /** Teaches every number of a copy of it a text. The copy is the result, kept in f32; the model itself stays as it is. */
-  train(data: TokenData, options?: TextOptions): Run<Model> {
+  /**
+   * Teaches every number of a copy of it a text. The copy is the result, kept in f32; the model itself stays as it is. What
+   * `prune` set to zero stays zero.
+   */
+  train(data: TokenData, options?: TrainOptions): Run<Model> {
     return train(this, data, options);
   }
 
@@ -357,6 +360,11 @@ export class Model {
     return this.#report ?? noReport(this);
   }
 
+  /** Whether `prune` set some of its weights to zero. @internal */
+  get isPruned(): boolean {
+    return this.#report?.rows.some(({ sparsity }) => sparsity !== undefined) ?? false;
+  }
+
   /** Where its bytes are. */
   plot(): Figure {
     return modelPlot(this);
@@ -417,7 +425,7 @@ export class Model {
   }
 
   /** Another matrix, or gain, in a tensor's place; `tensor` says what it is kept as from here on. @internal */
-  replace(tensor: ModelTensor, stored: Tensor): void {
+  replace(tensor: ModelTensor, stored: Tensor | Factors): void {
     putStored(this.native(), tensor, stored);
     this.#tensors = this.#tensors.map((one) => (one.name === tensor.name ? tensor : one));
     this.#frozen = new FrozenWeights(this);

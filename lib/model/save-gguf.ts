@@ -7,7 +7,14 @@ import { frequenciesOf } from "../tensor/nn/rope.ts";
 import { CONTROL, UNUSED, USER_DEFINED } from "../text/gguf-parts.ts";
 import { LLAMA_3, PRE_TOKENIZERS, type TokenizerParts } from "../text/parts.ts";
 import { type Stored, storedTensors } from "./build.ts";
-import { expectedTensors, type ModelConfig, type ModelTensor, ROPE_FACTORS } from "./config.ts";
+import {
+  expectedTensors,
+  type ModelConfig,
+  type ModelTensor,
+  ROPE_FACTORS,
+  type WeightType,
+} from "./config.ts";
+import type { GgufType } from "./gguf.ts";
 import type { Model } from "./model.ts";
 import { ropeOf } from "./rope.ts";
 import { storedBytes, weightBytes } from "./weights.ts";
@@ -25,7 +32,7 @@ export async function saveGguf(
   const parts = tensorsOf(model, dtype).map((tensor): GgufPart => {
     const data = async () => {
       told(tensor.bytes);
-      return bytesOf(model, tensor, dtype);
+      return bytesOf(model, tensor);
     };
     return { ...tensor, data };
   });
@@ -51,22 +58,36 @@ export async function writeModel(
   await writeGguf(path, metadata, own ? [own, ...turned] : turned);
 }
 
+interface FileTensor extends ModelTensor {
+  readonly type: GgufType;
+  /** Its values are written in that type; else its blocks as they are kept. */
+  readonly values: Stored | undefined;
+}
+
 /** Gains are F32 there. What an adapter adds to a matrix is not in its blocks: those become f32. */
-function tensorsOf(model: Model, dtype: Stored | undefined): ModelTensor[] {
-  const floats = new Map(storedTensors(model.config, dtype ?? "f32").map((tensor) => [tensor.name, tensor]));
+function tensorsOf(model: Model, dtype: Stored | undefined): FileTensor[] {
+  const floats = (stored: Stored) =>
+    new Map(storedTensors(model.config, stored).map((tensor) => [tensor.name, tensor]));
   const kept = new Map(model.tensors.map((tensor) => [tensor.name, tensor]));
+  const as = { f32: floats("f32"), f16: floats("f16"), bf16: floats("bf16") };
   return [...expectedTensors(model.config)].map(([name, shape]) => {
     const plain = shape.length === 1 || dtype !== undefined || adapted(model, name);
-    const { type, bytes } = (plain ? floats : kept).get(name)!;
-    return { name, type, shape, bytes };
+    const own = kept.get(name)!;
+    const values = plain ? (dtype ?? "f32") : valuesOf(own.type);
+    const { type, bytes } = values ? as[values].get(name)! : own;
+    return { name, type: type as GgufType, shape, bytes, values: type === "F32" ? values && "f32" : values };
   });
 }
 
-async function bytesOf(model: Model, tensor: ModelTensor, dtype: Stored | undefined): Promise<Uint8Array> {
-  const { name, type, shape } = tensor;
-  const plain = shape.length === 1 || dtype !== undefined || adapted(model, name);
-  if (plain) return weightBytes(model, name, type === "F32" ? "f32" : dtype!);
-  return storedBytes(model, name, type);
+/** The smallest type of the file's that holds what a type of the engine's own stands for. */
+function valuesOf(type: WeightType): Stored | undefined {
+  if (type === "FACTORS") return "f32";
+  return type.startsWith("F16 ") ? "f16" : undefined;
+}
+
+async function bytesOf(model: Model, tensor: FileTensor): Promise<Uint8Array> {
+  const { name, type, values } = tensor;
+  return values ? weightBytes(model, name, values) : storedBytes(model, name, type);
 }
 
 /** Whether an adapter of it, or of its base, stands beside a matrix. */

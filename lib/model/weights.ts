@@ -7,8 +7,7 @@ import { enqueue, nativeOf } from "../tensor/queue.ts";
 import { scope, untrack } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { put, type Stored } from "./build.ts";
-import { expectedTensors, type ModelConfig } from "./config.ts";
-import type { GgufType } from "./gguf.ts";
+import { expectedTensors, type ModelConfig, type WeightType } from "./config.ts";
 import { type Precision, present, product, type Weights } from "./network.ts";
 
 const EMBEDDING = "token_embd.weight";
@@ -158,13 +157,13 @@ export async function weightBytes(model: Source, name: string, stored: Stored): 
 }
 
 /** A matrix as it is kept, u8: row after row in the blocks of its type; what is learnt beside it is not in it. */
-export function storedRows(model: Source, name: string, type: GgufType): Tensor {
+export function storedRows(model: Source, name: string, type: WeightType): Tensor {
   const made = native().storedWeight(model.native(), name, WEIGHT_TYPES[type]);
   return Tensor.fromBuffer(made, [made.bytes], "u8", name);
 }
 
 /** The same as bytes. */
-export async function storedBytes(model: Source, name: string, type: GgufType): Promise<Uint8Array> {
+export async function storedBytes(model: Source, name: string, type: WeightType): Promise<Uint8Array> {
   const stored = storedRows(model, name, type);
   const { buffer, view } = nativeOf(stored);
   try {

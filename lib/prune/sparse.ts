@@ -7,6 +7,7 @@ import { unpacked } from "../model/weights.ts";
 import { scope } from "../tensor/scope.ts";
 import { noGrad } from "../tensor/tape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { packingOf, sparseRows } from "./pack.ts";
 import { checkWidths, type Share } from "./share.ts";
 
 /** What a matrix `[rows, columns]` becomes, f32. `input` is what its rows meet, where the method looks at texts. */
@@ -21,7 +22,8 @@ export interface SparseParts {
   readonly thin: Thin;
 }
 
-export function sparse({ name, options, share, blind = false, thin }: SparseParts): Compression {
+export function sparse(parts: SparseParts): Compression {
+  const { name, options, share, blind = false } = parts;
   return {
     ...{ verb: "prune", name, options },
     check: (call, matrices) => checkWidths(call, share, matrices),
@@ -29,30 +31,37 @@ export function sparse({ name, options, share, blind = false, thin }: SparsePart
       if (blind && !work.calibrated) {
         for (const [i, matrix] of work.matrices.entries()) {
           work.progress(i);
-          await replace(work, matrix.name, thin, undefined);
+          await replace(work, matrix.name, parts, undefined);
         }
         return;
       }
       await work.calibrate(async (input) => {
-        for (const one of input.names) await replace(work, one, thin, input);
+        for (const one of input.names) await replace(work, one, parts, input);
       });
     },
   };
 }
 
-async function replace(work: Work, name: string, thin: Thin, input: LayerInput | undefined): Promise<void> {
+async function replace(
+  work: Work,
+  name: string,
+  { thin, share }: SparseParts,
+  input: LayerInput | undefined,
+): Promise<void> {
   const [rows, columns] = expectedTensors(work.model.config).get(name)! as [number, number];
-  const { stored, zeros } = noGrad(() =>
+  const { type, kept } = packingOf(share, columns);
+  const { values, zeros } = noGrad(() =>
     scope(() => {
-      const stored = thin(unpacked(work.model, name), input).cast("f16").contiguous();
-      return { stored, zeros: stored.eq(0).sum() };
+      const values = thin(unpacked(work.model, name), input).cast("f16").contiguous();
+      return { values, zeros: values.eq(0).sum() };
     }),
   );
+  const stored = kept === undefined ? values : await sparseRows(values, kept);
   try {
     const sparsity = Number(await zeros.item()) / (rows * columns);
     const about = { ...(input && { hessian: input.hessian }), notes: { sparsity } };
-    await work.replace({ name, type: "F16" }, stored, about);
+    await work.replace({ name, type }, stored, about);
   } finally {
-    for (const one of [stored, zeros]) one.dispose();
+    for (const one of [values, stored, zeros]) one.dispose();
   }
 }

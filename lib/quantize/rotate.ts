@@ -46,7 +46,9 @@ export function rotate(method?: Compression, options: RotateOptions = {}): Compr
       method?.check?.(call, matrices, model);
     },
     start: (model) => rotated(model, seed),
-    apply: async (work) => method?.apply(work),
+    apply: async (work) => {
+      await method?.apply(work);
+    },
   };
 }
 

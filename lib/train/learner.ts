@@ -9,6 +9,7 @@ import { dropout } from "../tensor/nn/dropout.ts";
 import { isRecording, noGrad } from "../tensor/tape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Adapter } from "../tune/adapter.ts";
+import type { Zeros } from "./zeros.ts";
 
 /** What of `model.loss` is the batch's own; the rest is the learner's. */
 export type Text = Pick<LossOptions, "mask" | "labelSmoothing">;
@@ -22,6 +23,8 @@ export interface LearnerParts {
   dropout?: number;
   /** Blocks are run again on the way back. */
   checkpoint?: boolean;
+  /** What stays zero. */
+  zeros?: Zeros | undefined;
 }
 
 export class Learner {
@@ -30,6 +33,8 @@ export class Learner {
   readonly adapter: Adapter | undefined;
   readonly precision: Precision;
   readonly seed: number;
+  /** Weights that stay zero: those that were pruned. */
+  readonly zeros: Zeros | undefined;
   /** Optimizer steps that were taken: random numbers of a step belong to it. */
   step = 0;
   /** Tokens that went through since the run last asked. */
@@ -46,6 +51,7 @@ export class Learner {
     this.adapter = adapter;
     this.precision = precision;
     this.seed = seed;
+    this.zeros = parts.zeros;
     this.#dropout = dropout;
     this.#checkpoint = checkpoint;
   }

@@ -91,6 +91,7 @@ async function step<Batch>(
   if (drawn.length === 0) return "over";
   const gathered = gather(learner, objective, drawn);
   optimizer.lr = of.schedule.at(learner.step, steps);
+  learner.zeros?.clearGradients();
   const norm = optimizer.measure();
   const { tokens } = learner;
   const [loss, gradNorm, notes] = await Promise.all([
@@ -111,6 +112,7 @@ async function step<Batch>(
     return "spoilt";
   }
   optimizer.step();
+  learner.zeros?.clearValues();
   optimizer.zeroGrad();
   await wholeStep(optimizer);
   learner.step++;

@@ -56,44 +56,51 @@ inline Work gather(const lensor_view*, const lensor_view* index, const lensor_vi
 
 // ---------------------------------------------------------------- a decoder
 inline double floats(double n) { return n * sizeof(float); }
-inline bool is_block(int32_t dtype) { return dtype >= LENSOR_Q4_0; }
+inline bool is_block(int32_t dtype) { return dtype >= LENSOR_Q4_0 && dtype < LENSOR_SPARSE; }
 
 inline double weight_bytes(const lensor_weight* w) {
-  double bits = 0;
-  switch (w->dtype) {
-  case LENSOR_Q4_0:
-    bits = 4.5;
-    break;
-  case LENSOR_Q4_1:
-    bits = 5;
-    break;
-  case LENSOR_Q5_0:
-    bits = 5.5;
-    break;
-  case LENSOR_Q5_1:
-    bits = 6;
-    break;
-  case LENSOR_Q2_K:
-    bits = 2.625;
-    break;
-  case LENSOR_Q3_K:
-    bits = 3.4375;
-    break;
-  case LENSOR_Q4_K:
-    bits = 4.5;
-    break;
-  case LENSOR_Q5_K:
-    bits = 5.5;
-    break;
-  case LENSOR_Q6_K:
-    bits = 6.5625;
-    break;
-  case LENSOR_Q8_0:
-    bits = 8.5;
-    break;
-  default:
-    bits = 8.0 * static_cast<double>(dtype_bytes(w->dtype));
+  if (w->dtype == LENSOR_FACTORS) {
+    const auto* factors = static_cast<const lensor_factors*>(w->data);
+    return weight_bytes(&factors->down) + weight_bytes(&factors->up);
   }
+  double bits = 0;
+  if (w->dtype > LENSOR_SPARSE)
+    bits = 2.5 * (w->dtype & 255);
+  else
+    switch (w->dtype) {
+    case LENSOR_Q4_0:
+      bits = 4.5;
+      break;
+    case LENSOR_Q4_1:
+      bits = 5;
+      break;
+    case LENSOR_Q5_0:
+      bits = 5.5;
+      break;
+    case LENSOR_Q5_1:
+      bits = 6;
+      break;
+    case LENSOR_Q2_K:
+      bits = 2.625;
+      break;
+    case LENSOR_Q3_K:
+      bits = 3.4375;
+      break;
+    case LENSOR_Q4_K:
+      bits = 4.5;
+      break;
+    case LENSOR_Q5_K:
+      bits = 5.5;
+      break;
+    case LENSOR_Q6_K:
+      bits = 6.5625;
+      break;
+    case LENSOR_Q8_0:
+      bits = 8.5;
+      break;
+    default:
+      bits = 8.0 * static_cast<double>(dtype_bytes(w->dtype));
+    }
   return static_cast<double>(w->rows) * static_cast<double>(w->cols) * bits / 8;
 }
 

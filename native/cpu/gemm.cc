@@ -161,7 +161,29 @@ lensor_context alone(lensor_context* outer) {
 
 } // namespace
 
+// With a matrix that is a product of factors: multiplied out, since many rows are to meet it.
+static lensor_status factored_gemm(lensor_context* context, const lensor_gemm* g) {
+  const lensor_weight* weight = g->weight;
+  Scratch scratch(context);
+  float* values = scratch.take<float>(weight->rows * weight->cols);
+  if (scratch.failed()) return LENSOR_OUT_OF_MEMORY;
+  const lensor_status status = in_chunks(context, weight->rows, 8, [&](int64_t begin, int64_t end, int) {
+    for (int64_t row = begin; row < end; row++) weight_row(weight, row, values + row * weight->cols);
+  });
+  if (status) return status;
+  lensor_view w = {};
+  w.data = values, w.dtype = LENSOR_F32, w.rank = 3;
+  w.shape[0] = 1, w.shape[1] = g->flipped ? weight->rows : weight->cols,
+  w.shape[2] = g->flipped ? weight->cols : weight->rows;
+  w.stride[0] = weight->rows * weight->cols, w.stride[1] = g->flipped ? weight->cols : 1,
+  w.stride[2] = g->flipped ? 1 : weight->cols;
+  lensor_gemm dense = *g;
+  dense.w = &w, dense.weight = nullptr, dense.flipped = 0;
+  return gemm(context, &dense);
+}
+
 lensor_status gemm(lensor_context* context, const lensor_gemm* g) {
+  if (!g->w && g->weight->dtype == LENSOR_FACTORS) return factored_gemm(context, g);
   const lensor_view* out = g->out;
   const int64_t batch = out->shape[0], m = out->shape[1], n = out->shape[2], k = g->a->shape[2];
   if (batch == 0 || m == 0 || n == 0) return LENSOR_OK;

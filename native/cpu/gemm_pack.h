@@ -137,8 +137,8 @@ template <int width, bool half>
 static void pack_columns(const Side& side, int64_t line, int n, const Stretch& s) {
   const lensor_weight* w = side.weight;
   const int64_t size = panel_bytes(w->dtype, w->cols), panels = (w->rows + LENSOR_PANEL - 1) / LENSOR_PANEL;
-  // Blocks of quantized columns begin at multiples of 32: what is before the wanted ones is unpacked too.
-  const int64_t first = is_quantized(w->dtype) ? line / LENSOR_BLOCK * LENSOR_BLOCK : line;
+  // Blocks of columns begin at multiples of 32: what is before the wanted ones is unpacked too.
+  const int64_t first = block_cols(w->dtype) > 1 ? line / LENSOR_BLOCK * LENSOR_BLOCK : line;
   const int count = (int)least(LENSOR_BLOCK, w->cols - first);
   float values[half ? 2 : 1][LENSOR_BLOCK * LENSOR_PANEL];
   for (int64_t e = s.first; e < s.end; e += 16) {

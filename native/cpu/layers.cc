@@ -126,7 +126,8 @@ lensor_linear job_of(const lensor_pass* p, const Own* own, const Readers& reader
           readers.first + i,
           p->texts,
           (p->rows == 1 ? own->inner : p->inner) + i * p->inner_width,
-          3 * p->inner_width};
+          3 * p->inner_width,
+          p->middle + i * p->rows * p->middle_width};
 }
 
 // What adapters want of a row, and the row as the weights want it, at `to` where it changes.
@@ -169,8 +170,30 @@ lensor_activations ready(Work* work, Own* own, float* x, const float* gain, int6
   return a;
 }
 
+// What the first of a matrix's factors makes of the activations, before the second reads it.
+void first_factors(Work* work, const Own* own, const lensor_activations* a, const lensor_linear* jobs,
+                   int count) {
+  lensor_linear first[3];
+  int64_t total = 0;
+  int some = 0;
+  for (int i = 0; i < count; i++) {
+    if (jobs[i].weight->dtype != LENSOR_FACTORS) continue;
+    const lensor_weight* down = &((const lensor_factors*)jobs[i].weight->data)->down;
+    first[some++] = {down, jobs[i].middle, down->rows, 0, nullptr, 0, 0, nullptr, 0, nullptr};
+    total += pieces_of(down, 1);
+  }
+  if (!some) return;
+  share(&work->team, own->thread, total, [&](int64_t item) {
+    int i = 0;
+    for (int64_t more; item >= (more = pieces_of(first[i].weight, 1)); i++) item -= more;
+    linear_panels(a, first + i, item, 1);
+  });
+  meet(&work->team);
+}
+
 // All columns of some products of the same activations.
 void products(Work* work, const Own* own, const lensor_activations* a, const lensor_linear* jobs, int count) {
+  first_factors(work, own, a, jobs, count);
   const int64_t panels = together(a);
   int64_t total = 0;
   for (int i = 0; i < count; i++) total += pieces_of(jobs[i].weight, panels);
@@ -235,6 +258,8 @@ lensor_activations gated(Work* work, Own* own, const lensor_activations* a, cons
                       up = job_of(p, own, two, 1, p->up, cols, 0);
   const auto out = forms(p, &p->gated, p->rows, cols, p->gate, one.weights, 1);
   const bool at_once = p->rows > 1 && !one.adapters;
+  const lensor_linear both[] = {gate, up};
+  first_factors(work, own, a, both, 2);
   share(&work->team, own->thread, pieces_of(layer->gate, panels), [&](int64_t item) {
     linear_panels(a, &gate, item * panels, panels);
     linear_panels(a, &up, item * panels, panels);

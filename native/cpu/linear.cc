@@ -83,6 +83,39 @@ void exact_panel(const lensor_activations* x, const lensor_linear* job, int64_t 
   }
 }
 
+// The nibbles of 16 rows that say which columns are kept, the i-th from bit `kNibbles<N>` + 4 i on.
+template <int N> constexpr int kNibbles = N == 2 ? 16 : 0;
+template <int N> LENSOR_INLINE i32v load_nibbles(const uint8_t* p) {
+  if constexpr (N == 4) return loadi(p);
+  if constexpr (N == 2) return bits(load_bf16((const uint16_t*)p));
+  return load_i8((const int8_t*)p);
+}
+
+template <int N, int I>
+LENSOR_INLINE f32v sparse_block(const uint8_t* block, f32v x, i32v nibbles, f32v acc) {
+  if constexpr (I == 2 * N)
+    return acc;
+  else
+    return sparse_block<N, I + 1>(block, x, nibbles,
+                                  fma(load_f16((const uint16_t*)block + 16 * I),
+                                      pick<I / N>(x, shr<kNibbles<N> + 4 * I>(nibbles)), acc));
+}
+
+// exact_panel's multiply-adds in its order, for a few rows, without those of zeros, which would change
+// nothing.
+template <int N> void sparse_panel(const lensor_activations* x, const lensor_linear* job, int64_t panel) {
+  const Columns to = columns_of(job, panel);
+  for (int64_t row = 0; row < x->rows; row++) {
+    const float* at = x->f32 + row * x->cols;
+    const uint8_t* block = to.weights;
+    f32v acc = zero();
+    for (int64_t k = 0; k < x->cols; k += 16, block += 80 * N)
+      acc = sparse_block<N, 0>(block, load(at + k), load_nibbles<N>(block + 64 * N), acc);
+    put(job, to, row, acc);
+  }
+}
+constexpr int64_t kSparseRows = 4; // more share what is unpacked
+
 template <int T, int R, int P> LENSOR_INLINE void
 fast_tile(const uint8_t* const* panels, const lensor_activations* x, int64_t row, f32v (&acc)[P][R]) {
   if constexpr (T == LENSOR_Q8_0)
@@ -146,7 +179,21 @@ void pairs(void* arg, int64_t begin, int64_t end, int32_t) {
 
 void linear_panels(const lensor_activations* x, const lensor_linear* job, int64_t panel, int64_t most) {
   const int32_t dtype = job->weight->dtype;
+  if (dtype == LENSOR_FACTORS) {
+    const lensor_factors* factors = (const lensor_factors*)job->weight->data;
+    lensor_activations middle = {};
+    middle.rows = x->rows, middle.cols = factors->up.cols, middle.f32 = job->middle;
+    lensor_linear outer = *job;
+    outer.weight = &factors->up;
+    return linear_panels(&middle, &outer, panel, most);
+  }
   const int64_t left = pieces_of(job->weight, 1) - panel, count = left < most ? left : most;
+  if (is_sparse(dtype) && x->rows <= kSparseRows) {
+    const int kept = sparse_kept(dtype);
+    for (int64_t i = 0; i < count; i++)
+      (kept == 1 ? sparse_panel<1> : kept == 2 ? sparse_panel<2> : sparse_panel<4>)(x, job, panel + i);
+    return;
+  }
   if (!is_fast(x, dtype)) {
     for (int64_t i = 0; i < count; i++) exact_panel(x, job, panel + i);
     return;

@@ -70,8 +70,25 @@ LENSOR_INLINE void unpack_q8(const uint8_t* block, float* out) {
   }
 }
 
+// 16 columns of a block that keeps some of them.
+LENSOR_INLINE void unpack_sparse(const uint8_t* block, int kept, float* out) {
+  const uint8_t* places = block + 64 * kept;
+  memset(out, 0, 16 * LENSOR_PANEL * sizeof(float));
+  for (int i = 0; i < 2 * kept; i++) {
+    float values[LENSOR_PANEL];
+    store(values, load_f16((const uint16_t*)block + 16 * i));
+    for (int r = 0; r < LENSOR_PANEL; r++)
+      out[(places[r * kept + i / 2] >> (4 * (i % 2)) & 15) * LENSOR_PANEL + r] = values[r];
+  }
+}
+
 // Columns [k, k + n) of a panel; for the block formats k is a multiple of 32 and n is 32.
 LENSOR_INLINE void unpack(int32_t dtype, const uint8_t* panel, int64_t k, int n, float* out) {
+  if (is_sparse(dtype)) {
+    const int kept = sparse_kept(dtype);
+    for (int i = 0; i < n; i += 16) unpack_sparse(panel + (k + i) * 5 * kept, kept, out + 16 * i);
+    return;
+  }
   switch (dtype) {
   case LENSOR_Q4_0:
     return unpack_low<LENSOR_Q4_0>(panel + k / 32 * (16 * 18), out);

@@ -178,4 +178,9 @@ LENSOR_INLINE i32v swap_middle(i32v x) {
 }
 LENSOR_INLINE void prefetch(const void* p) { _mm_prefetch((const char*)p, _MM_HINT_T0); }
 
+// Lane i is table[at[i]]; all lanes ask for one half of the table.
+template <int half> LENSOR_INLINE f32v pick(f32v table, i32v at) {
+  const __m256 t = half ? table.b : table.a;
+  return {_mm256_permutevar8x32_ps(t, at.a), _mm256_permutevar8x32_ps(t, at.b)};
+}
 } // namespace lensor::LENSOR_ISA

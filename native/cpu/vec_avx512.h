@@ -180,4 +180,8 @@ LENSOR_INLINE void store_i8(int8_t* p, i32v a) { _mm_storeu_si128((__m128i*)p, _
 LENSOR_INLINE i32v swap_middle(i32v a) { return {_mm512_shuffle_epi32(a.v, (_MM_PERM_ENUM)0xd8)}; }
 LENSOR_INLINE void prefetch(const void* p) { _mm_prefetch((const char*)p, _MM_HINT_T0); }
 
+// Lane i is table[at[i]]; all lanes ask for one half of the table.
+template <int half> LENSOR_INLINE f32v pick(f32v table, i32v at) {
+  return {_mm512_permutexvar_ps(at.v, table.v)};
+}
 } // namespace lensor::LENSOR_ISA

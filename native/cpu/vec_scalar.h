@@ -272,6 +272,12 @@ LENSOR_INLINE i32v swap_middle(i32v a) {
   return a;
 }
 LENSOR_INLINE void prefetch(const void*) {}
+// Lane i is table[at[i]]; all lanes ask for one half of the table.
+template <int half> LENSOR_INLINE f32v pick(f32v table, i32v at) {
+  f32v r;
+  LENSOR_EACH r.v[i] = table.v[at.v[i] & 15];
+  return r;
+}
 #undef LENSOR_EACH
 
 } // namespace lensor::LENSOR_ISA

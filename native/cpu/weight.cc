@@ -2,6 +2,7 @@
 #include "../quant/panel.h"
 #include "kernels.h"
 #include "unpack.h"
+#include "walk.h"
 
 namespace lensor::LENSOR_ISA {
 
@@ -117,6 +118,14 @@ void pack_quantized(uint8_t* to, const uint8_t* const* rows, int32_t dtype, int6
   }
 }
 
+void pack_sparse(uint8_t* to, const uint8_t* const* rows, int kept, int64_t cols) {
+  Blocks b{rows, 0, to};
+  for (int64_t block = 0; block < cols / 16; block++, b.at += 5 * kept) {
+    for (int i = 0; i < 2 * kept; i++) b.copy(2 * i, 2);
+    b.copy(4 * kept, kept);
+  }
+}
+
 void pack_plain(uint8_t* to, const uint8_t* const* rows, int64_t bytes, int64_t cols) {
   for (int64_t k = 0; k < cols; k++)
     for (int r = 0; r < LENSOR_PANEL; r++, to += bytes) {
@@ -138,14 +147,38 @@ void weight_pack(const lensor_weight* weight, const void* const* rows, int64_t b
       own[r] = row < weight->rows ? (const uint8_t*)rows[row] : nullptr;
     }
     uint8_t* to = (uint8_t*)weight->data + panel * size;
-    if (is_quantized(weight->dtype))
+    if (is_sparse(weight->dtype))
+      pack_sparse(to, own, sparse_kept(weight->dtype), weight->cols);
+    else if (is_quantized(weight->dtype))
       pack_quantized(to, own, weight->dtype, weight->cols);
     else
       pack_plain(to, own, row_block_bytes(weight->dtype), weight->cols);
   }
 }
 
+// A row of a product of factors: the rows of `down`, each times a value of `up`'s row, in their order.
+static void factored_row(const lensor_factors* factors, int64_t row, float* out) {
+  const lensor_weight *down = &factors->down, *up = &factors->up;
+  float values[LENSOR_BLOCK * LENSOR_PANEL], by[LENSOR_BLOCK * LENSOR_PANEL];
+  memset(out, 0, (size_t)down->cols * sizeof(float));
+  const auto panel = [](const lensor_weight* w, int64_t p) {
+    return (const uint8_t*)w->data + p * panel_bytes(w->dtype, w->cols);
+  };
+  for (int64_t r = 0; r < down->rows; r += LENSOR_PANEL) {
+    const int some = (int)least(LENSOR_PANEL, down->rows - r);
+    unpack(up->dtype, panel(up, row / LENSOR_PANEL), r, some, by);
+    for (int64_t k = 0; k < down->cols; k += LENSOR_BLOCK) {
+      const int n = (int)least(LENSOR_BLOCK, down->cols - k);
+      unpack(down->dtype, panel(down, r / LENSOR_PANEL), k, n, values);
+      for (int i = 0; i < n; i++)
+        for (int j = 0; j < some; j++)
+          out[k + i] += by[j * LENSOR_PANEL + row % LENSOR_PANEL] * values[i * LENSOR_PANEL + j];
+    }
+  }
+}
+
 void weight_row(const lensor_weight* weight, int64_t row, float* out) {
+  if (weight->dtype == LENSOR_FACTORS) return factored_row((const lensor_factors*)weight->data, row, out);
   const uint8_t* panel =
       (const uint8_t*)weight->data + row / LENSOR_PANEL * panel_bytes(weight->dtype, weight->cols);
   float values[LENSOR_BLOCK * LENSOR_PANEL];

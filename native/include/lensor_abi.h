@@ -64,6 +64,11 @@ typedef enum lensor_dtype {
   LENSOR_Q3_K = 23,
   LENSOR_Q4_K = 24,
   LENSOR_Q5_K = 25,
+  /* f16 without most of the zeros: LENSOR_SPARSE | n, of each 8 columns n are kept, 1, 2 or 4; columns are a
+     multiple of 16 (quant/panel.h) */
+  LENSOR_SPARSE = 512,
+  /* W = up down: `data` is a lensor_factors */
+  LENSOR_FACTORS = 768,
 } lensor_dtype;
 
 typedef enum lensor_unary {
@@ -147,6 +152,12 @@ typedef struct lensor_weight {
   void* data;
 } lensor_weight;
 
+/* A matrix of low rank r as two, which are of floating types: y = up (down x), down [r, cols], up [rows, r].
+ */
+typedef struct lensor_factors {
+  lensor_weight down, up;
+} lensor_factors;
+
 /* Activations [rows, cols]. In fast mode also rounded, in the forms that the weights they meet ask for, each
  * else NULL. */
 typedef struct lensor_activations {
@@ -206,6 +217,7 @@ typedef struct lensor_linear {
   int32_t part, texts;
   const float* inner; /* of each row scale A x of one adapter after the other */
   int64_t inner_stride;
+  float* middle; /* of factors: down x [x.rows, r], made before up reads it */
 } lensor_linear;
 
 typedef enum lensor_kv_kind {
@@ -296,10 +308,12 @@ typedef struct lensor_pass {
   float* stream; /* [rows, width] */
   /* Memory to work in; q, k (both after RoPE) and mix are then those of the last layer. */
   float *norm, *q, *k, *v,
-      *mix;            /* [rows, width], [rows, heads * head_width], k and v of kv_heads, mix like q */
-  float *gate, *up;    /* [rows, feed_forward] */
-  float* inner;        /* NULL where no layer has adapters, or [rows, 3 * inner_width] */
-  int64_t inner_width; /* at least the ranks of the adapters beside any one weight */
+      *mix;             /* [rows, width], [rows, heads * head_width], k and v of kv_heads, mix like q */
+  float *gate, *up;     /* [rows, feed_forward] */
+  float* inner;         /* NULL where no layer has adapters, or [rows, 3 * inner_width] */
+  int64_t inner_width;  /* at least the ranks of the adapters beside any one weight */
+  float* middle;        /* [3 * rows * middle_width], where a weight is a lensor_factors */
+  int64_t middle_width; /* at least the rank of any */
   lensor_activations rounded,
       gated; /* all forms, for rows of the wider of width and q, and of feed_forward */
   const float* final_norm;

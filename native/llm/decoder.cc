@@ -22,9 +22,9 @@ Progress& progress() {
 // The activations of one chunk, one block of memory.
 struct Decoder::Chunk {
   // Without layers, what the final norm and the head need.
-  Chunk(const ModelSpec& spec, int64_t rows, int64_t inner_width, bool layers = true)
-      : rows(rows), inner_width(inner_width), q_width(int64_t(spec.heads) * spec.head_width),
-        kv_width(int64_t(spec.kv_heads) * spec.head_width) {
+  Chunk(const ModelSpec& spec, int64_t rows, int64_t inner_width, int64_t middle_width, bool layers = true)
+      : rows(rows), inner_width(inner_width), middle_width(middle_width),
+        q_width(int64_t(spec.heads) * spec.head_width), kv_width(int64_t(spec.kv_heads) * spec.head_width) {
     const int64_t width = spec.width, wide = layers ? std::max(width, q_width) : width,
                   ff = layers ? spec.feed_forward : 0, half = spec.head_width / 2, some = layers ? rows : 0;
     std::vector<std::pair<void**, int64_t>> parts; // and bytes
@@ -44,6 +44,7 @@ struct Decoder::Chunk {
     for (float** at : {&gate, &up}) floats(*at, some * ff);
     for (float** at : {&cos, &sin}) floats(*at, some * half);
     floats(inner, some * 3 * inner_width);
+    floats(middle, some * 3 * middle_width);
     forms(rounded, wide, rows);
     forms(gated, ff, some);
     size_t total = 0;
@@ -56,9 +57,9 @@ struct Decoder::Chunk {
     }
   }
 
-  int64_t rows, inner_width, q_width, kv_width;
+  int64_t rows, inner_width, middle_width, q_width, kv_width;
   Block memory;
-  float *stream, *norm, *q, *k, *v, *mix, *gate, *up, *cos, *sin, *inner;
+  float *stream, *norm, *q, *k, *v, *mix, *gate, *up, *cos, *sin, *inner, *middle;
   lensor_activations rounded{}, gated{};
 };
 
@@ -78,6 +79,7 @@ lensor_pass Decoder::pass_of(Chunk& c) const {
   pass.norm = c.norm, pass.q = c.q, pass.k = c.k, pass.v = c.v, pass.mix = c.mix;
   pass.gate = c.gate, pass.up = c.up, pass.rounded = c.rounded, pass.gated = c.gated;
   pass.inner = c.inner, pass.inner_width = c.inner_width;
+  pass.middle = c.middle, pass.middle_width = c.middle_width;
   pass.final_norm = model_.final_norm.data(), pass.head = &model_.head_view();
   return pass;
 }
@@ -109,7 +111,7 @@ lensor_status Decoder::run(Cache& cache, const int32_t* ids, int64_t count, cons
   try {
     for (int64_t first = 0; first < count && !status; first += kChunk) {
       const int64_t some = std::min(kChunk, count - first), at = start + first;
-      Chunk c(spec, some, model_.adapters.ranks());
+      Chunk c(spec, some, model_.adapters.ranks(), model_.most_rank());
       cache.reserve(at + some);
       for (int64_t t = 0; t < some; t++)
         ops_->weight_row(&model_.embedding.view, ids[first + t], c.stream + t * spec.width);
@@ -161,7 +163,7 @@ lensor_status Decoder::step(Cache* const* caches, const int32_t* ids, const Adap
   const int64_t half = spec.head_width / 2;
   int64_t ranks = 0;
   for (int64_t i = 0; i < count; i++) ranks = std::max(ranks, adapters[i]->ranks());
-  Chunk c(spec, count, ranks);
+  Chunk c(spec, count, ranks, model_.most_rank());
   for (int64_t i = 0; i < count; i++) {
     const int64_t at = caches[i]->length();
     caches[i]->reserve(at + 1);
@@ -196,7 +198,7 @@ lensor_status Decoder::layer(Cache& cache, int32_t layer, float* stream, int64_t
   lensor_status status = LENSOR_OK;
   for (int64_t first = 0; first < rows && !status; first += kChunk) {
     const int64_t some = std::min(kChunk, rows - first);
-    Chunk c(spec, some, model_.adapters.ranks());
+    Chunk c(spec, some, model_.adapters.ranks(), model_.most_rank());
     std::memcpy(c.stream, stream + first * spec.width, some * spec.width * sizeof(float));
     cache.rope().turns(start + first, some, c.cos, c.sin);
     const auto heads = cache.heads(layer, first + some);
@@ -243,7 +245,7 @@ void Decoder::keep_heads(const Chunk& c, const Trace& trace, int64_t layer, int6
 lensor_status Decoder::logits(const float* stream, int64_t rows, float* out) {
   const ModelSpec& spec = model_.spec;
   const lensor_weight& head = model_.head_view();
-  Chunk c(spec, rows, 0, false);
+  Chunk c(spec, rows, 0, 0, false);
   lensor_activations a{};
   a.rows = rows, a.cols = spec.width, a.f32 = c.norm;
   lensor_status status =
@@ -256,7 +258,7 @@ lensor_status Decoder::logits(const float* stream, int64_t rows, float* out) {
       a.total8 = c.rounded.total8;
     status = ops_->quantize(context_, &a);
   }
-  const lensor_linear job{&head, out, spec.vocabulary, 0, nullptr, 0, 0, nullptr, 0};
+  const lensor_linear job{&head, out, spec.vocabulary, 0, nullptr, 0, 0, nullptr, 0, nullptr};
   return status ? status : ops_->linear(context_, &a, &job, 1);
 }
 

@@ -206,6 +206,15 @@ void Model::count_bytes() {
   bytes = sum;
 }
 
+int64_t Model::most_rank() const {
+  int64_t most = 0;
+  for (const Layer& layer : layers)
+    for (const Weight* weight :
+         {&layer.query, &layer.key, &layer.value, &layer.output, &layer.gate, &layer.up, &layer.down})
+      most = std::max(most, weight->rank());
+  return most;
+}
+
 void Weight::unpack(lensor_context* context, const lensor_ops* ops, float* rows) const {
   struct Rows {
     const lensor_ops* ops;
@@ -231,6 +240,31 @@ void Weight::replace(lensor_context* context, const lensor_ops* ops, int32_t dty
   memory = std::move(made);
   bytes = size;
   view = packed;
+}
+
+void Weight::replace_factors(lensor_context* context, const lensor_ops* ops, int32_t dtype, int64_t rank,
+                             const void* down, const void* up) {
+  const auto rounded = [](size_t bytes) { return (bytes + 63) / 64 * 64; };
+  const size_t head = rounded(sizeof(lensor_factors)),
+               first = rounded(ops->weight_bytes(dtype, rank, view.cols)),
+               second = ops->weight_bytes(dtype, view.rows, rank);
+  auto made = std::make_shared<Block>(head + first + second, Owner{memory_owner().cell, Kind::weights});
+  char* at = made->as<char>();
+  auto* factors = new (at)
+      lensor_factors{{dtype, rank, view.cols, at + head}, {dtype, view.rows, rank, at + head + first}};
+  for (const auto& [part, rows] : {std::pair{&factors->down, down}, std::pair{&factors->up, up}}) {
+    std::vector<const void*> sources(part->rows);
+    for (int64_t row = 0; row < part->rows; row++)
+      sources[row] = static_cast<const char*>(rows) + row * row_bytes(dtype, part->cols);
+    pack(context, ops, *part, sources);
+  }
+  memory = std::move(made);
+  bytes = head + first + second;
+  view = {LENSOR_FACTORS, view.rows, view.cols, factors};
+}
+
+int64_t Weight::rank() const {
+  return view.dtype == LENSOR_FACTORS ? static_cast<const lensor_factors*>(view.data)->down.rows : 0;
 }
 
 std::shared_ptr<Model> load_model(lensor_context* context, const lensor_ops* ops,

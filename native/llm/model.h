@@ -39,6 +39,11 @@ struct Weight {
 
   // Packs rows of a type in its place. Throws std::bad_alloc and changes nothing then.
   void replace(lensor_context*, const lensor_ops*, int32_t dtype, const void* rows);
+  // The same of factors of a floating type, down [rank, cols] and up [rows, rank].
+  void replace_factors(lensor_context*, const lensor_ops*, int32_t dtype, int64_t rank, const void* down,
+                       const void* up);
+  // Of factors, else 0.
+  int64_t rank() const;
   // Row-major f32.
   void unpack(lensor_context*, const lensor_ops*, float* rows) const;
 };
@@ -68,6 +73,8 @@ struct Model {
   // Whether another has the same weights, in the same memory.
   bool shares(const Model& other) const;
   void count_bytes();
+  // Of the factors of any matrix of a layer, at most.
+  int64_t most_rank() const;
   const lensor_weight& head_view() const { return own_head ? head.view : embedding.view; }
 };
 

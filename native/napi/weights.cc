@@ -159,6 +159,29 @@ napi_value update_weights(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+napi_value factor_weight(napi_env env, napi_callback_info info) {
+  Arguments a(env, info, 6);
+  const auto model = unwrap<Model>(env, a.at[0]);
+  const Named weight = named(*model, a.text(1));
+  const BufferRef down = unwrap<Buffer>(env, a.at[2]), up = unwrap<Buffer>(env, a.at[3]);
+  const auto dtype = static_cast<int32_t>(a.whole(4, 0, LENSOR_BF16));
+  const int64_t rank = a.whole(5, 1, 1 << 16);
+  if (!weight.place) throw Invalid("only a matrix of a layer can be factors");
+  const lensor_weight& view = weight.matrix->view;
+  if (down->bytes != static_cast<size_t>(rank * row_bytes(dtype, view.cols)) ||
+      up->bytes != static_cast<size_t>(view.rows * row_bytes(dtype, rank)))
+    throw Invalid("the factors have another size than their matrix");
+  const auto run = [=](lensor_context* context) {
+    weight.matrix->replace_factors(context, engine().ops(), dtype, rank, down->memory.data(),
+                                   up->memory.data());
+    model->adapters.set(*weight.place, 0, 0, {});
+    model->count_bytes();
+    return LENSOR_OK;
+  };
+  enqueue({"update", {down, up}, {}, run, nullptr, {}});
+  return nullptr;
+}
+
 napi_value tuned_model(napi_env env, napi_callback_info info) {
   Arguments a(env, info, 1);
   const auto base = unwrap<Model>(env, a.at[0]);
@@ -260,6 +283,7 @@ void add_weights(napi_env env, napi_value exports) {
   add(env, exports, "storedWeight", entry<stored_weight>);
   add(env, exports, "encodeWeight", entry<encode_weight>);
   add(env, exports, "updateWeights", entry<update_weights>);
+  add(env, exports, "factorWeight", entry<factor_weight>);
   add(env, exports, "tunedModel", entry<tuned_model>);
   add(env, exports, "setAdapters", entry<set_adapters>);
   add(env, exports, "modelBytes", entry<model_bytes>);

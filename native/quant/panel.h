@@ -16,6 +16,10 @@
 //                    bits as in Q4_0, one as in Q5_0, two as 2 x [16 rows][4 bytes], where bits 2j and 2j + 1
 //                    of byte t belong to column 16h + 4j + t
 //
+//   sparse           of 16 columns the 2n kept ones in their order, n of each half: 2n x [16] f16, then
+//                    [16 rows][n bytes]: nibble i is the column, 0 to 15, of the i-th; what is kept beyond a
+//                    row's own values is a zero that it has
+//
 // Rows past the last are zeros. A panel takes no more bytes than its 16 rows do in the file.
 #pragma once
 #include "../include/lensor_abi.h"
@@ -24,11 +28,16 @@
 namespace lensor {
 
 // Columns of one row that are stored together, and the bytes that GGUF stores them in.
+constexpr bool is_sparse(int32_t dtype) { return dtype >> 8 == LENSOR_SPARSE >> 8; }
+constexpr int sparse_kept(int32_t dtype) { return dtype & 255; }
+
 constexpr int64_t block_cols(int32_t dtype) {
+  if (is_sparse(dtype)) return 16;
   return is_super(dtype) ? 256 : dtype >= LENSOR_Q4_0 ? LENSOR_BLOCK : 1;
 }
 
 constexpr int64_t row_block_bytes(int32_t dtype) {
+  if (is_sparse(dtype)) return 5 * sparse_kept(dtype);
   switch (dtype) {
   case LENSOR_Q4_0:
     return 18;
@@ -53,7 +62,7 @@ constexpr int64_t row_block_bytes(int32_t dtype) {
   }
 }
 
-constexpr bool is_quantized(int32_t dtype) { return dtype >= LENSOR_Q4_0; }
+constexpr bool is_quantized(int32_t dtype) { return dtype >= LENSOR_Q4_0 && dtype < LENSOR_SPARSE; }
 
 constexpr bool has_minimum(int32_t dtype) {
   return dtype == LENSOR_Q4_1 || dtype == LENSOR_Q5_1 || dtype == LENSOR_Q2_K || dtype == LENSOR_Q4_K ||
@@ -61,6 +70,7 @@ constexpr bool has_minimum(int32_t dtype) {
 }
 
 constexpr bool is_weight(int32_t dtype) {
+  if (is_sparse(dtype)) return sparse_kept(dtype) == 1 || sparse_kept(dtype) == 2 || sparse_kept(dtype) == 4;
   return dtype == LENSOR_F32 || dtype == LENSOR_F16 || dtype == LENSOR_BF16 ||
          (dtype >= LENSOR_Q4_0 && dtype <= LENSOR_Q5_K);
 }

@@ -117,7 +117,11 @@ void stored_rows(const lensor_weight& weight, int64_t begin, int64_t end, uint8_
       panel.rows[r] = row < weight.rows ? rows + row * stride : nullptr;
     }
     for (; panel.at < stride; panel.at += block) {
-      if (is_quantized(weight.dtype))
+      if (is_sparse(weight.dtype)) {
+        const int kept = sparse_kept(weight.dtype);
+        for (int i = 0; i < 2 * kept; i++) panel.take(2 * i, 2);
+        panel.take(4 * kept, kept);
+      } else if (is_quantized(weight.dtype))
         take_block(panel, weight.dtype);
       else
         panel.take(0, static_cast<int>(block));

@@ -11,6 +11,7 @@ import { decode, manyTokens, prefill } from "./generate.ts";
 import { interrupt } from "./interrupt.ts";
 import { kvDecode, kvGrowth, kvPrefill, kvWhole, matching } from "./kv.ts";
 import { attention, attentionMemory, gemm } from "./products.ts";
+import { thinDecode } from "./prune.ts";
 import { qualityOfCaches, qualityOfLayers } from "./quality.ts";
 import { look } from "./trace.ts";
 import { smallSteps, train, tuning } from "./train.ts";
@@ -23,6 +24,7 @@ const JOBS = {
   ...{ ggufDecode },
   ...{ attentionMemory, smallSteps, manyTokens, interrupt },
   ...{ kvPrefill, kvWhole, kvDecode, kvGrowth, matching, qualityOfLayers, qualityOfCaches },
+  ...{ thinDecode },
 } as Record<string, (args: never) => Promise<Run>>;
 
 let run: Run | undefined;

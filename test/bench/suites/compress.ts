@@ -7,8 +7,9 @@ import type { Suite } from "../main.ts";
 import type { Options } from "../options.ts";
 import { decode } from "./compress-decode.ts";
 import { ggufTypes } from "./compress-gguf.ts";
+import { thin } from "./compress-prune.ts";
 
-const PARTS: readonly Suite[] = [decode, ggufTypes];
+const PARTS: readonly Suite[] = [decode, ggufTypes, thin];
 
 export const compress = {
   rounds: 7,
