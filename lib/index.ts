@@ -113,7 +113,15 @@ export { type Maker, type SummaryOptions, summaryOnly } from "./kv/summary.ts";
 export type { ProbeScore, Sweep, SweepRow } from "./kv/sweep.ts";
 export type { SweepOptions } from "./kv/sweep-run.ts";
 export { type MemoryHolder, type MemoryKind, type MemoryUse, memory } from "./memory/memory.ts";
-export { type Mergeable, MergedFile, type MergeModelsOptions, merge, type Setting } from "./merge/index.ts";
+export {
+  type Mergeable,
+  MergedFile,
+  type MergeModelsOptions,
+  MergeSweep,
+  type MergeSweepOptions,
+  merge,
+  type Setting,
+} from "./merge/index.ts";
 export type { Architecture } from "./model/architecture.ts";
 export type { Compute } from "./model/compute.ts";
 export type { ModelConfig } from "./model/config.ts";

@@ -26,6 +26,7 @@ export class FileInput implements Input {
   readonly #files: readonly FileHandle[];
   readonly #adapted: ReadonlyMap<string, Beside>;
   readonly #dequantizer = new Dequantizer();
+  readonly #spare: Uint8Array[] = [];
 
   private constructor(
     name: string,
@@ -63,12 +64,15 @@ export class FileInput implements Input {
     const columns = shape.at(-1)!;
     const rows = shape.length === 1 ? 1 : shape[0]!;
     const stride = bytes / rows;
-    const read = await this.#read(file, offset + from * stride, (to - from) * stride, name);
+    const count = (to - from) * stride;
+    const read = await this.#read(file, offset + from * stride, count, name);
     const own = this.#found.pairs && /\.attn_[qk]\./.test(name) ? this.#halves(read, stride) : read;
     const float = Object.hasOwn(FLOATS, type) ? FLOATS[type as keyof typeof FLOATS] : undefined;
     const values = float
       ? scope(() => upload(wordsOf(own, float), [to - from, columns], float, name).cast("f32"))
       : await this.#dequantizer.rows(own, type, to - from, columns);
+    // What was uploaded is copied: the next stretch is read into the same memory.
+    this.#spare.push(read);
     const beside = this.#adapted.get(name);
     if (!beside) return values;
     try {
@@ -78,7 +82,9 @@ export class FileInput implements Input {
     }
   }
 
-  done(): void {}
+  done(): void {
+    this.#spare.length = 0;
+  }
 
   async close(): Promise<void> {
     await this.#dequantizer.close();
@@ -88,7 +94,8 @@ export class FileInput implements Input {
   }
 
   async #read(file: number, at: number, count: number, name: string): Promise<Uint8Array> {
-    const bytes = new Uint8Array(count);
+    const spare = this.#spare.findIndex(({ length }) => length === count);
+    const bytes = spare < 0 ? new Uint8Array(count) : this.#spare.splice(spare, 1)[0]!;
     for (let done = 0; done < count; ) {
       const { bytesRead } = await this.#files[file]!.read(bytes, done, count - done, at + done);
       // It may have shrunk since its header was read.

@@ -6,6 +6,7 @@ import { modelStock } from "./methods/model-stock.ts";
 import { nuslerp, slerp } from "./methods/slerp.ts";
 import * as task from "./methods/task.ts";
 import type { Setting } from "./setting.ts";
+import { sweep } from "./sweep.ts";
 import { type MergeModelsOptions, verb } from "./verbs.ts";
 import { fromYaml } from "./yaml.ts";
 
@@ -94,10 +95,17 @@ export const merge = {
   breadcrumbsTies: verb<Thinning | "gamma", BreadcrumbsOptions>(task.breadcrumbsTies),
   modelStock: verb<never, ModelStockOptions>(modelStock),
   passthrough: verb<"scale", PassthroughOptions>(passthrough),
+  /**
+   * Tries settings and measures each on held-out text: `merge.sweep(merge.slerp, [a, b], { over: { t: [0, 0.5, 1] }, skills: { stories,
+   * sums }, refine: 2 })`. `best.point` is what to merge with.
+   */
+  sweep,
 };
 
 export type { Mergeable } from "./input.ts";
 export { MergedFile } from "./merged-file.ts";
 export type { Rule, Setting } from "./setting.ts";
+export type { MergeSweepOptions } from "./sweep.ts";
+export { MergeSweep } from "./swept.ts";
 export type { MergeModelsOptions, Merging, Weighted } from "./verbs.ts";
 export type { YamlOptions } from "./yaml.ts";

@@ -17,7 +17,7 @@ const STRETCH = 1 << 19;
 
 export interface MergedTensor extends ModelTensor {
   readonly type: "F32" | "F16" | "BF16";
-  /** Merges it now: row-major, little-endian, in its type. */
+  /** Merges it now: row-major, little-endian, in its type. Whole until the next tensor is asked for, which may take its memory. */
   readonly data: () => Promise<Uint8Array>;
 }
 
@@ -39,6 +39,7 @@ export function mergedTensors(
   told: (step: Step) => void,
 ): MergedTensor[] {
   const stored = new Map(storedTensors(config, dtype).map((tensor) => [tensor.name, tensor]));
+  let room = new Uint8Array(0);
   return stepsOf(plan, config).map((step) => {
     const { name, shape } = step;
     const type = shape.length === 1 ? gains : dtype;
@@ -46,7 +47,10 @@ export function mergedTensors(
     const data = async () => {
       stopIfInterrupted();
       told(step);
-      return merged(plan, step, type, seed, config.headWidth);
+      if (room.length < bytes) room = new Uint8Array(bytes);
+      const out = room.subarray(0, bytes);
+      await merged(plan, step, type, seed, config.headWidth, out);
+      return out;
     };
     const bytes = count * (type === "f32" ? 4 : 2);
     return { ...stored.get(name)!, type: TYPE_OF[type], bytes, data };
@@ -61,10 +65,10 @@ async function merged(
   dtype: Stored,
   seed: number,
   headWidth: number,
-): Promise<Uint8Array> {
-  const { shape, sources } = step;
+  out: Uint8Array,
+): Promise<void> {
+  const { sources } = step;
   const group = groupOf(plan, step, seed, headWidth);
-  const out = new Uint8Array(shape.reduce((a, b) => a * b) * (dtype === "f32" ? 4 : 2));
   const stride = out.length / group.rows;
   try {
     const make = await plan.method.merge(group);
@@ -84,7 +88,6 @@ async function merged(
       before = read;
     }
     await before;
-    return out;
   } finally {
     for (const { source, name } of sources) source.model.done(name);
     plan.base?.done(step.name);

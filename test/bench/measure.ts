@@ -18,6 +18,7 @@ const PEERS: Readonly<Record<string, string>> = {
   tokens: "the Rust tokenizers",
   dedup_datatrove: "datatrove",
   dedup_rensa: "rensa",
+  merging: "mergekit",
   matching: "Attention Matching's reference",
 };
 

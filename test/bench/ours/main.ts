@@ -10,6 +10,7 @@ import { dedup } from "./dedup.ts";
 import { decode, manyTokens, prefill } from "./generate.ts";
 import { interrupt } from "./interrupt.ts";
 import { kvDecode, kvGrowth, kvPrefill, kvWhole, matching } from "./kv.ts";
+import { merging } from "./merge.ts";
 import { attention, attentionMemory, gemm } from "./products.ts";
 import { thinDecode } from "./prune.ts";
 import { qualityOfCaches, qualityOfLayers } from "./quality.ts";
@@ -21,7 +22,7 @@ export type Run = () => Promise<Omit<Turn, "peakBytes">>;
 
 const JOBS = {
   ...{ gemm, attention, decode, prefill, look, train, tuning, dpo, replies, dedup, tokenization, pipeline },
-  ...{ ggufDecode },
+  ...{ ggufDecode, merging },
   ...{ attentionMemory, smallSteps, manyTokens, interrupt },
   ...{ kvPrefill, kvWhole, kvDecode, kvGrowth, matching, qualityOfLayers, qualityOfCaches },
   ...{ thinDecode },

@@ -7,9 +7,10 @@ import type { Suite } from "../main.ts";
 import type { Options } from "../options.ts";
 import { decode } from "./compress-decode.ts";
 import { ggufTypes } from "./compress-gguf.ts";
+import { merging } from "./compress-merge.ts";
 import { thin } from "./compress-prune.ts";
 
-const PARTS: readonly Suite[] = [decode, ggufTypes, thin];
+const PARTS: readonly Suite[] = [decode, ggufTypes, thin, merging];
 
 export const compress = {
   rounds: 7,
