@@ -32,7 +32,7 @@ export const merging = {
       });
       return {
         ...{ name: named(method), unit: "MB/s", work: 1e-6, ours: job("ours") },
-        peers: [{ label: "mergekit", script: "merging", job: job("theirs") }],
+        peers: [{ label: "run_merge", script: "merging", job: job("theirs") }],
         targets: short ? {} : { ratio: { "": 1 } },
       };
     });
