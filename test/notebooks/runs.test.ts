@@ -80,6 +80,20 @@ const notebooks: Form[] = [
     },
   },
   {
+    name: "11-prune",
+    seconds: 700,
+    short: {
+      'instruct\\");': 'instruct\\").then((one) => one.student({ layers: 3 }));',
+      ".flat().slice(0, 32)": ".flat().slice(0, 2)",
+      "pieces[4]!.slice(0, 6)": "pieces[4]!.slice(0, 1)",
+      "shares = [0.3, 0.5, 0.6]": "shares = [0.5]",
+      "steps: 12, batch: 4, length: 128": "steps: 1, batch: 1, length: 32",
+      "warmup: 2": "warmup: 0",
+      "count: 3": "count: 1",
+      "kept = [0.9, 0.75]": "kept = [0.9]",
+    },
+  },
+  {
     name: "14-whole-life",
     seconds: 700,
     short: {
