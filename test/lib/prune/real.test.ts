@@ -11,7 +11,7 @@ describe.runIf(full)("the embedded model", { timeout: 900_000 }, () => {
   const chapters = readFileSync(new URL("../../../notebooks/alice.txt", import.meta.url), "utf8")
     .split(/^(?=CHAPTER )/m)
     .filter(Boolean)
-    .map((chapter) => chapter.match(/[^]{1,800}/g)!);
+    .map((chapter) => chapter.match(/[\s\S]{1,800}/g)!);
   const calibrate = chapters.slice(0, 4).flat().slice(0, 32);
   const surprise = perplexity(chapters[4]!.slice(0, 6));
   let model: Model;
