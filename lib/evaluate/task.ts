@@ -125,8 +125,22 @@ function questionOf(row: unknown, place: number): Question {
 }
 
 async function asked(subject: Subject, question: Question, normalize: boolean): Promise<boolean> {
-  const { model, cache } = subject;
   const { prompt, answers, lengths, correct } = question;
+  const found = await answersOf(subject, prompt, answers);
+  if (correct === undefined) return found[0]!.greedy;
+  const scores = found.map(({ total }, i) => (normalize ? total / lengths[i]! : total));
+  return scores.indexOf(Math.max(...scores)) === correct;
+}
+
+/**
+ * ln p of each answer after the prompt, summed over its tokens, and whether greedy decoding gives it: the harness's
+ * `loglikelihood`. @internal
+ */
+export async function answersOf(
+  { model, cache }: Subject,
+  prompt: string,
+  answers: readonly string[],
+): Promise<{ total: number; greedy: boolean }[]> {
   const pairs = answers.map((answer) => idsOf(model.tokenizer, prompt, answer));
   const before = pairs[0]!.before;
   const most = before.length + Math.max(...pairs.map(({ after }) => after.length));
@@ -135,21 +149,17 @@ async function asked(subject: Subject, question: Question, normalize: boolean): 
   try {
     // The prompt is read once; its last token again with each answer, whose first it predicts.
     if (before.length > 1) await start.append([...before.slice(0, -1)]);
-    const scores: number[] = [];
-    for (const [i, { after }] of pairs.entries()) {
+    const found: { total: number; greedy: boolean }[] = [];
+    for (const { after } of pairs) {
       const fork = start.fork();
       const rows = await logprobsAfter(fork, [before.at(-1)!, ...after.slice(0, -1)]);
       fork.dispose();
-      if (correct === undefined) {
-        const best = await likeliest(rows);
-        rows.dispose();
-        return after.every((id, at) => best[at] === id);
-      }
-      const sum = (await pickedOf(rows, after)).reduce((a, b) => a + b, 0);
+      const best = await likeliest(rows);
+      const total = (await pickedOf(rows, after)).reduce((a, b) => a + b, 0);
       rows.dispose();
-      scores.push(normalize ? sum / lengths[i]! : sum);
+      found.push({ total, greedy: after.every((id, at) => best[at] === id) });
     }
-    return scores.indexOf(Math.max(...scores)) === correct;
+    return found;
   } finally {
     start.dispose();
   }
