@@ -150,12 +150,14 @@ export type { Pattern, ShareOptions } from "./prune/share.ts";
 export { type SparseGptOptions, sparseGPT } from "./prune/sparse-gpt.ts";
 export { type WandaOptions, wanda } from "./prune/wanda.ts";
 export { awq } from "./quantize/awq.ts";
+export { type ChannelRow, type Channels, channels } from "./quantize/channels.ts";
 export { gguf } from "./quantize/gguf.ts";
 export { type GptqOptions, gptq } from "./quantize/gptq.ts";
 
 export type { GridOptions } from "./quantize/grid.ts";
 export { type HqqOptions, hqq } from "./quantize/hqq.ts";
 export { type MixedOptions, mixed } from "./quantize/mixed.ts";
+export { type Nf4Options, nf4 } from "./quantize/nf4.ts";
 export type { RecipeName } from "./quantize/recipe.ts";
 export { type RotateOptions, rotate } from "./quantize/rotate.ts";
 export { rtn } from "./quantize/rtn.ts";
