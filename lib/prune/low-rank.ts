@@ -10,8 +10,8 @@ import { unpacked } from "../model/weights.ts";
 import { checkChoice, checkFlag, checkNames, checkNumber } from "../options.ts";
 import { scope } from "../tensor/scope.ts";
 import { noGrad } from "../tensor/tape.ts";
-import { partOf } from "../tune/targets.ts";
 import { type Ranks, ranksOf, type Spectrum } from "./ranks.ts";
+import { refuseHead } from "./share.ts";
 import { decomposed, rootsOf, type Whitening } from "./svd.ts";
 
 export interface LowRankOptions {
@@ -40,6 +40,7 @@ export function lowRank(options: LowRankOptions = {}): Compression {
   return {
     ...{ verb: "prune", name: "lowRank" },
     options: { ...(rank === undefined ? { keep, ranks } : { rank }), whitened },
+    check: (verb, matrices) => refuseHead(verb, call, matrices),
     async apply(work) {
       const spectra: Spectrum[] = [];
       if (rank === undefined && ranks === "energy")
@@ -57,17 +58,17 @@ export function lowRank(options: LowRankOptions = {}): Compression {
 
 type Visitor = (name: string, input: LayerInput | undefined, white: Whitening | undefined) => Promise<void>;
 
-/** Every matrix of a block, with what enters it where there are texts. The embedding is a table: it stays as it is. */
+/** Every matrix of a block, with what enters it where there are texts. */
 async function each(work: Work, whitened: boolean, visit: Visitor): Promise<void> {
   if (!whitened && !work.calibrated) {
     for (const [i, { name }] of work.matrices.entries()) {
       work.progress(i);
-      if (partOf(name)) await visit(name, undefined, undefined);
+      await visit(name, undefined, undefined);
     }
     return;
   }
   await work.calibrate(async (input) => {
-    const names = input.names.filter((name) => partOf(name));
+    const { names } = input;
     const tall = names.some((name) => {
       const [rows, columns] = shapeOf(work, name);
       return rows > columns;
@@ -85,8 +86,7 @@ function shapeOf(work: Work, name: string): [number, number] {
 }
 
 function shapesOf(work: Work): Map<string, [number, number]> {
-  const names = work.matrices.map(({ name }) => name).filter((name) => partOf(name));
-  return new Map(names.map((name) => [name, shapeOf(work, name)]));
+  return new Map(work.matrices.map(({ name }) => [name, shapeOf(work, name)]));
 }
 
 async function spectrumOf(work: Work, name: string, white: Whitening | undefined): Promise<Spectrum> {

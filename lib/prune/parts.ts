@@ -25,27 +25,22 @@ export function pruneNeurons(options: { share?: number } = {}): Compression {
   checkNames(call, options, ["share"]);
   const { share = 0.25 } = options;
   checkNumber(call, "share", share, { least: 0, most: 0.99 });
-  return structured(
-    call,
-    { share },
-    () => {},
-    async (work) => {
-      const { feedForward } = work.model.config;
-      const unit = feedForward >= 2 * TOGETHER ? TOGETHER : 1;
-      const count = Math.max(unit, Math.round(((1 - share) * feedForward) / unit) * unit);
-      const best = await bestOf(work, "ffn_down", Math.min(count, feedForward), (weight, hessian) =>
-        weight.mul(weight).sum(0).mul(diagonalOf(hessian)),
-      );
-      return {
-        config: { feedForward: best[0]!.length },
-        part: (name) => {
-          const [layer, part] = placeOf(name);
-          if (part === "ffn_gate" || part === "ffn_up") return { name, rows: best[layer] };
-          return part === "ffn_down" ? { name, columns: best[layer] } : { name };
-        },
-      };
-    },
-  );
+  return structured(call, { share }, undefined, async (work) => {
+    const { feedForward } = work.model.config;
+    const unit = feedForward >= 2 * TOGETHER ? TOGETHER : 1;
+    const count = Math.max(unit, Math.round(((1 - share) * feedForward) / unit) * unit);
+    const best = await bestOf(work, "ffn_down", Math.min(count, feedForward), (weight, hessian) =>
+      weight.mul(weight).sum(0).mul(diagonalOf(hessian)),
+    );
+    return {
+      config: { feedForward: best[0]!.length },
+      part: (name) => {
+        const [layer, part] = placeOf(name);
+        if (part === "ffn_gate" || part === "ffn_up") return { name, rows: best[layer] };
+        return part === "ffn_down" ? { name, columns: best[layer] } : { name };
+      },
+    };
+  });
 }
 
 /**
@@ -58,33 +53,28 @@ export function pruneHeads(options: { share?: number } = {}): Compression {
   checkNames(call, options, ["share"]);
   const { share = 0.25 } = options;
   checkNumber(call, "share", share, { least: 0, most: 0.99 });
-  return structured(
-    call,
-    { share },
-    () => {},
-    async (work) => {
-      const { heads, kvHeads, headWidth } = work.model.config;
-      const group = heads / kvHeads;
-      const wide = group * headWidth;
-      const count = Math.max(1, Math.round((1 - share) * kvHeads));
-      const best = await bestOf(work, "attn_output", count, (weight, hessian) => {
-        // Each head's own block of the trace.
-        const product = weight.T.matmul(weight).mul(hessian);
-        return product.reshape(kvHeads, wide, kvHeads, wide).sum([1, 3]).mul(eye(kvHeads)).sum(1);
-      });
-      const rows = (chosen: readonly number[], size: number) =>
-        chosen.flatMap((head) => Array.from({ length: size }, (_, i) => head * size + i));
-      return {
-        config: { heads: count * group, kvHeads: count },
-        part: (name) => {
-          const [layer, part] = placeOf(name);
-          if (part === "attn_q") return { name, rows: rows(best[layer]!, wide) };
-          if (part === "attn_k" || part === "attn_v") return { name, rows: rows(best[layer]!, headWidth) };
-          return part === "attn_output" ? { name, columns: rows(best[layer]!, wide) } : { name };
-        },
-      };
-    },
-  );
+  return structured(call, { share }, undefined, async (work) => {
+    const { heads, kvHeads, headWidth } = work.model.config;
+    const group = heads / kvHeads;
+    const wide = group * headWidth;
+    const count = Math.max(1, Math.round((1 - share) * kvHeads));
+    const best = await bestOf(work, "attn_output", count, (weight, hessian) => {
+      // Each head's own block of the trace.
+      const product = weight.T.matmul(weight).mul(hessian);
+      return product.reshape(kvHeads, wide, kvHeads, wide).sum([1, 3]).mul(eye(kvHeads)).sum(1);
+    });
+    const rows = (chosen: readonly number[], size: number) =>
+      chosen.flatMap((head) => Array.from({ length: size }, (_, i) => head * size + i));
+    return {
+      config: { heads: count * group, kvHeads: count },
+      part: (name) => {
+        const [layer, part] = placeOf(name);
+        if (part === "attn_q") return { name, rows: rows(best[layer]!, wide) };
+        if (part === "attn_k" || part === "attn_v") return { name, rows: rows(best[layer]!, headWidth) };
+        return part === "attn_output" ? { name, columns: rows(best[layer]!, wide) } : { name };
+      },
+    };
+  });
 }
 
 /**

@@ -4,6 +4,7 @@
 import { LensorError } from "../errors.ts";
 import type { ModelTensor } from "../model/config.ts";
 import { checkNumber, describe } from "../options.ts";
+import { partOf } from "../tune/targets.ts";
 
 /** "2:4": of each four columns that stand together two stay. */
 export type Pattern = `${number}:${number}`;
@@ -60,5 +61,19 @@ export function checkWidths(
       fits.length > 0
         ? `Take groups of ${fits.join(" or ")} columns, or a sparsity without a pattern.`
         : "Take a sparsity without a pattern.",
+  });
+}
+
+/** @throws LensorError where a method that knows only the blocks' matrices was asked for the head too */
+export function refuseHead(
+  call: string,
+  method: string,
+  matrices: readonly Pick<ModelTensor, "name">[],
+): void {
+  const head = matrices.find(({ name }) => !partOf(name));
+  if (!head) return;
+  throw new LensorError(`${call}: ${method} does not change ${head.name}`, {
+    expected: "head: false, or magnitude, wanda or sparseGPT",
+    got: "head: true",
   });
 }

@@ -13,6 +13,7 @@ import { native, WEIGHT_TYPES } from "../native.ts";
 import { zeros } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { refuseHead } from "./share.ts";
 
 /** What of a model's tensor becomes one of the smaller model's. */
 export interface Part {
@@ -26,11 +27,15 @@ export interface Part {
 export function structured(
   name: string,
   options: Readonly<Record<string, unknown>>,
-  check: NonNullable<Compression["check"]>,
+  check: Compression["check"],
   choose: (work: Work) => Promise<{ config: Partial<ModelConfig>; part: (name: string) => Part }>,
 ): Compression {
   return {
-    ...{ verb: "prune", name, options, check },
+    ...{ verb: "prune", name, options },
+    check: (call, matrices, model) => {
+      refuseHead(call, name, matrices);
+      check?.(call, matrices, model);
+    },
     async apply(work) {
       const { config, part } = await choose(work);
       return smaller(work.model, config, part);

@@ -232,6 +232,13 @@ describe("lowRank", () => {
     expect(ranks.get("steep")!).toBeGreaterThanOrEqual(4);
   });
 
+  it("refuses the head, which it would leave as it is", async () => {
+    for (const method of [lowRank(), pruneNeurons()])
+      await expect(model.prune(method, { calibrate: TEXTS, head: true })).rejects.toThrow(
+        "does not change token_embd.weight\nExpected head: false, or magnitude, wanda or sparseGPT, got head: true.",
+      );
+  });
+
   it("goes without texts when it is plain, and learns on like any model", async () => {
     const thin = await model.prune(lowRank({ rank: 8, whitened: false }));
     expect(thin.report().rows.length).toBe(7 * 4);
