@@ -33,7 +33,7 @@ export function modelReport(facts: ModelReportFacts, view: ReportView): PlotlySp
     at.find((one) => one.part === parts[part] && one.layer === layer);
   const most = at.reduce((a, b) => (b.value > a.value ? b : a));
   const mean = at.reduce((sum, { value }) => sum + value, 0) / at.length;
-  const share = view === "rank" || view === "bits" ? formatValue : percent;
+  const share = view === "rank" || view === "bits" ? plain : percent;
   const even = at.every(({ value }) => Math.abs(value - most.value) < 1e-3 * most.value);
   const what = {
     outputError: "is off most",
@@ -45,8 +45,8 @@ export function modelReport(facts: ModelReportFacts, view: ReportView): PlotlySp
   return matrixGrid({
     title: even
       ? `Every matrix has ${share(most.value)}${view === "sparsity" ? " zeros" : ` ${BAR[view]}`}`
-      : `${MATRIX_WORDS[most.part]!} of layer ${most.layer} ${what[view]}: ${share(most.value)}`,
-    subtitle: `${model}, ${method}: ${BAR[view]}, ${share(mean)} on average; ${formatBytes(bytes)} of ${formatBytes(bytesBefore)} in memory`,
+      : `Layer ${most.layer}'s ${most.part} ${what[view]}: ${share(most.value)}`,
+    subtitle: `${model}, ${method}: ${BAR[view]}, ${share(mean)} on average; ${formatBytes(bytes)} in memory, ${formatBytes(bytesBefore)} before`,
     ...{ layers, parts, bar: BAR[view], words: share },
     values: parts.map((_, part) =>
       Array.from({ length: layers }, (_, layer) => found(part, layer)?.value ?? null),
@@ -59,3 +59,5 @@ export function modelReport(facts: ModelReportFacts, view: ReportView): PlotlySp
     },
   });
 }
+
+const plain = (value: number) => (Number.isInteger(value) ? String(value) : formatValue(value));

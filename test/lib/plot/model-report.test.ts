@@ -16,7 +16,7 @@ const facts: ModelReportFacts = {
 
 it("says which matrix's output is off most, and by how much", () => {
   const { data, layout } = modelReport(facts, "outputError");
-  expect(JSON.stringify(layout.title)).toMatch(/The MLP's way down of layer 1 is off most: 35.0\s%/);
+  expect(JSON.stringify(layout.title)).toMatch(/Layer 1's ffn_down is off most: 35.0\s%/);
   expect((data[0] as { z: number[][] }).z).toEqual([
     [0.1, 0.3],
     [0.15, 0.35],
