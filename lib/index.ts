@@ -133,6 +133,9 @@ export { hub, type LoadOptions } from "./model/hub.ts";
 export type { Sequences } from "./model/loss.ts";
 export { Model } from "./model/model.ts";
 export type { RopeScaling } from "./model/rope-scaling.ts";
+export type { Experts, GivenExperts, Router } from "./moe/experts.ts";
+export type { Choice as ExpertChoice, Routing } from "./moe/routing.ts";
+export type { UpcycleOptions } from "./moe/upcycle.ts";
 export { Figure, type PlotlySpec } from "./plot/figure.ts";
 
 import { live } from "./plot/live.ts";

@@ -72,6 +72,7 @@ export type OpName =
   | ("copy" | "unary" | "binary" | "where" | "cat" | "reduce" | "softmax" | "cumsum" | "matmul")
   | ("gather" | "scatterAdd" | "topK" | "sort")
   | ("linear" | "adapted" | "dropout" | "embedding" | "norm" | "glu" | "rotate" | "attention" | "received")
+  | ("route" | "dispatch" | "combine" | "grouped" | "groupedFrozen")
   | ("rowLoss" | "linearLoss" | "linearLogprobs")
   | ("scan" | "unfold" | "fold" | "cholesky" | "solveTriangular" | "eigh" | "matchLook" | "matchFit")
   | ("markSmallest" | "sparseSweep" | "gptqSweep")
@@ -86,6 +87,17 @@ export interface ModelSpec {
   feedForward: number;
   vocabulary: number;
   normEpsilon: number;
+  experts?: NativeExperts | undefined;
+}
+
+/** Meanings: lensor_experts; flags are 0 or 1. */
+export interface NativeExperts {
+  count: number;
+  chosen: number;
+  shared: number;
+  sigmoid: number;
+  normalized: number;
+  scale: number;
 }
 
 export interface TensorSpec {
@@ -281,6 +293,8 @@ export interface Addon {
   newModel(spec: ModelSpec, dtype: number, tied: boolean): Promise<NativeModel>;
   /** The same weights, their memory shared until one of the two gets others. */
   copyModel(model: NativeModel): Promise<NativeModel>;
+  /** The same weights with each MLP as so many experts, all in its memory until one is updated, behind routers of zeros. */
+  upcycledModel(model: NativeModel, experts: NativeExperts): Promise<NativeModel>;
   releaseModel(model: NativeModel): void;
   /** In bytes, what its packed weights occupy now. */
   modelBytes(model: NativeModel): number;
@@ -548,6 +562,7 @@ function withCallers(addon: Addon): Addon {
     loadModel: told(addon.loadModel),
     newModel: told(addon.newModel),
     copyModel: told(addon.copyModel),
+    upcycledModel: told(addon.upcycledModel),
     sketch: told(addon.sketch),
     cluster: told(addon.cluster),
     probe: told(addon.probe),

@@ -43,6 +43,11 @@ export async function compress(
       expected: "a model whose numbers are all in its weights",
       fix: "Merge it first: (await model.adapter.merge()), or compress its base: model.adapter.base.",
     });
+  if (model.config.experts)
+    throw new LensorError(`${call}: ${model.name} has experts, whose matrices would be left as they are`, {
+      expected: "a model with one MLP in each block",
+      fix: `Make the dense model smaller first: model.upcycle keeps the matrices of what ${verb} gives.`,
+    });
   const matricesOf = (one: Model) =>
     one.tensors.filter(({ name }) => partOf(name) || (head && name === headOf(one)));
   method.check?.(call, matricesOf(model), model);

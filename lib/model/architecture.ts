@@ -2,6 +2,7 @@
 // are checked before anything is made.
 
 import { LensorError } from "../errors.ts";
+import { checkExperts, checkWidths, type GivenExperts, usedShare } from "../moe/experts.ts";
 import { checkFlag, checkNames, checkNumber } from "../options.ts";
 import { expectedTensors, type ModelConfig } from "./config.ts";
 import { checkRopeScaling, type GivenRopeScaling } from "./rope-scaling.ts";
@@ -28,12 +29,23 @@ export interface Architecture {
   /** The head is the embedding transposed: true by default. */
   tiedEmbeddings?: boolean;
   name?: string;
+  /** So many MLPs in place of one, each `feedForward` wide. */
+  experts?: GivenExperts | undefined;
 }
 
 const SIZES = ["layers", "width", "heads", "kvHeads", "headWidth", "feedForward", "vocabulary", "context"];
 export const ARCHITECTURE = [
   ...SIZES,
-  ...["ropeTheta", "ropeScaling", "normEpsilon", "tiedEmbeddings", "name", "architecture", "parameters"],
+  ...[
+    "ropeTheta",
+    "ropeScaling",
+    "normEpsilon",
+    "tiedEmbeddings",
+    "name",
+    "architecture",
+    "parameters",
+    "experts",
+  ],
 ];
 
 /**
@@ -74,11 +86,21 @@ export function configOf(call: string, given: Architecture, vocabulary: number):
     vocabulary: size("vocabulary", given.vocabulary ?? vocabulary, 1 << 22),
     context: size("context", given.context ?? 1024, 1 << 24),
     ...(ropeScaling && { ropeScaling: checkRopeScaling(call, ropeScaling, headWidth) }),
+    ...(given.experts && { experts: checkExperts(call, given.experts) }),
     parameters: 0,
   };
+  if (config.experts) checkWidths(call, config);
   return { ...config, parameters: parametersOf(config) };
 }
 
 export function parametersOf(config: ModelConfig): number {
   return [...expectedTensors(config).values()].reduce((sum, shape) => sum + shape.reduce((a, b) => a * b), 0);
+}
+
+/** Of them those that a token meets: all but the experts that it is not sent to. */
+export function activeParametersOf(config: ModelConfig): number {
+  return [...expectedTensors(config)].reduce(
+    (sum, [name, shape]) => sum + usedShare(name, config.experts) * shape.reduce((a, b) => a * b),
+    0,
+  );
 }

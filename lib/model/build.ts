@@ -1,6 +1,14 @@
 // A native model out of numbers instead of a file, tensor by tensor, so that no more than one of them stands beside it.
 
-import { DTYPES, type ModelSpec, type NativeModel, native, WEIGHT_TYPES } from "../native.ts";
+import type { Experts } from "../moe/experts.ts";
+import {
+  DTYPES,
+  type ModelSpec,
+  type NativeExperts,
+  type NativeModel,
+  native,
+  WEIGHT_TYPES,
+} from "../native.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { expectedTensors, type ModelConfig, type ModelTensor } from "./config.ts";
@@ -12,7 +20,14 @@ const TYPE_OF = { f32: "F32", f16: "F16", bf16: "BF16" } as const;
 /** The sizes that native code needs. */
 export function specOf(config: ModelConfig): ModelSpec {
   const { layers, width, heads, kvHeads, headWidth, feedForward, vocabulary, normEpsilon } = config;
-  return { layers, width, heads, kvHeads, headWidth, feedForward, vocabulary, normEpsilon };
+  const sizes = { layers, width, heads, kvHeads, headWidth, feedForward, vocabulary, normEpsilon };
+  return config.experts ? { ...sizes, experts: expertsSpec(config.experts) } : sizes;
+}
+
+/** One token at a time there is nothing for experts to choose from: then tokens choose. */
+export function expertsSpec({ count, topK, router, shared, scale }: Experts): NativeExperts {
+  const sigmoid = router === "sigmoid" ? 1 : 0;
+  return { count, chosen: topK, shared, sigmoid, normalized: sigmoid || router === "topK" ? 1 : 0, scale };
 }
 
 /** What a model whose matrices are kept in one type is made of. */

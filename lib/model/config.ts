@@ -3,6 +3,7 @@
 
 import { basename } from "node:path";
 import { LensorError } from "../errors.ts";
+import { checkExperts, checkWidths, type Experts, expertTensors } from "../moe/experts.ts";
 import type { WEIGHT_TYPES } from "../native.ts";
 import type { GgufFile } from "./gguf.ts";
 import { type RopeScaling, scalingOfGguf } from "./rope-scaling.ts";
@@ -27,6 +28,8 @@ export interface ModelConfig {
   /** The head is the embedding transposed. */
   readonly tiedEmbeddings: boolean;
   readonly parameters: number;
+  /** In place of each block's MLP; `feedForward` is then the width of one. */
+  readonly experts?: Experts | undefined;
 }
 
 /** What a matrix can be kept as: a type of GGUF's, or one of the engine's own. */
@@ -39,6 +42,8 @@ export interface ModelTensor {
   /** Row-major, `[rows, columns]`. */
   readonly shape: readonly number[];
   readonly bytes: number;
+  /** So many matrices of its shape that lie in the same memory, of which `bytes` has one: experts that have not learnt yet. */
+  readonly copies?: number;
 }
 
 /** What each pair's frequency is divided by, in files of Llama 3.1: no weight, but a tensor of the file. */
@@ -90,11 +95,19 @@ export function configFromGguf(file: GgufFile, ropeFactors?: readonly number[]):
     context: whole("llama.context_length", 1 << 24),
     ropeTheta: number("llama.rope.freq_base", 1, 1e12, 10_000),
     normEpsilon: number("llama.attention.layer_norm_rms_epsilon", 1e-12, 0.1),
+    ...(metadata.has("llama.expert_count") &&
+      metadata.get("llama.expert_count") !== 0 && {
+        experts: checkExperts(path, {
+          count: whole("llama.expert_count", 4096),
+          topK: whole("llama.expert_used_count", 4096),
+        }),
+      }),
     tiedEmbeddings: !file.tensors.some((tensor) => tensor.name === "output.weight"),
     parameters: file.tensors
       .filter(({ name }) => name !== ROPE_FACTORS)
       .reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b), 0),
   };
+  if (config.experts) checkWidths(path, config);
   checkHeads(config, path);
   checkVariant(file, config);
   checkTensors(file, config);
@@ -136,7 +149,6 @@ function checkVariant({ path, metadata }: GgufFile, config: ModelConfig): void {
     refuse("llama.rope.dimension_count", `${config.headWidth}, the head width`);
   if (!is("llama.attention.value_length", config.headWidth))
     refuse("llama.attention.value_length", `${config.headWidth}, the key's width`);
-  if (!is("llama.expert_count", 0)) refuse("llama.expert_count", "no experts");
 }
 
 /** Every tensor of the architecture with its row-major shape. */
@@ -147,6 +159,11 @@ export function expectedTensors(config: ModelConfig): Map<string, number[]> {
     ["output_norm.weight", [width]],
   ]);
   if (!tiedEmbeddings) expected.set("output.weight", [vocabulary, width]);
+  const mlp: [string, number[]][] = [
+    ["ffn_gate", [feedForward, width]],
+    ["ffn_up", [feedForward, width]],
+    ["ffn_down", [width, feedForward]],
+  ];
   for (let layer = 0; layer < layers; layer++) {
     const block: [string, number[]][] = [
       ["attn_norm", [width]],
@@ -155,9 +172,7 @@ export function expectedTensors(config: ModelConfig): Map<string, number[]> {
       ["attn_v", [kvHeads * headWidth, width]],
       ["attn_output", [width, heads * headWidth]],
       ["ffn_norm", [width]],
-      ["ffn_gate", [feedForward, width]],
-      ["ffn_up", [feedForward, width]],
-      ["ffn_down", [width, feedForward]],
+      ...(config.experts ? expertTensors(config, config.experts) : mlp),
     ];
     for (const [name, shape] of block) expected.set(`blk.${layer}.${name}.weight`, shape);
   }

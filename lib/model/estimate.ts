@@ -2,11 +2,13 @@
 // arithmetic over sizes; what the engine keeps for the way back is what native/core/ops say they keep.
 
 import { type Table, tableFromArrays } from "apache-arrow";
+import { usedShare } from "../moe/experts.ts";
 import { checkChoice, checkFlag, checkNames, checkNumber } from "../options.ts";
 import { card } from "../plot/card.ts";
 import { Figure } from "../plot/figure.ts";
 import { formatBytes, formatCount, formatParameters } from "../plot/format.ts";
 import { modelEstimate } from "../plot/model-estimate.ts";
+import { activeParametersOf } from "./architecture.ts";
 import { expectedTensors, type ModelConfig } from "./config.ts";
 import type { Precision } from "./network.ts";
 
@@ -51,6 +53,8 @@ export class Estimate {
   readonly options: Required<EstimateOptions>;
   readonly bytes: TrainingBytes;
   readonly flops: TokenFlops;
+  /** Parameters that a token meets: all, but the experts that it is not sent to. */
+  readonly active: number;
 
   constructor(config: ModelConfig, given: EstimateOptions = {}) {
     const call = "estimate";
@@ -66,6 +70,7 @@ export class Estimate {
     this.options = { batch, length, precision, optimizer, checkpoint };
     this.bytes = bytesOf(config, this.options);
     this.flops = flopsOf(config, this.options);
+    this.active = activeParametersOf(config);
   }
 
   /** One row a part of the memory: part, bytes. */
@@ -90,6 +95,7 @@ export class Estimate {
       title: `${config.name}, estimated`,
       facts: [
         ["parameters", formatParameters(config.parameters)],
+        ...(config.experts ? [["active", formatParameters(this.active)] as [string, string]] : []),
         ["weights in f32", formatBytes(bytes.weights)],
         ["a training step", formatBytes(total)],
         ["batch", `${options.batch} × ${formatCount(options.length)} tokens`],
@@ -109,7 +115,11 @@ export class Estimate {
  * and keys, values, what attention mixed, gate and up in the precision. Norms and the product of gate and up are made again.
  */
 function bytesOf(config: ModelConfig, options: Required<EstimateOptions>): TrainingBytes {
-  const { layers, width, heads, kvHeads, headWidth: d, feedForward, vocabulary, parameters } = config;
+  const { layers, width, heads, kvHeads, headWidth: d, vocabulary, parameters, experts } = config;
+  // Rows of experts, with what went in and came out of each, in place of one MLP.
+  const feedForward = experts
+    ? (experts.topK + experts.shared) * config.feedForward + experts.topK * width
+    : config.feedForward;
   const { batch, length, precision, optimizer, checkpoint } = options;
   const tokens = batch * length;
   const each = precision === "bf16" ? 2 : 4;
@@ -134,7 +144,8 @@ function flopsOf(config: ModelConfig, { length, checkpoint }: Required<EstimateO
   const { layers, heads, headWidth, vocabulary, width } = config;
   let matrices = vocabulary * width;
   for (const [name, shape] of expectedTensors(config))
-    if (name.startsWith("blk.") && shape.length === 2) matrices += shape[0]! * shape[1]!;
+    if (name.startsWith("blk.") && shape.length > 1)
+      matrices += usedShare(name, config.experts) * shape.reduce((a, b) => a * b);
   const earlier = (length + 1) / 2;
   const forward = 2 * matrices + 4 * layers * heads * headWidth * earlier;
   return { forward, training: (checkpoint ? 4 : 3) * forward };

@@ -11,7 +11,7 @@ import { parametersOf } from "./architecture.ts";
 import { expectedTensors, type ModelConfig } from "./config.ts";
 import type { FoundModel, FoundTensor } from "./hub.ts";
 import { readSafetensors, type SafeFile, type SafeTensor } from "./safetensors.ts";
-import { configFromJson, transformersName } from "./transformers.ts";
+import { configFromJson, transformersNames } from "./transformers.ts";
 
 const LIMITS = { config: 4 << 20, index: 64 << 20, shards: 4096 };
 export const ONE = "model.safetensors";
@@ -79,7 +79,12 @@ function tensorsOf(folder: string, config: ModelConfig, shards: readonly SafeFil
   });
   const found: FoundTensor[] = [];
   for (const [name, shape] of expectedTensors(config)) {
-    const theirs = transformersName(name);
+    const all = transformersNames(name, shape[0]!);
+    if (shape.length === 3) {
+      found.push(stackOf(folder, name, shape, all, present));
+      continue;
+    }
+    const [theirs] = all as [string];
     const one = present.get(theirs);
     const same = one && String(one.tensor.shape) === String(shape);
     if (!same)
@@ -110,4 +115,39 @@ function tensorsOf(folder: string, config: ModelConfig, shards: readonly SafeFil
       },
     );
   return found;
+}
+
+type Present = Map<string, { file: number; tensor: SafeTensor }>;
+
+/** Matrices of experts as one tensor: they must lie one after the other, as model.save writes them. */
+function stackOf(
+  folder: string,
+  name: string,
+  shape: readonly number[],
+  theirs: readonly string[],
+  present: Present,
+): FoundTensor {
+  const each = theirs.map((one) => {
+    const there = present.get(one);
+    if (!there || String(there.tensor.shape) !== String(shape.slice(1)))
+      throw new LensorError(`${folder}: tensor ${one} ${there ? "has the wrong shape" : "is missing"}`, {
+        expected: `shape [${shape.slice(1).join(", ")}], from config.json`,
+        got: there ? `[${there.tensor.shape.join(", ")}]` : "no such tensor",
+      });
+    present.delete(one);
+    return there;
+  });
+  const [first] = each as [(typeof each)[number]];
+  const type = KEPT.find((kept) => kept === first.tensor.type);
+  const { bytes, offset } = first.tensor;
+  const together = each.every(
+    ({ file, tensor }, i) =>
+      file === first.file && tensor.type === type && tensor.offset === offset + i * bytes,
+  );
+  if (!type || !together)
+    throw new LensorError(`${folder}: the experts of ${name} do not lie one after the other`, {
+      expected: `${theirs.length} matrices of one type (${KEPT.join(", ")}) side by side in one file`,
+      fix: "Load the model as a GGUF file: llama.cpp's convert_hf_to_gguf.py writes one.",
+    });
+  return { name, type, shape: [...shape], file: first.file, offset, bytes: bytes * theirs.length };
 }

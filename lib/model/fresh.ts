@@ -3,6 +3,7 @@
 
 import { LensorError } from "../errors.ts";
 import { memory } from "../memory/memory.ts";
+import { ROUTER_BIAS } from "../moe/experts.ts";
 import type { NativeModel } from "../native.ts";
 import { checkChoice, checkFlag, checkNames } from "../options.ts";
 import { formatBytes, formatCount } from "../plot/format.ts";
@@ -122,8 +123,8 @@ async function startWeights(config: ModelConfig, stored: Stored, seed: number): 
   const start = (name: string, shape: readonly number[]): Tensor => {
     done += shape.reduce((a, b) => a * b);
     progress.update(done);
-    if (shape.length === 1) return full(shape, 1);
-    const added = /\.(attn_output|ffn_down)\./.test(name);
+    if (shape.length === 1) return full(shape, ROUTER_BIAS.test(name) ? 0 : 1);
+    const added = /\.(attn_output|ffn_down(_exps|_shexp)?)\./.test(name);
     const deviation = DEVIATION / (added ? Math.sqrt(2 * config.layers) : 1);
     return randn(shape, { seed: (seed + drawn++) % Number.MAX_SAFE_INTEGER }).mul(deviation);
   };

@@ -20,9 +20,20 @@ import type { ModelConfig } from "./config.ts";
  * | `head`      | `[T, heads, d]`  | each head's mix of values, before the output matrix (z)           |
  * | `attention` | `[T, width]`     | what attention adds to the stream (attn_out)                      |
  * | `middle`    | `[T, width]`     | the stream between attention and MLP (resid_mid)                  |
+ * | `router`    | `[T, experts]`   | of a block with experts: how much each is wanted, before softmax or sigmoid |
  * | `mlp`       | `[T, width]`     | what the MLP adds to the stream (mlp_out)                         |
  */
-export const PLACES = ["residual", "query", "key", "value", "head", "attention", "middle", "mlp"] as const;
+export const PLACES = [
+  "residual",
+  "query",
+  "key",
+  "value",
+  "head",
+  "attention",
+  "middle",
+  "router",
+  "mlp",
+] as const;
 export type Place = (typeof PLACES)[number];
 
 /** Sees what stands at a place; what it returns stands there instead. Its tensors are freed with the pass's own. */
@@ -36,6 +47,7 @@ export function placeShape(config: ModelConfig, place: Place, tokens: number): n
   const { heads, kvHeads, headWidth, width } = config;
   if (place === "query" || place === "head") return [tokens, heads, headWidth];
   if (place === "key" || place === "value") return [tokens, kvHeads, headWidth];
+  if (place === "router") return [tokens, config.experts?.count ?? 0];
   return [tokens, width];
 }
 

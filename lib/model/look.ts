@@ -6,7 +6,8 @@ import { Figure, type MimeBundle } from "../plot/figure.ts";
 import { formatBytes, formatCount, formatParameters } from "../plot/format.ts";
 import { modelAnatomy } from "../plot/model-anatomy.ts";
 import { kindWords } from "../tune/look.ts";
-import type { ModelTensor } from "./config.ts";
+import { activeParametersOf } from "./architecture.ts";
+import type { ModelConfig, ModelTensor } from "./config.ts";
 import type { Model } from "./model.ts";
 import { ropeFacts } from "./rope-scaling.ts";
 
@@ -18,6 +19,7 @@ export function modelCard({ name, config, tensors, bytes, context, adapter }: Mo
     facts: [
       ["architecture", config.architecture],
       ["parameters", formatParameters(config.parameters)],
+      ...expertFacts(config),
       ["in memory", formatBytes(bytes)],
       ...(adapter ? [["adapter", kindWords(adapter)] as [string, string]] : []),
       ["context", `${formatCount(context)} tokens`],
@@ -30,6 +32,16 @@ export function modelCard({ name, config, tensors, bytes, context, adapter }: Mo
     bar: [...dtypes].sort((a, b) => b[1] - a[1]).map(([label, bytes]) => ({ label, bytes })),
     next: ["model.generate(text)", "model.trace(text)", "model.plot()"],
   });
+}
+
+function expertFacts(config: ModelConfig): [string, string][] {
+  const { experts } = config;
+  if (!experts) return [];
+  const shared = experts.shared > 0 ? `, ${experts.shared} shared` : "";
+  return [
+    ["active", formatParameters(activeParametersOf(config))],
+    ["experts", `${experts.topK} of ${experts.count} a layer${shared} (${experts.router})`],
+  ];
 }
 
 /** What a model is made of, in memory or in its file. */

@@ -2,17 +2,20 @@
 // adapter's.
 
 import { LensorError } from "../errors.ts";
+import { RouterLosses } from "../moe/losses.ts";
 import { checkChoice, checkFlag, checkNames, checkNumber, describe } from "../options.ts";
 import { linearCrossEntropy, linearLogprobs } from "../tensor/nn/loss.ts";
 import { upload } from "../tensor/queue.ts";
 import { checkSeed } from "../tensor/random.ts";
 import { scope } from "../tensor/scope.ts";
+import { isRecording } from "../tensor/tape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type AdapterChoice, weightsFor } from "../tune/mixed.ts";
 import { checkHooks, type Hooks } from "./hooks.ts";
 import { checkContext, idsOf } from "./ids.ts";
 import type { Model } from "./model.ts";
 import { lastHidden, type Packed, type Precision } from "./network.ts";
+import { Parameters } from "./weights.ts";
 
 /** Token ids of one sequence, or of several of any lengths. */
 export type Sequences = readonly number[] | Int32Array | readonly (readonly number[] | Int32Array)[];
@@ -37,7 +40,18 @@ interface Task extends Packed {
   targets: number[];
 }
 
-/** Mean cross entropy of the next tokens, over all that count in all sequences: a scalar. */
+/** Where experts learn, what keeps their routers in shape is part of the loss; where nothing is recorded it is not. */
+function routersOf(model: Model): RouterLosses | undefined {
+  const { experts } = model.config;
+  if (!experts || !isRecording()) return undefined;
+  const weights = model.weights();
+  return new RouterLosses(experts, weights instanceof Parameters ? weights.balancer : undefined);
+}
+
+/**
+ * Mean cross entropy of the next tokens, over all that count in all sequences: a scalar. Of a model with experts that learns,
+ * with their balance and z losses.
+ */
 export function loss(model: Model, ids: Sequences, options: LossOptions = {}): Tensor {
   checkNames("model.loss", options, [
     "mask",
@@ -52,7 +66,9 @@ export function loss(model: Model, ids: Sequences, options: LossOptions = {}): T
   checkNumber("model.loss", "labelSmoothing", labelSmoothing, { least: 0, most: 1 });
   if (options.seed !== undefined) checkSeed(options.seed, "model.loss");
   return scope(() => {
-    const { rows, targets, weights, task, precision } = prepare(model, ids, options, "model.loss");
+    const routers = routersOf(model);
+    const reached = routers ? { ...options, hooks: routers.hooks(options.hooks) } : options;
+    const { rows, targets, weights, task, precision } = prepare(model, ids, reached, "model.loss");
     const count = task.targets.filter((target) => target !== -100).length;
     if (count === 0)
       throw new LensorError("model.loss: no token is to be predicted", {
@@ -65,7 +81,12 @@ export function loss(model: Model, ids: Sequences, options: LossOptions = {}): T
       "f32",
       "share",
     );
-    return linearCrossEntropy(rows, weights.head, targets, { weights: share, labelSmoothing, precision });
+    const loss = linearCrossEntropy(rows, weights.head, targets, {
+      weights: share,
+      labelSmoothing,
+      precision,
+    });
+    return routers ? routers.added(loss, model.config.layers) : loss;
   });
 }
 

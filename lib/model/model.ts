@@ -24,6 +24,8 @@ import { type GenerateOptions, generate, type Reply } from "../decode/generate.t
 import { LensorError } from "../errors.ts";
 import type { Cache } from "../kv/cache.ts";
 import { loadCache } from "../kv/file.ts";
+import { type Routing, routing } from "../moe/routing.ts";
+import { type UpcycleOptions, upcycled } from "../moe/upcycle.ts";
 import { type NativeModel, native } from "../native.ts";
 import type { Figure } from "../plot/figure.ts";
 import { type Provenance, provenance } from "../provenance.ts";
@@ -335,6 +337,21 @@ export class Model {
   /** A smaller model of some of its layers and heads, to be taught by it. */
   student(options: StudentOptions): Promise<Model> {
     return student(this, options);
+  }
+
+  /**
+   * The same with several experts in place of each MLP, of which a token meets some: `model.upcycle({ experts: 8, topK: 2 })`.
+   * As copies they lie in this model's memory until they learn, and with the default router give its own logits.
+   */
+  async upcycle(options: UpcycleOptions): Promise<Model> {
+    const { tokenizer, context, compute } = this;
+    const parts = await upcycled(this, options);
+    return new Model({ ...parts, name: parts.config.name, tokenizer, context, compute });
+  }
+
+  /** Who goes where: the experts that its routers choose for the tokens of a text. @throws LensorError for a model without */
+  routing(prompt: Prompt): Promise<Routing> {
+    return routing(this, prompt);
   }
 
   /** Teaches a student what it would say itself: all numbers of a copy of it learn, and awaiting gives that. */

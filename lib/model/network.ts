@@ -2,6 +2,7 @@
 // pass of native/llm computes the same, for inference; this one is recorded. Relies on Weights for every matrix, so that
 // frozen, trained and adapted models are one network.
 
+import { mixture } from "../moe/block.ts";
 import { DTYPES, UNARY } from "../native.ts";
 import { checkpoint } from "../tensor/checkpoint.ts";
 import { cat } from "../tensor/join.ts";
@@ -24,6 +25,11 @@ export interface Weights {
   embed(ids: Tensor): Tensor;
   /** x W^T of rows x `[T, in]`, stored in the precision; or added to `addend`, f32. */
   linear(name: string, x: Tensor, precision: Precision, addend?: Tensor): Tensor;
+  /**
+   * Each expert's rows x `[R, in]` times its own of the matrices `[experts, out, in]`, turned; stored in the precision.
+   * `offsets`: where each expert's rows begin, see grouped.
+   */
+  grouped(name: string, x: Tensor, offsets: Tensor, precision: Precision): Tensor;
   /** The gain of a norm, f32 `[width]`. */
   vector(name: string): Tensor;
   /** What turns the stream into logits. */
@@ -155,6 +161,12 @@ function block(
   const mixed = headsMixed(config, weights, layer, n, places, precision, hooks);
   const y = seen("middle", added("attention", "attn_output", mixed, x));
 
+  const { experts } = config;
+  if (experts) {
+    const mix = (addend?: Tensor) =>
+      mixture(config, experts, weights, layer, y, precision, { hooks, addend });
+    return hooks?.mlp ? y.add(seen("mlp", mix())) : mix(y);
+  }
   return added("mlp", "ffn_down", gated(config, weights, layer, y, precision), y);
 }
 

@@ -3,6 +3,7 @@
 
 import { isDeepStrictEqual } from "node:util";
 import { LensorError } from "../errors.ts";
+import { isPlain } from "../moe/experts.ts";
 import { frequenciesOf } from "../tensor/nn/rope.ts";
 import { CONTROL, UNUSED, USER_DEFINED } from "../text/gguf-parts.ts";
 import { LLAMA_3, PRE_TOKENIZERS, type TokenizerParts } from "../text/parts.ts";
@@ -74,8 +75,9 @@ function tensorsOf(model: Model, dtype: Stored | undefined): FileTensor[] {
     const plain = shape.length === 1 || dtype !== undefined || adapted(model, name);
     const own = kept.get(name)!;
     const values = plain ? (dtype ?? "f32") : valuesOf(own.type);
-    const { type, bytes } = values ? as[values].get(name)! : own;
-    return { name, type: type as GgufType, shape, bytes, values: type === "F32" ? values && "f32" : values };
+    const { type, bytes, copies = 1 } = values ? as[values].get(name)! : own;
+    const all = { name, type: type as GgufType, shape, bytes: bytes * copies };
+    return { ...all, values: type === "F32" ? values && "f32" : values };
   });
 }
 
@@ -123,6 +125,7 @@ function architectureOf(config: ModelConfig): Metadata {
     ["attention.value_length", headWidth],
     ["rope.dimension_count", headWidth],
     ["vocab_size", config.vocabulary],
+    ...expertsOf(config),
   ];
   return [
     ["general.architecture", { text: "llama" }],
@@ -132,6 +135,21 @@ function architectureOf(config: ModelConfig): Metadata {
     ["llama.attention.layer_norm_rms_epsilon", { f32: config.normEpsilon }],
     ["llama.rope.freq_base", { f32: scaling?.ropeTheta ?? config.ropeTheta }],
     ...scalingOf(config),
+  ];
+}
+
+/** @throws LensorError for experts of which llama.cpp's blocks know nothing */
+function expertsOf({ experts }: ModelConfig): [string, number][] {
+  if (!experts) return [];
+  if (!isPlain(experts))
+    throw new LensorError("GGUF has no words for these experts in a Llama block", {
+      expected: 'the router "topK" without shared experts and with scale 1',
+      got: `${experts.router}, ${experts.shared} shared, scale ${experts.scale}`,
+      fix: "Save the model into a folder instead.",
+    });
+  return [
+    ["expert_count", experts.count],
+    ["expert_used_count", experts.topK],
   ];
 }
 

@@ -17,7 +17,7 @@ import { INDEX, ONE } from "./folder.ts";
 import type { Model } from "./model.ts";
 import { type SafePart, type SafeType, writeSafetensors } from "./safetensors.ts";
 import { saveGguf } from "./save-gguf.ts";
-import { jsonOfConfig, transformersName } from "./transformers.ts";
+import { jsonOfConfig, transformersName, transformersNames } from "./transformers.ts";
 import { unpacked, weightBytes } from "./weights.ts";
 
 export interface SaveOptions {
@@ -101,14 +101,7 @@ export async function writeFolder(
   await rm(join(folder, "config.json"), { force: true });
   const names = files.map((_, i) => nameOf(i, files.length));
   for (const [i, own] of files.entries()) {
-    const tensors = own.map(
-      ({ name, type, shape, data }): SafePart => ({
-        name: transformersName(name),
-        type: type as SafeType,
-        shape,
-        data,
-      }),
-    );
+    const tensors = own.flatMap(partsOf);
     // Other tools want to know whose tensors these are.
     await writeSafetensors(join(folder, names[i]!), tensors, { format: "pt" });
   }
@@ -118,6 +111,24 @@ export async function writeFolder(
   if (files.length > 1) await writeJson(join(folder, INDEX), indexOf(files, names, total));
   await writeTokenizerFolder(folder, tokenizer.parts);
   await writeJson(join(folder, "config.json"), jsonOfConfig(config, TORCH[dtype], tokenizer));
+}
+
+/** A tensor as it is written: of a stack of experts each matrix by itself, one after the other. */
+function partsOf({ name, type, shape, bytes, data }: FolderPart): SafePart[] {
+  if (shape.length < 3) return [{ name: transformersName(name), type: type as SafeType, shape, data }];
+  const names = transformersNames(name, shape[0]!);
+  const each = bytes / names.length;
+  // The whole is in memory from the first of its matrices to the last.
+  let whole: ReturnType<typeof data> | undefined;
+  return names.map((theirs, i) => {
+    const part = async () => {
+      whole ??= data();
+      const all = await whole;
+      if (i + 1 === names.length) whole = undefined;
+      return all.subarray(i * each, (i + 1) * each);
+    };
+    return { name: theirs, type: type as SafeType, shape: shape.slice(1), data: part };
+  });
 }
 
 /** The type that all matrices have, where they have one that safetensors knows. What an adapter adds needs all bits. */
@@ -171,7 +182,11 @@ function nameOf(index: number, count: number): string {
 }
 
 function indexOf(files: readonly ModelTensor[][], names: readonly string[], total: number): object {
-  const map = files.flatMap((tensors, i) => tensors.map(({ name }) => [transformersName(name), names[i]]));
+  const map = files.flatMap((tensors, i) =>
+    tensors.flatMap(({ name, shape }) =>
+      transformersNames(name, shape[0]!).map((theirs) => [theirs, names[i]]),
+    ),
+  );
   return { metadata: { total_size: total }, weight_map: Object.fromEntries(map) };
 }
 

@@ -3,6 +3,7 @@
 
 import { LensorError } from "../errors.ts";
 import { isObject, type JsonObject } from "../json.ts";
+import { type GivenExperts, isPlain } from "../moe/experts.ts";
 import { describe } from "../options.ts";
 import { configOf } from "./architecture.ts";
 import type { ModelConfig } from "./config.ts";
@@ -20,9 +21,10 @@ const PLAIN: Record<string, readonly unknown[]> = {
 /** @throws LensorError naming the key that is missing, wrong, or asks for what lensor does not run */
 export function configFromJson(path: string, json: JsonObject, name: string): ModelConfig {
   const { model_type } = json;
-  if (model_type !== "llama")
+  const experts = expertsOfJson(path, json);
+  if (model_type !== "llama" && !experts)
     throw new LensorError(`${path}: the architecture is not one that lensor runs`, {
-      expected: `model_type "llama"`,
+      expected: `model_type "llama" or "mixtral"`,
       got: describe(model_type),
       fix: `Load a model of the Llama family, such as "smollm2-135m-instruct".`,
     });
@@ -61,9 +63,49 @@ export function configFromJson(path: string, json: JsonObject, name: string): Mo
       ropeTheta: theta,
       ropeScaling: scaling,
       tiedEmbeddings: json.tie_word_embeddings === true,
+      experts,
     },
     0,
   );
+}
+
+/** Mixtral's keys, and our own for experts that it does not know. */
+const MIXTRAL = "mixtral";
+const OWN = "lensor_experts";
+
+function expertsOfJson(path: string, json: JsonObject): GivenExperts | undefined {
+  const own = json[OWN];
+  if (json.model_type === OWN && isObject(own)) return own as unknown as GivenExperts;
+  if (json.model_type !== MIXTRAL) return undefined;
+  const number = (key: string, fallback: number) => {
+    const value = json[key] ?? fallback;
+    if (typeof value === "number") return value;
+    throw new LensorError(`${path}: ${key} is wrong`, { expected: "a number", got: describe(value) });
+  };
+  const window = json.sliding_window;
+  if (typeof window === "number" && window < number("max_position_embeddings", 0))
+    throw new LensorError(`${path}: sliding_window asks for something lensor does not run`, {
+      expected: "none",
+      got: String(window),
+    });
+  // What it leaves out is transformers' own default (MixtralConfig).
+  return {
+    count: number("num_local_experts", 8),
+    topK: number("num_experts_per_tok", 2),
+    balance: number("router_aux_loss_coef", 0.001),
+    zLoss: 0,
+    ...(isObject(own) ? (own as object) : {}),
+  };
+}
+
+function jsonOfExperts({ experts }: ModelConfig): object {
+  if (!experts) return { architectures: ["LlamaForCausalLM"], model_type: "llama" };
+  if (!isPlain(experts)) return { architectures: [], model_type: OWN, [OWN]: experts };
+  return {
+    ...{ architectures: ["MixtralForCausalLM"], model_type: MIXTRAL, sliding_window: null },
+    ...{ num_local_experts: experts.count, num_experts_per_tok: experts.topK },
+    ...{ router_aux_loss_coef: experts.balance, [OWN]: experts },
+  };
 }
 
 /** rope_parameters (transformers 5), or rope_scaling beside rope_theta. */
@@ -91,8 +133,7 @@ export function jsonOfConfig(
   ids: { bos?: number | undefined; eos?: number | undefined; padding?: number | undefined },
 ): object {
   return {
-    architectures: ["LlamaForCausalLM"],
-    model_type: "llama",
+    ...jsonOfExperts(config),
     hidden_act: "silu",
     attention_bias: false,
     mlp_bias: false,
@@ -142,7 +183,22 @@ const BLOCK: Record<string, string> = {
   ffn_gate: "mlp.gate_proj",
   ffn_up: "mlp.up_proj",
   ffn_down: "mlp.down_proj",
+  ffn_gate_inp: "block_sparse_moe.gate",
+  exp_probs_b: "block_sparse_moe.bias",
+  ffn_gate_shexp: "block_sparse_moe.shared.w1",
+  ffn_up_shexp: "block_sparse_moe.shared.w3",
+  ffn_down_shexp: "block_sparse_moe.shared.w2",
 };
+const EXPERT: Record<string, string> = { ffn_gate_exps: "w1", ffn_up_exps: "w3", ffn_down_exps: "w2" };
+
+/** The names of a stack's matrices there, one an expert; of any other tensor its one name. */
+export function transformersNames(name: string, count: number): string[] {
+  const [, layer, part] = /^blk\.(\d+)\.(\w+)\.weight$/.exec(name) ?? [];
+  const matrix = part && EXPERT[part];
+  if (!matrix) return [transformersName(name)];
+  const of = `model.layers.${layer}.block_sparse_moe.experts`;
+  return Array.from({ length: count }, (_, e) => `${of}.${e}.${matrix}.weight`);
+}
 
 /** "blk.3.attn_q.weight" as "model.layers.3.self_attn.q_proj.weight". */
 export function transformersName(name: string): string {

@@ -1,7 +1,10 @@
 // A model's numbers for the differentiable network: its packed weights as they are (frozen, dequantized block by block
 // where they are used), or parameters that learn.
 
+import { biasName, ROUTER_BIAS } from "../moe/experts.ts";
+import { Balancer } from "../moe/losses.ts";
 import { DTYPES, type NativeModel, native, WEIGHT_TYPES } from "../native.ts";
+import { groupedProduct } from "../tensor/nn/experts.ts";
 import type { Head } from "../tensor/nn/loss.ts";
 import { enqueue, nativeOf } from "../tensor/queue.ts";
 import { scope, untrack } from "../tensor/scope.ts";
@@ -49,6 +52,13 @@ export class FrozenWeights implements Weights {
     return enqueue("linear", [DTYPES[precision], 0], result, [x, ...present(addend)], this.packed(name));
   }
 
+  grouped(name: string, x: Tensor, offsets: Tensor, precision: Precision): Tensor {
+    const [experts, columns] = shapeOf(this.#model.config, name) as [number, number];
+    const result = { name: "grouped", dtype: precision, shape: [x.shape[0]!, columns] };
+    const params = [DTYPES[precision], 0, experts];
+    return enqueue("groupedFrozen", params, result, [x, offsets], this.packed(name));
+  }
+
   vector(name: string): Tensor {
     const known = this.#vectors.get(name);
     if (known) return known;
@@ -66,18 +76,25 @@ export class FrozenWeights implements Weights {
 /** Every number of a model as a parameter in f32, by its name in the file. */
 export class Parameters implements Weights {
   readonly named: ReadonlyMap<string, Tensor>;
+  /** What no gradient moves: the bias of a router. */
+  readonly kept: ReadonlyMap<string, Tensor>;
+  /** What moves it. */
+  readonly balancer: Balancer | undefined;
   readonly #model: Source;
   #written: number;
 
   constructor(model: Source) {
     this.#model = model;
-    this.named = new Map(
-      [...expectedTensors(model.config).keys()].map((name) => {
-        const parameter = unpacked(model, name).named(name).requiresGrad();
-        untrack(parameter);
-        return [name, parameter];
-      }),
-    );
+    const all = [...expectedTensors(model.config).keys()].map((name): [string, Tensor] => {
+      const parameter = unpacked(model, name).named(name);
+      untrack(parameter);
+      return [name, parameter];
+    });
+    this.kept = new Map(all.filter(([name]) => ROUTER_BIAS.test(name)));
+    this.named = new Map(all.filter(([name]) => !this.kept.has(name)));
+    for (const parameter of this.named.values()) parameter.requiresGrad();
+    const { experts } = model.config;
+    if (this.kept.size > 0) this.balancer = new Balancer(experts!, (layer) => this.#get(biasName(layer)));
     this.#written = this.#versions();
   }
 
@@ -93,6 +110,10 @@ export class Parameters implements Weights {
     return product(x, this.#get(name), precision, addend);
   }
 
+  grouped(name: string, x: Tensor, offsets: Tensor, precision: Precision): Tensor {
+    return groupedProduct(x, this.#get(name), offsets, precision);
+  }
+
   vector(name: string): Tensor {
     return this.#get(name);
   }
@@ -101,7 +122,7 @@ export class Parameters implements Weights {
   write(model: NativeModel, all = false): boolean {
     const now = this.#versions();
     if (now === this.#written && !all) return false;
-    const names = [...this.named.keys()];
+    const names = [...this.named.keys(), ...this.kept.keys()];
     native().updateWeights(
       model,
       names,
@@ -114,20 +135,21 @@ export class Parameters implements Weights {
 
   /** What was learnt becomes the model's weights, kept as `stored`; the parameters are freed. */
   settle(model: NativeModel, stored: Stored): void {
-    for (const [name, parameter] of this.named) put(model, name, parameter, stored);
+    for (const [name, parameter] of [...this.named, ...this.kept]) put(model, name, parameter, stored);
     this.dispose();
   }
 
   dispose(): void {
-    for (const parameter of this.named.values()) parameter.dispose();
+    for (const all of [this.named, this.kept]) for (const one of all.values()) one.dispose();
   }
 
   #get(name: string): Tensor {
-    return this.named.get(name)!;
+    return (this.named.get(name) ?? this.kept.get(name))!;
   }
 
   #versions(): number {
-    return native().versions([...this.named.values()].map((one) => one.memory("version").handle));
+    const all = [...this.named.values(), ...this.kept.values()];
+    return native().versions(all.map((one) => one.memory("version").handle));
   }
 }
 

@@ -256,6 +256,11 @@ class AdaptedWeights implements Weights {
     return this.#below.vector(name);
   }
 
+  // No adapter stands beside experts.
+  grouped(name: string, x: Tensor, offsets: Tensor, precision: Precision): Tensor {
+    return this.#below.grouped(name, x, offsets, precision);
+  }
+
   linear(name: string, x: Tensor, precision: Precision, addend?: Tensor): Tensor {
     const part = this.#parts.get(name);
     if (!part) return this.#below.linear(name, x, precision, addend);

@@ -99,6 +99,11 @@ class MixedWeights implements Weights {
     return this.#groups[0]!.weights.vector(name);
   }
 
+  // Nor beside experts, whose rows are in an order of their own.
+  grouped(name: string, x: Tensor, offsets: Tensor, precision: Precision): Tensor {
+    return this.#groups[0]!.weights.grouped(name, x, offsets, precision);
+  }
+
   linear(name: string, x: Tensor, precision: Precision, addend?: Tensor): Tensor {
     const sizes = this.#groups.map(({ rows }) => rows);
     const [parts, addends] = [x.split(sizes), addend?.split(sizes)];

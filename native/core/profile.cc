@@ -81,6 +81,7 @@ const lensor_ops* profile_begin(const lensor_ops* plain) {
   LENSOR_TIME(softmax), LENSOR_TIME(top_k), LENSOR_TIME(matmul), LENSOR_TIME(gather);
   LENSOR_TIME(quantize), LENSOR_TIME(linear), LENSOR_TIME(rms_norm), LENSOR_TIME(layers);
   LENSOR_TIME(attention), LENSOR_TIME(attention_map);
+  LENSOR_TIME(gemms), LENSOR_TIME(combine), LENSOR_TIME(combine_grad);
   LENSOR_TIME(gemm), LENSOR_TIME(flash), LENSOR_TIME(flash_grad), LENSOR_TIME(unary_grad),
       LENSOR_TIME(softmax_grad);
   LENSOR_TIME(scatter_add), LENSOR_TIME(cumsum), LENSOR_TIME(sort), LENSOR_TIME(scan), LENSOR_TIME(norm);

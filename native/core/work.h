@@ -148,8 +148,13 @@ inline Work layers(const lensor_pass* p) {
   for (int32_t l = 0; l < p->count; l++) {
     const lensor_layer& one = p->layers[l];
     const lensor_adapters* beside = one.adapters ? one.adapters[0] : nullptr;
+    if (one.experts) multiply(one.experts->router, rows);
     for (const lensor_weight* w : {one.query, one.key, one.value, one.output, one.gate, one.up, one.down}) {
-      multiply(w, rows);
+      // Of a stack of experts each row meets those that were chosen.
+      const int64_t own = w == one.down ? p->width : p->feed_forward;
+      const bool stack = one.experts && (w == one.gate || w == one.up || w == one.down);
+      multiply(w, stack ? rows * one.experts->chosen * static_cast<double>(own) / static_cast<double>(w->rows)
+                        : rows);
       if (!beside) continue;
       const double numbers = static_cast<double>(beside++->ranks) * static_cast<double>(w->rows + w->cols);
       all.flops += 2 * rows * numbers, all.bytes += floats(numbers);
@@ -179,6 +184,21 @@ inline Work gemm(const lensor_gemm* g) {
   const int32_t rank = g->out->rank;
   if (rank >= 2) one.shape = shape({g->out->shape[rank - 2], last(g->a), last(g->out)});
   return one;
+}
+
+inline Work gemms(const lensor_gemm* all, int64_t n) {
+  Work sum{"matmul", 0, 0, n ? all->compute : LENSOR_F32};
+  for (int64_t i = 0; i < n; i++) {
+    const Work one = gemm(all + i);
+    sum.flops += one.flops, sum.bytes += one.bytes;
+  }
+  return sum;
+}
+inline Work combine(const lensor_combine* c) {
+  return {"combine", 2 * count(c->rows), moved(c->rows, c->out)};
+}
+inline Work combine_grad(const lensor_combine* c, const lensor_view*, const lensor_view* drows, float*) {
+  return {"combine gradient", 3 * count(c->rows), moved(c->rows, c->rows, drows)};
 }
 
 inline double flash_pairs(const lensor_flash* f) {

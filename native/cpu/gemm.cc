@@ -205,4 +205,112 @@ lensor_status gemm(lensor_context* context, const lensor_gemm* g) {
   return status ? status : (lensor_status)failed;
 }
 
+// ---------------------------------------------------------------- many products, of any sizes
+namespace {
+
+// A piece is at most so large: its packed columns stay in the second-level cache.
+constexpr int64_t kPieceRows = 24 * kRows, kPieceColumns = 256;
+
+struct Pieces {
+  int64_t rows, columns; // of one
+  int64_t down, beside;
+};
+
+// Columns of a packed weight that is used as it lies are not cut: they run through all of its panels.
+Pieces pieces_of(const lensor_gemm* g, int64_t columns) {
+  const int64_t m = g->out->shape[1], n = g->out->shape[2];
+  Pieces p{};
+  p.rows = in_parts(m, kPieceRows, kRows);
+  p.columns = g->w || !g->flipped ? in_parts(n, columns, kCols) : n;
+  p.down = p.rows ? (m + p.rows - 1) / p.rows : 0;
+  p.beside = p.columns ? (n + p.columns - 1) / p.columns : 0;
+  return p;
+}
+
+// One piece as a product of its own; what it points at lives here.
+struct Piece {
+  lensor_gemm gemm;
+  lensor_view a, w, out;
+  lensor_weight weight;
+
+  Piece(const lensor_gemm* g, const Pieces& p, int64_t i) : gemm(*g), a(*g->a), out(*g->out) {
+    const int64_t top = i % p.down * p.rows, left = i / p.down * p.columns;
+    const int64_t rows = least(p.rows, out.shape[1] - top), columns = least(p.columns, out.shape[2] - left);
+    const auto moved = [](const lensor_view& v, int64_t elements) {
+      return (void*)((char*)v.data + elements * size_of(v.dtype));
+    };
+    a.data = moved(a, top * a.stride[1]), a.shape[1] = rows;
+    const int64_t at = top * out.stride[1] + left;
+    out.data = moved(out, at), out.shape[1] = rows, out.shape[2] = columns;
+    gemm.a = &a, gemm.out = &out;
+    if (gemm.bias) gemm.bias += left;
+    if (gemm.addend) gemm.addend = (const char*)gemm.addend + at * size_of(out.dtype);
+    if (g->w) {
+      w = *g->w;
+      w.data = moved(w, left * w.stride[2]), w.shape[2] = columns;
+      gemm.w = &w;
+    } else if (!g->flipped) {
+      weight = *g->weight;
+      weight.data = (char*)weight.data + left / LENSOR_PANEL * panel_bytes(weight.dtype, weight.cols);
+      weight.rows = columns;
+      gemm.weight = &weight;
+    }
+  }
+  Piece(const Piece&) = delete;
+};
+static_assert(kCols % LENSOR_PANEL == 0);
+
+} // namespace
+
+// The largest first, so that all threads end together; each piece by one thread alone, which is the same
+// chain of additions as everywhere.
+lensor_status gemms(lensor_context* context, const lensor_gemm* all, int64_t count) {
+  Scratch scratch(context);
+  int64_t* order = scratch.take<int64_t>(count);
+  int64_t* first = scratch.take<int64_t>(count + 1); // piece of the i-th in order
+  if (scratch.failed()) return LENSOR_OUT_OF_MEMORY;
+  const auto work = [&](int64_t i) {
+    const lensor_gemm& g = all[i];
+    return g.out->shape[1] * g.out->shape[2] * most(1, g.a->shape[2]);
+  };
+  for (int64_t i = 0; i < count; i++) {
+    int64_t at = i;
+    for (; at > 0 && work(order[at - 1]) < work(i); at--) order[at] = order[at - 1];
+    order[at] = i;
+  }
+  // Narrower pieces where there would be too few for the threads.
+  int64_t columns = kPieceColumns, pieces, floats;
+  for (;; columns /= 2) {
+    pieces = floats = 0;
+    for (int64_t i = 0; i < count; i++) {
+      const lensor_gemm* g = all + order[i];
+      const Pieces p = pieces_of(g, columns);
+      first[i] = pieces;
+      pieces += p.down * p.beside;
+      if (!p.down || !p.beside) continue;
+      const Piece one(g, p, 0);
+      floats = most(floats, places_of(plan_of(&one.gemm, 1)).floats);
+    }
+    first[count] = pieces;
+    if (columns == 2 * kCols || context->threads == 1 || pieces >= 8 * context->threads) break;
+  }
+  float* memory = scratch.take<float>(floats * context->threads);
+  if (scratch.failed()) return LENSOR_OUT_OF_MEMORY;
+  int32_t failed = LENSOR_OK;
+  const lensor_status status = in_chunks(context, pieces, 1, [&](int64_t begin, int64_t end, int thread) {
+    for (int64_t item = begin; item < end; item++) {
+      int64_t i = 0, past = count;
+      while (past - i > 1) (first[(i + past) / 2] <= item ? i : past) = (i + past) / 2;
+      const lensor_gemm* g = all + order[i];
+      const Piece piece(g, pieces_of(g, columns), item - first[i]);
+      lensor_context own = alone(context);
+      const lensor_status one = is_few(&piece.gemm)
+                                    ? few_product(&own, &piece.gemm)
+                                    : products(&own, plan_of(&piece.gemm, 1), 0, 1, memory + thread * floats);
+      if (one) __atomic_store_n(&failed, (int32_t)one, __ATOMIC_RELAXED);
+    }
+  });
+  return status ? status : (lensor_status)failed;
+}
+
 } // namespace lensor::LENSOR_ISA

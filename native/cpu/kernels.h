@@ -27,6 +27,11 @@ lensor_status gather(lensor_context*, const lensor_view* x, const lensor_view* i
 lensor_status matmul(lensor_context*, const lensor_view* x, const lensor_view* y, const lensor_view* out);
 // gemm.cc
 lensor_status gemm(lensor_context*, const lensor_gemm*);
+lensor_status gemms(lensor_context*, const lensor_gemm*, int64_t count);
+// experts.cc
+lensor_status combine(lensor_context*, const lensor_combine*);
+lensor_status combine_grad(lensor_context*, const lensor_combine*, const lensor_view* dy,
+                           const lensor_view* drows, float* dgates);
 // weight.cc
 size_t weight_bytes(int32_t dtype, int64_t rows, int64_t cols);
 void weight_pack(const lensor_weight*, const void* const* rows, int64_t begin, int64_t end);

@@ -281,6 +281,31 @@ typedef struct lensor_attention {
   float* log_sum_exp; /* NULL, or [tokens, heads] */
 } lensor_attention;
 
+/*
+ * Experts in place of a block's MLP: p = f(W_r n), of which the `chosen` largest (of p + bias) count, each
+ * for its share of the block:  sum_e g_e W_down,e (silu(W_gate,e n) * W_up,e n),  g = scale p, or with
+ * `normalized` scale p / sum(p of the chosen). The layer's gate, up and down hold those of all experts, one
+ * after the other in whole panels, or one that all of them share. Shared experts, one MLP together, count
+ * beside them.
+ */
+typedef struct lensor_experts {
+  int32_t count, chosen;
+  int32_t sigmoid; /* f: else softmax */
+  int32_t normalized;
+  float scale;
+  const lensor_weight* router;                                /* [count, width] */
+  const float* bias;                                          /* NULL, or [count] */
+  const lensor_weight *shared_gate, *shared_up, *shared_down; /* NULL, or all there */
+} lensor_experts;
+
+/* Memory that experts work in, `chosen` times as many rows as the pass has (R). */
+typedef struct lensor_experts_memory {
+  float *logits, *gates;           /* [rows, count], [R] by choice */
+  int32_t *experts, *rows, *first; /* [R] by choice; [R] choices in the experts' order; [count + 1] */
+  float *gathered, *mixed;         /* [R, width], in the experts' order */
+  lensor_activations rounded;      /* all forms of those rows */
+} lensor_experts_memory;
+
 /* A decoder block's weights, and what its heads hold with room for what a pass writes there. */
 typedef struct lensor_layer {
   const float *attention_norm, *feed_forward_norm; /* gains */
@@ -288,6 +313,7 @@ typedef struct lensor_layer {
   const lensor_kv_head* kv; /* [kv_heads]; of a pass over several texts [texts][kv_heads] */
   /* NULL, or of each text, NULL or [LENSOR_ADAPTED]; only LENSOR_DOWN's may have an `input` */
   const lensor_adapters* const* adapters;
+  const lensor_experts* experts; /* NULL, or in place of the MLP, beside which no adapters stand */
 } lensor_layer;
 
 /*
@@ -309,13 +335,14 @@ typedef struct lensor_pass {
   /* Memory to work in; q, k (both after RoPE) and mix are then those of the last layer. */
   float *norm, *q, *k, *v,
       *mix;             /* [rows, width], [rows, heads * head_width], k and v of kv_heads, mix like q */
-  float *gate, *up;     /* [rows, feed_forward] */
+  float *gate, *up;     /* [rows, feed_forward]; of experts [R, feed_forward] or [rows, shared_width] */
   float* inner;         /* NULL where no layer has adapters, or [rows, 3 * inner_width] */
   int64_t inner_width;  /* at least the ranks of the adapters beside any one weight */
   float* middle;        /* [3 * rows * middle_width], where a weight is a lensor_factors */
   int64_t middle_width; /* at least the rank of any */
-  lensor_activations rounded,
-      gated; /* all forms, for rows of the wider of width and q, and of feed_forward */
+  lensor_activations rounded, gated; /* all forms, for rows of the wider of width and q, and as gate */
+  lensor_experts_memory experts;     /* nothing where no layer has experts */
+  int64_t shared_width;
   const float* final_norm;
   const lensor_weight* head;
   float* logits; /* NULL, or [head.rows], of several texts [texts][head.rows] */
@@ -358,6 +385,19 @@ typedef struct lensor_gemm {
   const lensor_low_rank* low_rank; /* NULL, or beside w */
   const lensor_view* out;
 } lensor_gemm;
+
+/*
+ * What experts made of tokens, brought together: out[t] = (addend[t] +) sum gates[r] rows[r] over the rows r
+ * with tokens[r] = t, in their order. rows [R, d], out and addend [T, d]: f32, f16 or bf16, contiguous; sums
+ * in f32, rounded once.
+ */
+typedef struct lensor_combine {
+  const lensor_view* rows;
+  const int64_t* tokens; /* [R], ascending or not; each from 0 to T - 1 */
+  const float* gates;    /* NULL: ones; or [R] */
+  const void* addend;    /* NULL, or laid out as out is */
+  const lensor_view* out;
+} lensor_combine;
 
 /* Rows of heads inside one matrix: element (t, h, i) stands at data[t * row + h * head + i]. */
 typedef struct lensor_heads {
@@ -559,6 +599,13 @@ typedef struct lensor_ops {
   /* ---- training: gradients and what they need. Rows are contiguous; every dx, dgain ... is written, not
      added to, unless it says so. Sums over rows run in row order, in fixed blocks. ---- */
   lensor_status (*gemm)(lensor_context*, const lensor_gemm*);
+  /* Several, which do not depend on each other, each of a batch of one and without a low-rank part: shared
+     out together, whatever their sizes. The same bits as one after the other. */
+  lensor_status (*gemms)(lensor_context*, const lensor_gemm*, int64_t count);
+  lensor_status (*combine)(lensor_context*, const lensor_combine*);
+  /* drows[r] = gates[r] dy[tokens[r]], dgates[r] = rows[r] . dy[tokens[r]]; either may be NULL. */
+  lensor_status (*combine_grad)(lensor_context*, const lensor_combine*, const lensor_view* dy,
+                                const lensor_view* drows, float* dgates);
   lensor_status (*flash)(lensor_context*, const lensor_flash*);
   lensor_status (*flash_grad)(lensor_context*, const lensor_flash_grad*);
   /* dx = dy f'(x). One of x and y = f(x) is read and the other may be NULL: y by exp, sqrt, rsqrt, tanh,

@@ -19,14 +19,31 @@ Progress& progress() {
   return one;
 }
 
+Decoder::Decoder(lensor_context* context, const lensor_ops* ops, const Model& model, bool fast)
+    : context_(context), ops_(ops), model_(model), fast_(fast) {
+  const ExpertsSpec& e = model.spec.experts;
+  if (!e.count) return;
+  for (const Layer& layer : model.layers)
+    experts_.push_back({e.count, e.chosen, e.sigmoid, e.normalized, e.scale, &layer.router.view,
+                        layer.router_bias.empty() ? nullptr : layer.router_bias.data(),
+                        e.shared ? &layer.shared_gate.view : nullptr,
+                        e.shared ? &layer.shared_up.view : nullptr,
+                        e.shared ? &layer.shared_down.view : nullptr});
+}
+
 // The activations of one chunk, one block of memory.
 struct Decoder::Chunk {
   // Without layers, what the final norm and the head need.
   Chunk(const ModelSpec& spec, int64_t rows, int64_t inner_width, int64_t middle_width, bool layers = true)
       : rows(rows), inner_width(inner_width), middle_width(middle_width),
         q_width(int64_t(spec.heads) * spec.head_width), kv_width(int64_t(spec.kv_heads) * spec.head_width) {
+    const ExpertsSpec& e = spec.experts;
     const int64_t width = spec.width, wide = layers ? std::max(width, q_width) : width,
-                  ff = layers ? spec.feed_forward : 0, half = spec.head_width / 2, some = layers ? rows : 0;
+                  half = spec.head_width / 2, some = layers ? rows : 0,
+                  choices = e.count ? some * e.chosen : 0;
+    // Inside the MLP: rows of it, or of the experts that were chosen and of those that are shared.
+    const int64_t ff = std::max<int64_t>(spec.feed_forward, spec.shared_width()),
+                  inside = e.count ? std::max(choices, some) : some;
     std::vector<std::pair<void**, int64_t>> parts; // and bytes
     const auto floats = [&](float*& at, int64_t count) {
       parts.emplace_back(reinterpret_cast<void**>(&at), count * sizeof(float));
@@ -41,12 +58,21 @@ struct Decoder::Chunk {
     for (float** at : {&stream, &norm}) floats(*at, rows * width);
     for (float** at : {&q, &mix}) floats(*at, some * q_width);
     for (float** at : {&k, &v}) floats(*at, some * kv_width);
-    for (float** at : {&gate, &up}) floats(*at, some * ff);
+    for (float** at : {&gate, &up}) floats(*at, inside * ff);
+    if (choices) {
+      lensor_experts_memory& m = experts;
+      floats(m.logits, some * e.count), floats(m.gates, choices);
+      for (int32_t** at : {&m.experts, &m.rows})
+        parts.emplace_back(reinterpret_cast<void**>(at), choices * sizeof(int32_t));
+      parts.emplace_back(reinterpret_cast<void**>(&m.first), (e.count + 1) * sizeof(int32_t));
+      for (float** at : {&m.gathered, &m.mixed}) floats(*at, choices * width);
+      forms(m.rounded, width, choices);
+    }
     for (float** at : {&cos, &sin}) floats(*at, some * half);
     floats(inner, some * 3 * inner_width);
     floats(middle, some * 3 * middle_width);
     forms(rounded, wide, rows);
-    forms(gated, ff, some);
+    forms(gated, ff, inside);
     size_t total = 0;
     for (const auto& part : parts) total += (part.second + 63) / 64 * 64;
     memory = Block(total);
@@ -61,6 +87,7 @@ struct Decoder::Chunk {
   Block memory;
   float *stream, *norm, *q, *k, *v, *mix, *gate, *up, *cos, *sin, *inner, *middle;
   lensor_activations rounded{}, gated{};
+  lensor_experts_memory experts{};
 };
 
 // What a pass is asked for beside the stream.
@@ -80,15 +107,16 @@ lensor_pass Decoder::pass_of(Chunk& c) const {
   pass.gate = c.gate, pass.up = c.up, pass.rounded = c.rounded, pass.gated = c.gated;
   pass.inner = c.inner, pass.inner_width = c.inner_width;
   pass.middle = c.middle, pass.middle_width = c.middle_width;
+  pass.experts = c.experts, pass.shared_width = spec.shared_width();
   pass.final_norm = model_.final_norm.data(), pass.head = &model_.head_view();
   return pass;
 }
 
 // `beside`: as lensor_layer has it.
-static lensor_layer weights_of(const Model& model, int32_t i, const lensor_kv_head* kv,
-                               const std::vector<const lensor_adapters*>& beside) {
+lensor_layer Decoder::weights_of(int32_t i, const lensor_kv_head* kv,
+                                 const std::vector<const lensor_adapters*>& beside) const {
   const bool some = std::any_of(beside.begin(), beside.end(), [](const auto* one) { return one != nullptr; });
-  const Layer& layer = model.layers[i];
+  const Layer& layer = model_.layers[i];
   return {layer.attention_norm.data(),
           layer.feed_forward_norm.data(),
           &layer.query.view,
@@ -99,7 +127,8 @@ static lensor_layer weights_of(const Model& model, int32_t i, const lensor_kv_he
           &layer.up.view,
           &layer.down.view,
           kv,
-          some ? beside.data() : nullptr};
+          some ? beside.data() : nullptr,
+          experts_.empty() ? nullptr : &experts_[i]};
 }
 
 lensor_status Decoder::run(Cache& cache, const int32_t* ids, int64_t count, const Rows& rows,
@@ -138,7 +167,7 @@ lensor_status Decoder::layers(Chunk& c, Cache& cache, int64_t first, int64_t tot
   for (int32_t i = 0; i < spec.layers; i++) {
     heads.push_back(cache.heads(i, c.rows));
     beside.push_back({model_.adapters.layer(i)});
-    list.push_back(weights_of(model_, i, heads.back().data(), beside.back()));
+    list.push_back(weights_of(i, heads.back().data(), beside.back()));
   }
   lensor_pass pass = pass_of(c);
   pass.kv_dtype = cache.shape().dtype;
@@ -181,7 +210,7 @@ lensor_status Decoder::step(Cache* const* caches, const int32_t* ids, const Adap
         heads[l].push_back(head);
       }
     }
-    list.push_back(weights_of(model_, l, heads[l].data(), beside[l]));
+    list.push_back(weights_of(l, heads[l].data(), beside[l]));
   }
   lensor_pass pass = pass_of(c);
   pass.kv_dtype = caches[0]->shape().dtype, pass.texts = static_cast<int32_t>(count);
@@ -203,7 +232,7 @@ lensor_status Decoder::layer(Cache& cache, int32_t layer, float* stream, int64_t
     cache.rope().turns(start + first, some, c.cos, c.sin);
     const auto heads = cache.heads(layer, first + some);
     const std::vector<const lensor_adapters*> beside{model_.adapters.layer(layer)};
-    const lensor_layer one = weights_of(model_, layer, heads.data(), beside);
+    const lensor_layer one = weights_of(layer, heads.data(), beside);
     lensor_pass pass = pass_of(c);
     pass.kv_dtype = cache.shape().dtype, pass.layers = &one, pass.count = 1;
     status = ops_->layers(context_, &pass);

@@ -30,8 +30,7 @@ Progress& progress();
 
 class Decoder {
 public:
-  Decoder(lensor_context* context, const lensor_ops* ops, const Model& model, bool fast)
-      : context_(context), ops_(ops), model_(model), fast_(fast) {}
+  Decoder(lensor_context* context, const lensor_ops* ops, const Model& model, bool fast);
 
   // Called once a chunk with the final stream [rows, width] of tokens [first, first + rows) of `ids`.
   using Rows = std::function<lensor_status(const float* stream, int64_t first, int64_t rows)>;
@@ -55,6 +54,8 @@ private:
   struct Wishes;
   lensor_status layers(Chunk& chunk, Cache& cache, int64_t first, int64_t total, const Wishes&);
   lensor_pass pass_of(Chunk&) const;
+  lensor_layer weights_of(int32_t layer, const lensor_kv_head*,
+                          const std::vector<const lensor_adapters*>&) const;
   void keep_stream(const Chunk&, const Trace&, int64_t layer, int64_t first, int64_t total);
   void keep_heads(const Chunk&, const Trace&, int64_t layer, int64_t first, int64_t total);
   void keep_sampled(const Chunk&, const Sampled&, int64_t layer, int64_t first);
@@ -63,6 +64,7 @@ private:
   const lensor_ops* ops_;
   const Model& model_;
   const bool fast_;
+  std::vector<lensor_experts> experts_; // of each layer, where the model has them
 };
 
 } // namespace lensor

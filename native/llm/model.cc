@@ -139,6 +139,22 @@ Weight* Model::find(const std::string& name) {
   if (name == "output.weight") return own_head ? &head : nullptr;
   static constexpr Weight Layer::* kParts[] = {&Layer::query, &Layer::key, &Layer::value, &Layer::output,
                                                &Layer::gate,  &Layer::up,  &Layer::down};
+  if (spec.experts.count) {
+    static const std::unordered_map<std::string, Weight Layer::*> more{
+        {"ffn_gate_inp", &Layer::router},
+        {"ffn_gate_exps", &Layer::gate},
+        {"ffn_up_exps", &Layer::up},
+        {"ffn_down_exps", &Layer::down},
+        {"ffn_gate_shexp", &Layer::shared_gate},
+        {"ffn_up_shexp", &Layer::shared_up},
+        {"ffn_down_shexp", &Layer::shared_down}};
+    const auto [layer, part] = parts_of(name, layers.size());
+    const auto found = more.find(part);
+    if (layer < layers.size() && found != more.end()) {
+      Weight& weight = layers[layer].*(found->second);
+      return weight.view.rows ? &weight : nullptr;
+    }
+  }
   const auto place = place_of(name);
   return place ? &(layers[place->layer].*kParts[place->part]) : nullptr;
 }
@@ -151,6 +167,7 @@ std::optional<Adapters::Place> Model::place_of(const std::string& name) const {
   const auto [layer, part] = parts_of(name, layers.size());
   const auto found = parts.find(part);
   if (layer >= layers.size() || found == parts.end()) return std::nullopt;
+  if (spec.experts.count && found->second >= LENSOR_GATE) return std::nullopt;
   return Adapters::Place{layer, found->second};
 }
 
@@ -158,17 +175,18 @@ std::shared_ptr<Model> Model::sibling() const {
   auto made = std::make_shared<Model>();
   const auto shape = [](const Weight& weight) {
     Weight empty;
-    empty.view.rows = weight.view.rows, empty.view.cols = weight.view.cols;
+    empty.view.rows = weight.view.rows, empty.view.cols = weight.view.cols, empty.repeats = weight.repeats;
     return empty;
   };
   made->spec = spec, made->own_head = own_head, made->bytes = bytes.load();
   made->embedding = shape(embedding), made->head = shape(head);
   made->final_norm.resize(final_norm.size());
   for (const Layer& layer : layers)
-    made->layers.push_back({std::vector<float>(layer.attention_norm.size()),
-                            std::vector<float>(layer.feed_forward_norm.size()), shape(layer.query),
-                            shape(layer.key), shape(layer.value), shape(layer.output), shape(layer.gate),
-                            shape(layer.up), shape(layer.down)});
+    made->layers.push_back(
+        {std::vector<float>(layer.attention_norm.size()), std::vector<float>(layer.feed_forward_norm.size()),
+         shape(layer.query), shape(layer.key), shape(layer.value), shape(layer.output), shape(layer.gate),
+         shape(layer.up), shape(layer.down), shape(layer.router), shape(layer.shared_gate),
+         shape(layer.shared_up), shape(layer.shared_down), std::vector<float>(layer.router_bias.size())});
   return made;
 }
 
@@ -181,6 +199,8 @@ bool Model::shares(const Model& other) const {
     const Layer &a = layers[i], &b = other.layers[i];
     if (!same(a.query, b.query) || !same(a.key, b.key) || !same(a.value, b.value) ||
         !same(a.output, b.output) || !same(a.gate, b.gate) || !same(a.up, b.up) || !same(a.down, b.down) ||
+        !same(a.router, b.router) || !same(a.shared_gate, b.shared_gate) || !same(a.shared_up, b.shared_up) ||
+        !same(a.shared_down, b.shared_down) || a.router_bias != b.router_bias ||
         a.attention_norm != b.attention_norm || a.feed_forward_norm != b.feed_forward_norm)
       return false;
   }
@@ -192,6 +212,7 @@ std::vector<float>* Model::find_vector(const std::string& name) {
   const auto [layer, part] = parts_of(name, layers.size());
   if (layer >= layers.size()) return nullptr;
   if (part == "attn_norm") return &layers[layer].attention_norm;
+  if (part == "exp_probs_b") return layers[layer].router_bias.empty() ? nullptr : &layers[layer].router_bias;
   return part == "ffn_norm" ? &layers[layer].feed_forward_norm : nullptr;
 }
 
@@ -199,9 +220,11 @@ void Model::count_bytes() {
   size_t sum = embedding.bytes + head.bytes + final_norm.size() * sizeof(float) + adapters.bytes();
   for (const Layer& layer : layers) {
     for (const Weight* weight :
-         {&layer.query, &layer.key, &layer.value, &layer.output, &layer.gate, &layer.up, &layer.down})
+         {&layer.query, &layer.key, &layer.value, &layer.output, &layer.gate, &layer.up, &layer.down,
+          &layer.router, &layer.shared_gate, &layer.shared_up, &layer.shared_down})
       sum += weight->bytes;
-    sum += (layer.attention_norm.size() + layer.feed_forward_norm.size()) * sizeof(float);
+    sum += (layer.attention_norm.size() + layer.feed_forward_norm.size() + layer.router_bias.size()) *
+           sizeof(float);
   }
   bytes = sum;
 }
@@ -215,31 +238,38 @@ int64_t Model::most_rank() const {
   return most;
 }
 
-void Weight::unpack(lensor_context* context, const lensor_ops* ops, float* rows) const {
+void Weight::unpack(lensor_context* context, const lensor_ops* ops, float* to) const {
   struct Rows {
     const lensor_ops* ops;
     const lensor_weight* weight;
     float* to;
-  } all{ops, &view, rows};
+  } all{ops, &view, to};
   const lensor_body body = [](void* arg, int64_t begin, int64_t end, int32_t) {
     const Rows* all = static_cast<const Rows*>(arg);
     for (int64_t row = begin; row < end; row++)
-      all->ops->weight_row(all->weight, row, all->to + row * all->weight->cols);
+      all->ops->weight_row(all->weight, row % all->weight->rows, all->to + row * all->weight->cols);
   };
-  context->parallel(context, view.rows, 64, body, &all);
+  context->parallel(context, rows(), 64, body, &all);
 }
 
 void Weight::replace(lensor_context* context, const lensor_ops* ops, int32_t dtype, const void* rows) {
-  const size_t size = ops->weight_bytes(dtype, view.rows, view.cols);
+  const int64_t count = this->rows();
+  const size_t size = ops->weight_bytes(dtype, count, view.cols);
   auto made = std::make_shared<Block>(size, Owner{memory_owner().cell, Kind::weights});
-  const lensor_weight packed{dtype, view.rows, view.cols, made->data()};
-  std::vector<const void*> sources(view.rows);
+  const lensor_weight packed{dtype, count, view.cols, made->data()};
+  std::vector<const void*> sources(count);
   const int64_t stride = row_bytes(dtype, view.cols);
-  for (int64_t row = 0; row < view.rows; row++) sources[row] = static_cast<const char*>(rows) + row * stride;
+  for (int64_t row = 0; row < count; row++) sources[row] = static_cast<const char*>(rows) + row * stride;
   pack(context, ops, packed, sources);
   memory = std::move(made);
   bytes = size;
   view = packed;
+  repeats = 1;
+}
+
+void ModelSpec::check() const {
+  if (experts.count && (width % LENSOR_PANEL || feed_forward % LENSOR_PANEL))
+    throw std::runtime_error("experts of such a width do not stand in whole panels");
 }
 
 void Weight::replace_factors(lensor_context* context, const lensor_ops* ops, int32_t dtype, int64_t rank,
@@ -270,6 +300,7 @@ int64_t Weight::rank() const {
 std::shared_ptr<Model> load_model(lensor_context* context, const lensor_ops* ops,
                                   const std::vector<SourceFile>& files, Turned turned, const ModelSpec& spec,
                                   const std::vector<TensorSpec>& tensors) {
+  spec.check();
   Loader load(context, ops, files, turned, tensors);
   auto model = std::make_shared<Model>();
   model->spec = spec;
@@ -289,6 +320,18 @@ std::shared_ptr<Model> load_model(lensor_context* context, const lensor_ops* ops
     load.matrix(layer.key, block + "attn_k.weight", kv, width, d);
     load.matrix(layer.value, block + "attn_v.weight", kv, width);
     load.matrix(layer.output, block + "attn_output.weight", width, q);
+    if (const ExpertsSpec& e = spec.experts; e.count) {
+      load.matrix(layer.router, block + "ffn_gate_inp.weight", e.count, width);
+      load.matrix(layer.gate, block + "ffn_gate_exps.weight", e.count * ff, width);
+      load.matrix(layer.up, block + "ffn_up_exps.weight", e.count * ff, width);
+      load.matrix(layer.down, block + "ffn_down_exps.weight", e.count * width, ff);
+      if (e.sigmoid) layer.router_bias = load.vector(block + "exp_probs_b.weight", e.count);
+      if (!e.shared) continue;
+      load.matrix(layer.shared_gate, block + "ffn_gate_shexp.weight", e.shared * ff, width);
+      load.matrix(layer.shared_up, block + "ffn_up_shexp.weight", e.shared * ff, width);
+      load.matrix(layer.shared_down, block + "ffn_down_shexp.weight", width, e.shared * ff);
+      continue;
+    }
     load.matrix(layer.gate, block + "ffn_gate.weight", ff, width);
     load.matrix(layer.up, block + "ffn_up.weight", ff, width);
     load.matrix(layer.down, block + "ffn_down.weight", width, ff);
@@ -300,6 +343,7 @@ std::shared_ptr<Model> load_model(lensor_context* context, const lensor_ops* ops
 
 std::shared_ptr<Model> new_model(lensor_context* context, const lensor_ops* ops, const ModelSpec& spec,
                                  int32_t dtype, bool tied) {
+  spec.check();
   const auto model = std::make_shared<Model>();
   model->spec = spec;
   const auto make = [&](Weight& weight, int64_t rows, int64_t cols) {
@@ -323,12 +367,44 @@ std::shared_ptr<Model> new_model(lensor_context* context, const lensor_ops* ops,
     make(layer.key, kv, width);
     make(layer.value, kv, width);
     make(layer.output, width, q);
+    if (const ExpertsSpec& e = spec.experts; e.count) {
+      make(layer.router, e.count, width);
+      make(layer.gate, e.count * ff, width);
+      make(layer.up, e.count * ff, width);
+      make(layer.down, e.count * width, ff);
+      if (e.sigmoid) layer.router_bias.resize(e.count);
+      if (!e.shared) continue;
+      make(layer.shared_gate, e.shared * ff, width);
+      make(layer.shared_up, e.shared * ff, width);
+      make(layer.shared_down, width, e.shared * ff);
+      continue;
+    }
     make(layer.gate, ff, width);
     make(layer.up, ff, width);
     make(layer.down, width, ff);
   }
   model->count_bytes();
   return model;
+}
+
+std::shared_ptr<Model> upcycled_model(lensor_context* context, const lensor_ops* ops, const Model& from,
+                                      const ExpertsSpec& experts) {
+  auto to = std::make_shared<Model>();
+  copy_model(from, *to);
+  to->spec.experts = experts;
+  to->spec.check();
+  const int64_t width = to->spec.width;
+  for (Layer& layer : to->layers) {
+    for (Weight* weight : {&layer.gate, &layer.up, &layer.down}) weight->repeats = experts.count;
+    Weight& router = layer.router;
+    router.bytes = ops->weight_bytes(LENSOR_F32, experts.count, width);
+    router.memory = std::make_shared<Block>(router.bytes, Owner{memory_owner().cell, Kind::weights});
+    router.view = {LENSOR_F32, experts.count, width, router.memory->data()};
+    std::memset(router.memory->data(), 0, router.bytes);
+    if (experts.sigmoid) layer.router_bias.assign(experts.count, 0.0f);
+  }
+  to->count_bytes();
+  return to;
 }
 
 void copy_model(const Model& from, Model& to) {

@@ -11,9 +11,21 @@
 
 namespace lensor {
 
+// Meanings: lensor_experts. `shared` of them count always; the model's feed_forward is the width of each.
+struct ExpertsSpec {
+  int32_t count = 0, chosen = 0, shared = 0; // count 0: none
+  bool sigmoid = false, normalized = false;
+  float scale = 1;
+};
+
 struct ModelSpec {
   int32_t layers, width, heads, kv_heads, head_width, feed_forward, vocabulary;
   float norm_epsilon;
+  ExpertsSpec experts{};
+
+  // Throws std::runtime_error where a stack of experts is not made of whole panels.
+  void check() const;
+  int32_t shared_width() const { return experts.shared * feed_forward; }
 };
 
 struct SourceFile {
@@ -36,6 +48,9 @@ struct Weight {
   lensor_weight view{};
   std::shared_ptr<Block> memory; // shared by all that were read from one file
   size_t bytes = 0;              // its own part
+  int64_t repeats = 1;           // the view stands for so many of it, one below the other
+
+  int64_t rows() const { return view.rows * repeats; }
 
   // Packs rows of a type in its place. Throws std::bad_alloc and changes nothing then.
   void replace(lensor_context*, const lensor_ops*, int32_t dtype, const void* rows);
@@ -44,13 +59,15 @@ struct Weight {
                        const void* up);
   // Of factors, else 0.
   int64_t rank() const;
-  // Row-major f32.
+  // Row-major f32, all of its repeats.
   void unpack(lensor_context*, const lensor_ops*, float* rows) const;
 };
 
 struct Layer {
   std::vector<float> attention_norm, feed_forward_norm;
-  Weight query, key, value, output, gate, up, down;
+  Weight query, key, value, output, gate, up, down; // with experts those of all, see lensor_experts
+  Weight router, shared_gate, shared_up, shared_down;
+  std::vector<float> router_bias;
 };
 
 struct Model {
@@ -86,6 +103,11 @@ std::shared_ptr<Model> load_model(lensor_context*, const lensor_ops*, const std:
 // Zeros of a floating type, for `replace` to fill; `tied`: the head is the embedding. Throws std::bad_alloc.
 std::shared_ptr<Model> new_model(lensor_context*, const lensor_ops*, const ModelSpec&, int32_t dtype,
                                  bool tied);
+
+// The same weights with experts in place of each MLP: all of them its own gate, up and down, in the same
+// memory; a router of zeros.
+std::shared_ptr<Model> upcycled_model(lensor_context*, const lensor_ops*, const Model& from,
+                                      const ExpertsSpec&);
 
 // The same weights, without what stands beside them: their memory is shared until one of the two replaces its
 // own.

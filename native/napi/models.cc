@@ -16,6 +16,18 @@ int32_t field(napi_env env, napi_value object, const char* name, int64_t most) {
   return static_cast<int32_t>(whole_of(env, property(env, object, name), 1, most));
 }
 
+ExpertsSpec read_experts(napi_env env, napi_value object) {
+  ExpertsSpec e;
+  const auto whole = [&](const char* name, int64_t least, int64_t most) {
+    return static_cast<int32_t>(whole_of(env, property(env, object, name), least, most));
+  };
+  e.count = whole("count", 1, 4096), e.chosen = whole("chosen", 1, e.count),
+  e.shared = whole("shared", 0, 256);
+  e.sigmoid = whole("sigmoid", 0, 1), e.normalized = whole("normalized", 0, 1);
+  e.scale = static_cast<float>(number_of(env, property(env, object, "scale")));
+  return e;
+}
+
 ModelSpec read_spec(napi_env env, napi_value object) {
   ModelSpec spec;
   spec.layers = field(env, object, "layers", 1 << 10);
@@ -26,6 +38,8 @@ ModelSpec read_spec(napi_env env, napi_value object) {
   spec.feed_forward = field(env, object, "feedForward", 1 << 20);
   spec.vocabulary = field(env, object, "vocabulary", 1 << 22);
   spec.norm_epsilon = static_cast<float>(number_of(env, property(env, object, "normEpsilon")));
+  if (const napi_value experts = property(env, object, "experts"); !is_nothing(env, experts))
+    spec.experts = read_experts(env, experts);
   if (spec.heads % spec.kv_heads || spec.head_width % 2) throw Invalid("an impossible model");
   return spec;
 }
@@ -91,6 +105,16 @@ napi_value copy_model(napi_env env, napi_callback_info info) {
     auto to = std::make_shared<Model>();
     lensor::copy_model(*from, *to);
     return to;
+  });
+}
+
+napi_value upcycled_model(napi_env env, napi_callback_info info) {
+  Arguments a(env, info, 2);
+  const auto from = unwrap<Model>(env, a.at[0]);
+  const ExpertsSpec experts = read_experts(env, a.at[1]);
+  if (from->spec.experts.count || experts.shared) throw Invalid("a dense model was expected");
+  return promise_model(env, "upcycle", [=](lensor_context* context) {
+    return lensor::upcycled_model(context, engine().ops(), *from, experts);
   });
 }
 
@@ -326,6 +350,7 @@ void add_models(napi_env env, napi_value exports) {
   add(env, exports, "loadModel", entry<load_model>);
   add(env, exports, "newModel", entry<new_model>);
   add(env, exports, "copyModel", entry<copy_model>);
+  add(env, exports, "upcycledModel", entry<upcycled_model>);
   add(env, exports, "releaseModel", entry<release_model>);
   add(env, exports, "forward", entry<forward>);
   add(env, exports, "trace", entry<trace>);

@@ -22,7 +22,7 @@ struct Named {
   std::optional<Adapters::Place> place; // where adapters stand beside the matrix
 
   int64_t count() const {
-    return matrix ? matrix->view.rows * matrix->view.cols : static_cast<int64_t>(vector->size());
+    return matrix ? matrix->rows() * matrix->view.cols : static_cast<int64_t>(vector->size());
   }
 };
 
@@ -62,7 +62,7 @@ napi_value stored_weight(napi_env env, napi_callback_info info) {
   if (!weight.matrix || !is_weight(dtype) || weight.matrix->view.cols % block_cols(dtype) != 0)
     throw Invalid("a matrix and a type that it can have were expected");
   const OwnerScope weights(Kind::weights);
-  const int64_t rows = weight.matrix->view.rows;
+  const int64_t rows = weight.matrix->rows();
   const BufferRef out = make_tensor(LENSOR_U8, {rows * row_bytes(dtype, weight.matrix->view.cols)}).buffer;
   const auto run = [weight, out, model, dtype, rows](lensor_context* context) {
     if (weight.matrix->view.dtype != dtype) throw std::runtime_error("the weight is kept in another type");
@@ -74,7 +74,10 @@ napi_value stored_weight(napi_env env, napi_callback_info info) {
       const Rows* all = static_cast<const Rows*>(arg);
       stored_rows(*all->weight, begin, end, all->to);
     };
-    context->parallel(context, (rows + LENSOR_PANEL - 1) / LENSOR_PANEL, 16, body, &all);
+    const int64_t own = weight.matrix->view.rows;
+    context->parallel(context, (own + LENSOR_PANEL - 1) / LENSOR_PANEL, 16, body, &all);
+    const size_t one = out->bytes / static_cast<size_t>(weight.matrix->repeats);
+    for (size_t at = one; at < out->bytes; at += one) std::memcpy(all.to + at, all.to, one);
     return LENSOR_OK;
   };
   enqueue({"weight", {}, {out}, run, nullptr, {}});
@@ -139,7 +142,7 @@ napi_value update_weights(napi_env env, napi_callback_info info) {
     if (weight.matrix ? !is_weight(dtype) || weight.matrix->view.cols % block_cols(dtype) != 0
                       : dtype != LENSOR_F32)
       throw Invalid("a value has a type that its weight cannot have");
-    const int64_t rows = weight.matrix ? weight.matrix->view.rows : 1;
+    const int64_t rows = weight.matrix ? weight.matrix->rows() : 1;
     if (buffer->bytes != static_cast<size_t>(row_bytes(dtype, weight.count() / rows) * rows))
       throw Invalid("a value has another size than its weight");
     const bool last = i + 1 == names.size();

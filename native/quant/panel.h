@@ -81,4 +81,13 @@ constexpr int64_t row_bytes(int32_t dtype, int64_t cols) {
 
 constexpr int64_t panel_bytes(int32_t dtype, int64_t cols) { return LENSOR_PANEL * row_bytes(dtype, cols); }
 
+// Matrix e of several that stand one after the other in one weight, `rows` each (whole panels); or the weight
+// itself where it is one for all.
+inline lensor_weight part_of(lensor_weight all, int64_t e, int64_t rows) {
+  if (all.rows == rows) return all;
+  all.data = static_cast<char*>(all.data) + e * (rows / LENSOR_PANEL) * panel_bytes(all.dtype, all.cols);
+  all.rows = rows;
+  return all;
+}
+
 } // namespace lensor

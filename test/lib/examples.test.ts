@@ -76,6 +76,11 @@ await model.generate(question, { cache: small });`,
 sweep.plot();                                             // quality against memory`,
     /snapKV|attentionMatching/,
   ],
+  [`const text = "The cat sat on the mat because it was tired.";`],
+  [
+    `const moe = await model.upcycle({ experts: 4, topK: 2 });  (await moe.routing(text)).plot();`,
+    /busiest expert/,
+  ],
 ];
 
 it("the examples run as they are written", { timeout: 240_000 }, async () => {

@@ -321,3 +321,29 @@ TEST("a few rows or columns beside a matrix as it lies are the same sums as amon
       CHECK_SAME(out, wanted);
     }
 }
+
+TEST("many products at once have the bits of one after the other, those without rows or K included") {
+  const int64_t sizes[][3] = {{1, 40, 33}, {130, 640, 300}, {0, 16, 16},
+                              {7, 0, 48},  {300, 90, 20},   {24, 65, 96}};
+  for (const bool turned : {false, true})
+    for (const int32_t compute : {LENSOR_F32, LENSOR_BF16}) {
+      std::vector<std::vector<float>> x, y, wanted, out;
+      std::vector<lensor_view> a, w, to;
+      std::vector<lensor_gemm> jobs;
+      for (const auto& [m, k, n] : sizes) {
+        x.push_back(noise(m * k, m + 1)), y.push_back(noise(k * n, n));
+        wanted.push_back(multiply(ops, context, x.back(), y.back(), 1, m, k, n, false, turned, compute));
+        out.emplace_back(m * n, -1);
+      }
+      for (size_t i = 0; i < x.size(); i++) {
+        const auto& [m, k, n] = sizes[i];
+        a.push_back(view(x[i], {1, m, k}));
+        w.push_back(turned ? view(y[i], {1, k, n}, {k * n, 1, k}) : view(y[i], {1, k, n}));
+        to.push_back(view(out[i], {1, m, n}));
+      }
+      for (size_t i = 0; i < x.size(); i++) jobs.push_back(plain(a[i], w[i], to[i], compute));
+      CHECK_EQ(ops.gemms(context, jobs.data(), (int64_t)jobs.size()), LENSOR_OK);
+      for (size_t i = 0; i < x.size(); i++) CHECK_SAME(out[i], wanted[i]);
+      CHECK_EQ(context->taken, context->given);
+    }
+}

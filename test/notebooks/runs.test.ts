@@ -94,6 +94,19 @@ const notebooks: Form[] = [
     },
   },
   {
+    name: "12-moe",
+    seconds: 700,
+    short: {
+      "slice(0, 2000)": "slice(0, 300)",
+      "value: 6 }": "value: 4 }",
+      "steps = 300": "steps = 8",
+      "evalEvery: 30": "evalEvery: 4",
+      "warmup: 20": "warmup: 1",
+      "slice(0, 4000)": "slice(0, 800)",
+      "window: 64 }": "window: 16 }",
+    },
+  },
+  {
     name: "14-whole-life",
     seconds: 700,
     short: {

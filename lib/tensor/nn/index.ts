@@ -4,7 +4,7 @@
 import { attention } from "./attention.ts";
 import { conv1d } from "./convolution.ts";
 import { dropout } from "./dropout.ts";
-import { combine, dispatch } from "./experts.ts";
+import { combine, dispatch, grouped } from "./experts.ts";
 import { embedding, geglu, linear, swiglu } from "./layers.ts";
 import { favor, linearAttention } from "./linear-attention.ts";
 import { crossEntropy, linearCrossEntropy, linearLogprobs } from "./loss.ts";
@@ -27,5 +27,5 @@ export const nn = {
     conv1d,
     scan,
   },
-  ...{ dropout, dispatch, combine, crossEntropy, linearCrossEntropy, linearLogprobs },
+  ...{ dropout, dispatch, grouped, combine, crossEntropy, linearCrossEntropy, linearLogprobs },
 };

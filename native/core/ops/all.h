@@ -20,6 +20,8 @@ extern const Op kAdapted, kAdaptedGrad;
 extern const Op kDropout;
 // index.cc
 extern const Op kGather, kScatterAdd, kTopK, kSort;
+// experts.cc
+extern const Op kRoute, kDispatch, kCombine, kCombineGrad, kGrouped, kGroupedOuter, kGroupedFrozen;
 // norm.cc
 extern const Op kNorm, kNormGrad, kGlu, kGluGrad, kRotate;
 // loss.cc

@@ -7,6 +7,7 @@ import { dpo, replies } from "./align.ts";
 import { ggufDecode } from "./compress-gguf.ts";
 import { pipeline, tokenization } from "./data.ts";
 import { dedup } from "./dedup.ts";
+import { experts } from "./experts.ts";
 import { decode, manyTokens, prefill } from "./generate.ts";
 import { interrupt } from "./interrupt.ts";
 import { kvDecode, kvGrowth, kvPrefill, kvWhole, matching } from "./kv.ts";
@@ -22,7 +23,7 @@ export type Run = () => Promise<Omit<Turn, "peakBytes">>;
 
 const JOBS = {
   ...{ gemm, attention, decode, prefill, look, train, tuning, dpo, replies, dedup, tokenization, pipeline },
-  ...{ ggufDecode, merging },
+  ...{ experts, ggufDecode, merging },
   ...{ attentionMemory, smallSteps, manyTokens, interrupt },
   ...{ kvPrefill, kvWhole, kvDecode, kvGrowth, matching, qualityOfLayers, qualityOfCaches },
   ...{ thinDecode },

@@ -6,11 +6,12 @@ import type { Contest, Reading } from "../figure.ts";
 import type { Suite } from "../main.ts";
 import type { Options } from "../options.ts";
 import { decode } from "./compress-decode.ts";
+import { experts } from "./compress-experts.ts";
 import { ggufTypes } from "./compress-gguf.ts";
 import { merging } from "./compress-merge.ts";
 import { thin } from "./compress-prune.ts";
 
-const PARTS: readonly Suite[] = [decode, ggufTypes, thin, merging];
+const PARTS: readonly Suite[] = [decode, ggufTypes, thin, experts, merging];
 
 export const compress = {
   rounds: 7,
