@@ -1,9 +1,11 @@
 // What a trace keeps of a pass, and every other place's activation made from it: values, the parts that attention and MLP
 // add, the stream between them. Relies on the network's own pieces, so that nothing is said twice.
 
+import { LensorError } from "../errors.ts";
 import { type Hooks, hooked, PLACES, type Place } from "../model/hooks.ts";
 import type { Model } from "../model/model.ts";
 import { gated, lastHidden, logitsOf, norm } from "../model/network.ts";
+import { mixture } from "../moe/block.ts";
 import { noGrad, scope, type Tensor, tensor } from "../tensor/index.ts";
 import { untrack } from "../tensor/scope.ts";
 
@@ -66,6 +68,12 @@ export function seen(model: Model, ids: readonly number[], hooks: Hooks): Kept {
 
 /** What stood at a place of a layer, in the place's shape. */
 export function activation(model: Model, kept: Kept, place: Place, layer: number): Tensor {
+  const { experts } = model.config;
+  if (place === "router" && !experts)
+    throw new LensorError(`trace.activation: ${model.name} has no router`, {
+      expected: "a model with experts",
+      got: "one MLP in each block",
+    });
   const changed = kept.changed.get(place);
   if (changed) return changed[layer]!.at();
   const { config } = model;
@@ -87,7 +95,13 @@ export function activation(model: Model, kept: Kept, place: Place, layer: number
       }
       if (place === "attention") return linear("attn_output", of("head").reshape(T, heads * d));
       if (place === "middle") return of("residual").add(of("attention"));
-      return linear("ffn_down", gated(config, weights, layer, of("middle"), "f32"));
+      const y = of("middle");
+      if (place === "router") {
+        const m = norm(y, weights.vector(`blk.${layer}.ffn_norm.weight`), config, "f32");
+        return linear("ffn_gate_inp", m);
+      }
+      if (experts) return mixture(config, experts, weights, layer, y, "f32", {});
+      return linear("ffn_down", gated(config, weights, layer, y, "f32"));
     }),
   );
 }

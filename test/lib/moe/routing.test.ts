@@ -100,6 +100,27 @@ describe("routing", () => {
     }
   });
 
+  it("is what a trace of the routers' logits says", async () => {
+    const moe = await dense.upcycle({ experts: 4, topK: 1, seed: 5 });
+    const trace = await moe.trace(ids);
+    const routing = await moe.routing(ids);
+    for (let layer = 0; layer < 2; layer++) {
+      const best = Array.from(
+        (await trace.activation("router", layer).argmax(-1).data()) as ArrayLike<number>,
+        Number,
+      );
+      for (const { token, expert } of routing.choices[layer]!) expect(expert).toBe(best[token]);
+      const added = trace
+        .residual(layer)
+        .add(trace.activation("attention", layer))
+        .add(trace.activation("mlp", layer));
+      const [got, wanted] = [await numbers(added), await numbers(trace.residual(layer + 1))];
+      for (const [i, value] of got.entries()) expect(value).toBeCloseTo(wanted[i]!, 3);
+    }
+    const plain = await dense.trace(ids);
+    expect(() => plain.activation("router", 0)).toThrow(/has no router/);
+  });
+
   it("is refused by a model without experts, and by layers that do not exist", async () => {
     await expect(dense.routing("text")).rejects.toThrow(/has no experts.*upcycle/s);
     const routing = await (await dense.upcycle({ experts: 2, topK: 1 })).routing(ids);
