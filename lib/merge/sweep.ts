@@ -33,6 +33,9 @@ export interface MergeSweepOptions {
 const MOST = 1000;
 const CALL = "merge.sweep";
 
+/** A list, or an object, whose names they take. */
+export type Swept = readonly Mergeable[] | Readonly<Record<string, Mergeable>>;
+
 type Point = Readonly<Record<string, number>>;
 
 /**
@@ -41,11 +44,13 @@ type Point = Readonly<Record<string, number>>;
  */
 export async function sweep<Own extends string, Options extends MergeModelsOptions>(
   method: Merging<Own, Options>,
-  models: readonly Mergeable[],
+  models: Swept,
   options: MergeSweepOptions & Omit<Options, "out" | "dtype">,
 ): Promise<MergeSweep> {
   const { over, skills, refine = 0, seed = drawSeed(), signal, ...rest } = checked(method, models, options);
-  const parents = await Promise.all(models.map(loaded));
+  const given = Object.values<Mergeable>(models as Record<string, Mergeable>);
+  const parents = await Promise.all(given.map(loaded));
+  const names = Array.isArray(models) ? namesOf(parents) : Object.keys(models);
   const first = grid(over);
   const total = parents.length + first.length + 2 * refine * Object.keys(over).length;
   const progress = showProgress(`Sweep of ${first.length} merges`, total, {
@@ -99,7 +104,7 @@ export async function sweep<Own extends string, Options extends MergeModelsOptio
       refine,
       ...plain(rest),
     };
-    const name = parents.map(({ name }) => name).join(" + ");
+    const name = names.join(" + ");
     return new MergeSweep({
       ...{
         rows,
@@ -115,13 +120,13 @@ export async function sweep<Own extends string, Options extends MergeModelsOptio
     throw error;
   } finally {
     // What was loaded for it goes with it.
-    for (const [i, parent] of parents.entries()) if (typeof models[i] === "string") parent.dispose();
+    for (const [i, parent] of parents.entries()) if (typeof given[i] === "string") parent.dispose();
   }
 }
 
 function checked<Own extends string, Options extends MergeModelsOptions>(
   method: Merging<Own, Options>,
-  models: readonly Mergeable[],
+  models: Swept,
   options: MergeSweepOptions & Omit<Options, "out" | "dtype">,
 ) {
   const parameters = method?.method?.parameters;
@@ -130,9 +135,9 @@ function checked<Own extends string, Options extends MergeModelsOptions>(
       expected: "merge.slerp or its like",
       got: describe(method),
     });
-  if (!Array.isArray(models) || models.length < 2)
+  if (typeof models !== "object" || models === null || Object.keys(models).length < 2)
     throw new LensorError(`${CALL} takes models to merge`, {
-      expected: "a list of two or more",
+      expected: "two or more: [a, b], or { sums: a, stories: b }",
       got: describe(models),
     });
   const own = parameters.map(({ name }) => name);
@@ -161,6 +166,12 @@ function checked<Own extends string, Options extends MergeModelsOptions>(
 function loaded(given: Mergeable): Promise<Model> | Model {
   if (given instanceof Model) return given;
   return given instanceof Adapter ? given.model() : hub.load(given);
+}
+
+/** Of those of one name, which of them. */
+function namesOf(parents: readonly Model[]): string[] {
+  const all = parents.map(({ name }) => name);
+  return all.map((name, i) => (all.indexOf(name) === all.lastIndexOf(name) ? name : `${name} (${i + 1})`));
 }
 
 function grid(over: MergeSweepOptions["over"]): Point[] {

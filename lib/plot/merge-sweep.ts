@@ -36,12 +36,12 @@ export function mergeSweepFigure(input: MergeSweepInput): PlotlySpec {
     layout: {
       ...layoutOf({
         title: findingOf(input),
-        subtitle: `${method}, ${rows.length} merges of ${parents.map(({ name }) => markup(shortened(name))).join(" and ")}; held-out text, lower is better`,
+        subtitle: `${method}, ${rows.length} merges${plane ? `, squares: the parents` : ""}; held-out text, lower is better`,
         height: 400,
         data: (of) =>
           data(of).map(({ marker, line }) => ({ ...(marker ? { marker } : {}), ...(line ? { line } : {}) })),
       }),
-      margin: { l: 64, r: plane ? 40 : 130, t: 76, b: 56 },
+      margin: { l: 64, r: plane ? 40 : 120, t: 76, b: 56 },
       xaxis: plane
         ? { title: { text: `loss on ${markup(skills[0]!)}, nats a token`, standoff: 8 }, showgrid: true }
         : { title: { text: axisText(axis!, parents), standoff: 8 } },
@@ -60,12 +60,12 @@ export function mergeSweepFigure(input: MergeSweepInput): PlotlySpec {
 
 /** What the best is beside its parents. */
 function findingOf({ best, parents, axes }: MergeSweepInput): string {
-  const at = axes.map((axis) => `${axis} = ${formatValue(best.point[axis]!)}`).join(", ");
+  const at = axes.map((axis) => `${axis} ${said(best.point[axis]!)}`).join(", ");
   const means = parents.map(({ mean }) => formatValue(mean)).join(" and ");
   const lowest = Math.min(...parents.map(({ mean }) => mean));
   // At an end a merge is the parent itself: as good, not better.
   if (best.mean < lowest - 1e-4)
-    return `At ${at} the merge has a mean loss of ${formatValue(best.mean)}; its parents have ${means}`;
+    return `Mean loss ${formatValue(best.mean)} at ${at}; the parents have ${means}`;
   return `No merge is better than both parents, whose mean losses are ${means}`;
 }
 
@@ -134,7 +134,7 @@ function lineLabels({ rows, parents, best, axes }: MergeSweepInput, skills: read
       colour: categories[i % categories.length],
     })),
     { text: "<b>mean</b>", y: last.mean, colour: undefined },
-    { text: "better parent's mean", y: Math.min(...parents.map(({ mean }) => mean)), colour: "muted" },
+    { text: "better parent", y: Math.min(...parents.map(({ mean }) => mean)), colour: "muted" },
   ].sort((a, b) => a.y - b.y);
   const least = 0.062 * Math.max(span, Math.max(...all) - Math.min(...all));
   const at = ends.map(({ y }) => y);
@@ -174,15 +174,15 @@ function planeOf(
     },
     ...{ text: texts, hovertemplate: "%{text}<br>%{x:.4f}, %{y:.4f}<extra></extra>", marker },
   });
-  const said = ({ point }: Tried) => axes.map((axis) => `${axis} ${formatValue(point[axis]!)}`).join(", ");
+  const words = ({ point }: Tried) => axes.map((axis) => `${axis} ${said(point[axis]!)}`).join(", ");
   return [
-    points(rows, rows.map(said), { color: categories[0], size: 8, opacity: 0.7 }),
+    points(rows, rows.map(words), { color: categories[0], size: 8, opacity: 0.7 }),
     points(
       parents,
       parents.map(({ name }) => markup(name)),
       { color: of.baseline, size: 11, symbol: "square" },
     ),
-    points([best], [said(best)], {
+    points([best], [words(best)], {
       ...{ symbol: "circle-open", size: 15, color: of.text, line: { color: of.text, width: 2 } },
     }),
   ];
@@ -194,8 +194,11 @@ function planeLabels({ best, parents, axes }: MergeSweepInput, [a, b]: readonly 
   });
   return [
     ...parents.map((parent) => label(parent, markup(shortened(parent.name)), false)),
-    label(best, `<b>${axes.map((axis) => `${axis} ${formatValue(best.point[axis]!)}`).join(", ")}</b>`, true),
+    label(best, `<b>${axes.map((axis) => `${axis} ${said(best.point[axis]!)}`).join(", ")}</b>`, true),
   ];
 }
+
+/** A setting, which people type with few digits. */
+const said = (value: number) => String(Number(value.toPrecision(4)));
 
 const shortened = (name: string) => (name.length > 28 ? `${name.slice(0, 27)}…` : name);

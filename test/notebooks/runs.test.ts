@@ -119,6 +119,15 @@ const notebooks: Form[] = [
         "decodeSpeed({ tokens: 4, rounds: 2 }), energy({ gridIntensity: 300, tokens: 4, rounds: 2 })",
     },
   },
+  {
+    name: "13-merge",
+    seconds: 600,
+    short: {
+      "steps: 30, batch: 4, length: 128": "steps: 2, batch: 1, length: 64",
+      "sums.slice(200), stories: stories.slice(80, 86)": "sums.slice(218), stories: stories.slice(80, 81)",
+      "[0, 0.25, 0.5, 0.75, 1] }, skills: heldOut, refine: 1": "[0.5] }, skills: heldOut, refine: 0",
+    },
+  },
 ];
 
 let folder: string;
