@@ -1,6 +1,7 @@
 // What a figure of quality against cost says in words and places: axes, the front, the finding, names beside their points. Pure.
 
 import { formatBytes, formatValue } from "./format.ts";
+import { markup } from "./theme.ts";
 
 export interface ParetoAxis {
   name: string;
@@ -119,4 +120,26 @@ export function findingOf(
       : `${best.name} ${less} than ${reference}`;
   const against = y.name === "kl" || y.name === "agreement" ? "" : `, against ${whole}`;
   return `${which}: ${y.name === "kl" ? "KL" : y.name} ${own}${against}, at ${share}`;
+}
+
+/** How energy was measured: the processor's counters and a guess by the clock are not the same thing. */
+export function sourceOf(points: readonly ParetoPoint[], { name }: ParetoAxis): string | undefined {
+  const source = points.find((point) => point.places.get(name)?.more?.energySource)?.places.get(name)?.more;
+  return source && `energy by ${source.energySource}`;
+}
+
+/** All that is known of a point, for whoever points at it. */
+export function wordsOf(point: ParetoPoint, measures: readonly ParetoAxis[]): string {
+  const lines = measures.flatMap((axis) => {
+    const place = point.places.get(axis.name);
+    if (!place) return [];
+    const { value, low, high, more } = place;
+    const interval =
+      Number.isFinite(low) && low !== high ? ` (${saidOf(axis, low)} to ${saidOf(axis, high)})` : "";
+    const rest = Object.entries(more ?? {}).map(
+      ([key, one]) => `, ${key} ${typeof one === "number" ? formatValue(one) : one}`,
+    );
+    return [`${axis.name} ${saidOf(axis, value)}${interval}${rest.join("")}`];
+  });
+  return [`<b>${markup(point.name)}</b>`, ...lines.map(markup)].join("<br>");
 }

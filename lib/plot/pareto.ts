@@ -2,7 +2,6 @@
 // they are known. Where more was measured, a menu changes both axes, and with them the front, names and title. Pure.
 
 import type { PlotlySpec } from "./figure.ts";
-import { formatValue } from "./format.ts";
 import { axisOf, type Scale, scaleOf } from "./pareto-axes.ts";
 import { labelsOf, type Marked } from "./pareto-labels.ts";
 import {
@@ -13,8 +12,9 @@ import {
   type ParetoAxis,
   type ParetoPoint,
   placed,
-  saidOf,
+  sourceOf,
   titleOf,
+  wordsOf,
 } from "./pareto-parts.ts";
 import { categories, layoutOf, markup, type Tokens, tokens } from "./theme.ts";
 
@@ -117,6 +117,7 @@ function drawn(view: View, { points: all, reference, note }: ParetoInput): Drawn
         `${points.length} models, grey point: ${reference}; grey line: the front, which none betters in both`,
         paired && "bars: 95 %, of the difference to it where that can be told",
         left > 0 && `${left} without a number`,
+        ...[x, y].map((axis) => sourceOf(points, axis)),
         note,
       ]
         .filter(Boolean)
@@ -231,7 +232,7 @@ function tracesOf(made: Drawn, input: ParetoInput, of: Tokens): Record<string, u
     {
       ...{ type: "scatter", mode: "markers", x: x[1], y: y[1], error_x: bar("x"), error_y: bar("y") },
       marker: { ...markers(input, of), size: 9 },
-      customdata: made.points.map((point) => wordsOf(point, input)),
+      customdata: made.points.map((point) => wordsOf(point, input.measures)),
       hovertemplate: "%{customdata}<extra></extra>",
     },
   ];
@@ -246,21 +247,6 @@ function markers({ points, reference }: ParetoInput, of: Tokens) {
     return [categories[place % categories.length]!, MARKS[round]!];
   };
   return { color: points.map((point) => look(point)[0]), symbol: points.map((point) => look(point)[1]) };
-}
-
-function wordsOf(point: ParetoPoint, { measures }: ParetoInput): string {
-  const lines = measures.flatMap((axis) => {
-    const place = point.places.get(axis.name);
-    if (!place) return [];
-    const { value, low, high, more } = place;
-    const interval =
-      Number.isFinite(low) && low !== high ? ` (${saidOf(axis, low)} to ${saidOf(axis, high)})` : "";
-    const rest = Object.entries(more ?? {}).map(
-      ([key, one]) => `, ${key} ${typeof one === "number" ? formatValue(one) : one}`,
-    );
-    return [`${axis.name} ${saidOf(axis, value)}${interval}${rest.join("")}`];
-  });
-  return [`<b>${markup(point.name)}</b>`, ...lines.map(markup)].join("<br>");
 }
 
 function menuOf(views: readonly View[], made: readonly Drawn[]): object {

@@ -101,6 +101,22 @@ describe("the figure", () => {
     expect(spec.data[1]!.y).toEqual([0.005, 0.01, 1, null]);
   });
 
+  test("says how energy was measured where it is an axis", () => {
+    const joules: ParetoAxis = { name: "energy", unit: "J/token", better: "lower", kind: "cost" };
+    const measured = points.map(({ name, places }) => ({
+      name,
+      places: new Map([
+        ...places,
+        ["energy", { value: 1, low: 1, high: 2, more: { energySource: "RAPL, package-0" } }] as const,
+      ]),
+    }));
+    const input = { points: measured, reference: "base", measures: [size, joules, loss] };
+    const subtitle = (x: string) =>
+      (paretoFigure({ ...input, x }).layout.meta as { subtitle: string }).subtitle;
+    expect(subtitle("energy")).toMatch(/energy by RAPL, package-0/);
+    expect(subtitle("bytes")).not.toMatch(/RAPL/);
+  });
+
   test("costs stand against each other where there is no quality", () => {
     const spec = paretoFigure({ points, reference: "base", measures: [size, speed] });
     expect(spec.data[1]!.x).toEqual([100e6, 60e6, 45e6, 60e6]);
