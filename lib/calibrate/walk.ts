@@ -1,6 +1,6 @@
 // The walk that every method with calibration data goes: block by block through a model, with the stream of all texts at
 // hand. A visitor sees what enters each block's matrices, may change these, and what is seen next is what the changed ones
-// give. Exact arithmetic, no gradients; holds the stream of all texts and one pack's activations, never logits.
+// give. Exact arithmetic, no gradients; holds the stream of all texts, and of wider activations what has room, never logits.
 
 import type { Model } from "../model/model.ts";
 import { embedded, gated, headsMixed, norm, type Packed, placesOf } from "../model/network.ts";
@@ -41,6 +41,8 @@ export interface WalkOptions {
   readonly head?: string | undefined;
   /** How many rows of each input are kept as they are, at most: 256. */
   readonly sampled?: number;
+  /** In bytes: wider activations of all texts are held between two looks where they take no more, else made twice. 256 MB. */
+  readonly held?: number;
 }
 
 /** What a model was calibrated on: plain data, for provenance. */
@@ -74,7 +76,7 @@ export async function calibrate(
   visit: Visit,
   options: WalkOptions,
 ): Promise<Calibration> {
-  const { call, label, signal, head, sampled = 256 } = options;
+  const { call, label, signal, head, sampled = 256, held = 256 << 20 } = options;
   const { packs, ...facts } = await calibrationIds(call, model, texts);
   const perplexity = await perplexityOf(model, packs);
   warnOfStrange(call, model, perplexity);
@@ -84,7 +86,8 @@ export async function calibrate(
       `block ${Math.min(layers, 1 + Math.floor(done / (BLOCK_INPUTS.length * packs.length)))} of ${layers}`,
     afterMs: 1500,
   });
-  const walk = new Walk(model, packs, facts.tokens, sampled, () => signal?.throwIfAborted());
+  const bounds = { sampled, held };
+  const walk = new Walk(model, packs, facts.tokens, bounds, () => signal?.throwIfAborted());
   try {
     for (let layer = 0; layer < layers; layer++) {
       await walk.block(layer, visit, (done) => progress.update((layer * 4 + done) * packs.length));
@@ -109,17 +112,26 @@ interface Traveller {
   entering?: Tensor | undefined;
 }
 
+/** Makes what enters a matrix, f32 `[tokens, columns]`, of one pack. */
+type Input = (one: Traveller, weights: FrozenWeights) => Tensor;
+
 class Walk {
   readonly #model: Model;
   readonly #tokens: number;
-  readonly #sampled: number;
+  readonly #bounds: { readonly sampled: number; readonly held: number };
   readonly #check: () => void;
   readonly #travellers: Traveller[];
 
-  constructor(model: Model, packs: readonly Packed[], tokens: number, sampled: number, check: () => void) {
+  constructor(
+    model: Model,
+    packs: readonly Packed[],
+    tokens: number,
+    bounds: { sampled: number; held: number },
+    check: () => void,
+  ) {
     this.#model = model;
     this.#tokens = tokens;
-    this.#sampled = sampled;
+    this.#bounds = bounds;
     this.#check = check;
     const weights = new FrozenWeights(model);
     this.#travellers = packs.map((packed) => ({
@@ -132,11 +144,7 @@ class Walk {
     const { config } = this.#model;
     const name = (part: string) => `blk.${layer}.${part}.weight`;
     const { width, heads, headWidth, feedForward } = config;
-    const look = async (
-      i: number,
-      columns: number,
-      input: (one: Traveller, weights: FrozenWeights) => Tensor,
-    ) => {
+    const look = async (i: number, columns: number, input: Input) => {
       told(i);
       return this.#look(layer, BLOCK_INPUTS[i]!.map(name), columns, visit, input);
     };
@@ -154,15 +162,15 @@ class Walk {
         placesOf(config, one.packed),
         "f32",
       );
-    await this.#through("attn_output", layer, mixed, () =>
-      look(1, heads * headWidth, (one) => one.entering!),
+    await this.#through("attn_output", layer, heads * headWidth, mixed, (input) =>
+      look(1, heads * headWidth, input),
     );
 
     await look(2, width, (one, weights) => normed(one, weights, "ffn_norm"));
 
     const middle = ({ stream }: Traveller, weights: FrozenWeights) =>
       gated(config, weights, layer, stream, "f32");
-    await this.#through("ffn_down", layer, middle, () => look(3, feedForward, (one) => one.entering!));
+    await this.#through("ffn_down", layer, feedForward, middle, (input) => look(3, feedForward, input));
   }
 
   async head(name: string, visit: Visit): Promise<void> {
@@ -183,22 +191,27 @@ class Walk {
   async #through(
     part: string,
     layer: number,
-    input: (one: Traveller, weights: FrozenWeights) => Tensor,
-    look: () => Promise<"remade" | undefined>,
+    columns: number,
+    input: Input,
+    look: (input: Input) => Promise<"remade" | undefined>,
   ): Promise<void> {
-    const make = () =>
-      this.#each((one, weights) => {
+    const holds = this.#tokens * columns * 4 <= this.#bounds.held;
+    const make = async () => {
+      if (!holds) return;
+      await this.#each((one, weights) => {
         one.entering?.dispose();
         one.entering = alone(() => input(one, weights));
       });
+    };
     await make();
-    if ((await look()) === "remade") await make();
+    if ((await look((one, weights) => one.entering ?? input(one, weights))) === "remade") await make();
     await this.#each((one, weights) => {
-      const { stream, entering } = one;
-      one.stream = alone(() => weights.linear(`blk.${layer}.${part}.weight`, entering!, "f32", stream));
+      const { stream } = one;
+      const entering = one.entering ?? alone(() => input(one, weights));
+      one.stream = alone(() => weights.linear(`blk.${layer}.${part}.weight`, entering, "f32", stream));
       one.entering = undefined;
       stream.dispose();
-      entering!.dispose();
+      entering.dispose();
     });
   }
 
@@ -207,9 +220,9 @@ class Walk {
     names: readonly string[],
     columns: number,
     visit: Visit,
-    input: (one: Traveller, weights: FrozenWeights) => Tensor,
+    input: Input,
   ): Promise<"remade" | undefined> {
-    const moments = new Moments(columns, this.#tokens, this.#sampled);
+    const moments = new Moments(columns, this.#tokens, this.#bounds.sampled);
     try {
       await this.#each((one, weights) =>
         noGrad(() =>

@@ -71,7 +71,12 @@ interface Seen extends Omit<LayerInput, "hessian" | "meanAbs" | "maxAbs" | "samp
 }
 
 /** Goes the walk and keeps the numbers. */
-async function walked(model: Model, texts: CalibrationTexts, visit?: Visit, sampled?: number) {
+async function walked(
+  model: Model,
+  texts: CalibrationTexts,
+  visit?: Visit,
+  bounds: { sampled?: number; held?: number } = {},
+) {
   const seen: Seen[] = [];
   const found = await calibrate(
     model,
@@ -84,7 +89,7 @@ async function walked(model: Model, texts: CalibrationTexts, visit?: Visit, samp
       seen.push({ layer, names, tokens, hessian, meanAbs, maxAbs, sample });
       return visit?.(input);
     },
-    { ...options, ...(sampled && { sampled }) },
+    { ...options, ...bounds },
   );
   return { seen, found };
 }
@@ -184,9 +189,15 @@ describe("calibrate", () => {
         if (hessian[i * 530 + j] !== hessian[j * 530 + i]) expect([i, j]).toBe("equal");
   });
 
+  it("sees the same where there is no room to hold activations, and they are made twice", async () => {
+    const { seen: held } = await walked(await model.copy(), TEXTS);
+    const { seen } = await walked(await model.copy(), TEXTS, undefined, { held: 0 });
+    expect(seen).toEqual(held);
+  });
+
   it("keeps no more rows than it was asked for", async () => {
     const copy = await model.copy();
-    const { seen } = await walked(copy, TEXTS, undefined, 5);
+    const { seen } = await walked(copy, TEXTS, undefined, { sampled: 5 });
     expect(seen[0]!.sample.length / 40).toBeLessThanOrEqual(5);
     expect(seen[0]!.sample.length / 40).toBeGreaterThan(3);
   });
