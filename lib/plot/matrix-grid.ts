@@ -58,7 +58,7 @@ export function matrixGrid(input: MatrixGridInput): PlotlySpec {
         ...{ cmin: 0, cmax: end, colorscale: sequential },
         colorbar: barAbove(
           tickvals,
-          tickvals.map((value) => (value === 0 ? "0" : words(value))),
+          tickvals.map((value) => (value === 0 && words === percent ? "0" : words(value))),
           lift,
         ),
       },

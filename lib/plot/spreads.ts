@@ -1,11 +1,14 @@
-// How a matrix's weights and what it meets are spread, one over the other, in parts of the largest of each: what lies far from
-// the middle is what few bits pay for. Pure.
+// How large a matrix's weights are, and what it meets, one over the other: sizes in parts of each one's own root mean square, by
+// factors. What lies far to the right is what few bits pay for. Pure.
 
 import type { PlotlySpec } from "./figure.ts";
 import { formatValue } from "./format.ts";
 import { layoutOf } from "./theme.ts";
 
-const BINS = 101;
+/** Bins for a factor of ten, from a thousandth to a thousand. */
+const FINE = 6;
+const FROM = -3;
+const TO = 3;
 
 export interface SpreadsInput {
   readonly model: string;
@@ -19,38 +22,47 @@ export function spreads({ model, name, weights, activations }: SpreadsInput): Pl
     { label: "weights", of: spread(weights) },
     { label: "activations", of: spread(activations) },
   ];
-  const far = Math.round(both[1]!.of.largest / both[1]!.of.deviation);
+  const [w, x] = both.map(({ of }) => formatValue(Number(of.farthest.toPrecision(2))));
   return {
     data: both.map(({ label, of }) => ({
-      ...{ type: "scatter", mode: "lines", line: { shape: "hvh", width: 1.5 } },
-      name: `${label}, up to ${formatValue(of.largest)}`,
-      x: Array.from({ length: BINS }, (_, i) => Number(((2 * i) / (BINS - 1) - 1).toFixed(3))),
+      ...{
+        type: "scatter",
+        mode: "lines+markers",
+        line: { shape: "hvh", width: 1.5 },
+        marker: { size: 4 },
+        showlegend: true,
+      },
+      name: label,
+      x: of.shares.map((_, i) => Number((10 ** (FROM + (i + 0.5) / FINE)).toPrecision(3))),
       y: of.shares.map((share) => (share > 0 ? Number(share.toPrecision(3)) : null)),
-      hovertemplate: `${label} near %{x} of the largest: %{y:.2%}<extra></extra>`,
+      hovertemplate: `${label} of about %{x}: %{y:.3p}<extra></extra>`,
     })),
     layout: {
       ...layoutOf({
-        title: `The largest activation of ${name.replace(/\.weight$/, "")} is ${far} deviations out, the largest weight ${Math.round(both[0]!.of.largest / both[0]!.of.deviation)}`,
-        subtitle: `${model}: share of the numbers in each hundredth of the range from the largest below 0 to the largest above`,
+        title: `${name.replace(/\.weight$/, "")}: the largest activation is ${x} times the usual, the largest weight ${w} times`,
+        subtitle: `${model}: how many numbers are of which size; the usual is the root of the mean square`,
         height: 360,
+        margin: { l: 72, t: 96 },
       }),
-      xaxis: { title: { text: "in parts of the largest" }, range: [-1, 1] },
-      yaxis: { title: { text: "share" }, type: "log", tickformat: ".2%" },
+      showlegend: true,
+      legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" },
+      xaxis: { title: { text: "size, times the usual" }, type: "log", range: [FROM, TO], dtick: 1 },
+      yaxis: { title: { text: "share", standoff: 12 }, type: "log", dtick: 1, tickformat: "~%" },
     },
   };
 }
 
-function spread(values: Float32Array): { largest: number; deviation: number; shares: number[] } {
+function spread(values: Float32Array): { farthest: number; shares: number[] } {
   let [largest, squares] = [0, 0];
   for (const value of values) {
     largest = Math.max(largest, Math.abs(value));
     squares += value * value;
   }
-  const counts = new Array<number>(BINS).fill(0);
-  for (const value of values) counts[Math.round(((value / (largest || 1) + 1) / 2) * (BINS - 1))]!++;
-  return {
-    largest,
-    deviation: Math.sqrt(squares / values.length) || 1,
-    shares: counts.map((count) => count / values.length),
-  };
+  const usual = Math.sqrt(squares / values.length) || 1;
+  const counts = new Array<number>((TO - FROM) * FINE).fill(0);
+  for (const value of values) {
+    const bin = Math.floor((Math.log10(Math.abs(value) / usual) - FROM) * FINE);
+    counts[Math.max(0, Math.min(counts.length - 1, bin))]!++;
+  }
+  return { farthest: largest / usual, shares: counts.map((count) => count / values.length) };
 }

@@ -57,14 +57,20 @@ export class Channels {
     const at = (part: number, layer: number) =>
       this.rows.find((row) => row.input === parts[part] && row.layer === layer)!;
     const most = this.rows.reduce((a, b) => (b.times > a.times ? b : a));
+    // By factors: one channel of one input may be a thousand times the others' largest.
     const times = (value: number) => `${value >= 10 ? Math.round(value) : value.toPrecision(2)}×`;
     return new Figure(() =>
       matrixGrid({
-        title: `One channel of what enters ${most.input} of layer ${most.layer} is ${times(most.times)} the middle one`,
+        title: `Layer ${most.layer}: one channel of what enters ${most.input} is ${times(most.times)} the middle one`,
         subtitle: `${this.#model.name}: the largest |x| of a channel, against that of the middle channel of the same input`,
-        ...{ layers: this.#model.config.layers, parts, bar: "largest / middle", words: times },
+        ...{
+          layers: this.#model.config.layers,
+          parts,
+          bar: "largest / middle",
+          words: (value) => times(10 ** value),
+        },
         values: parts.map((_, part) =>
-          Array.from({ length: this.#model.config.layers }, (_, layer) => at(part, layer).times),
+          Array.from({ length: this.#model.config.layers }, (_, layer) => Math.log10(at(part, layer).times)),
         ),
         more: (part, layer) =>
           `<br>channel ${at(part, layer).channel}, up to ${at(part, layer).largest.toPrecision(3)}`,

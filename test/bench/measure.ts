@@ -19,6 +19,7 @@ const PEERS: Readonly<Record<string, string>> = {
   dedup_datatrove: "datatrove",
   dedup_rensa: "rensa",
   merging: "mergekit",
+  quantizing: "GPTQModel",
   matching: "Attention Matching's reference",
 };
 

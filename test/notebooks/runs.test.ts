@@ -80,6 +80,18 @@ const notebooks: Form[] = [
     },
   },
   {
+    name: "10-quantize",
+    seconds: 700,
+    short: {
+      'instruct\\");': 'instruct\\").then((one) => one.student({ layers: 3 }));',
+      ".flat().slice(0, 24)": ".flat().slice(0, 2)",
+      "pieces[4]!.slice(0, 6)": "pieces[4]!.slice(0, 1)",
+      "calibrate.slice(0, 4)": "calibrate.slice(0, 1)",
+      "down = [4, 3, 2]": "down = [4, 3]",
+      "steps: 12, batch: 4, length: 128": "steps: 1, batch: 1, length: 32",
+    },
+  },
+  {
     name: "11-prune",
     seconds: 700,
     short: {

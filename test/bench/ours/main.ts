@@ -15,6 +15,7 @@ import { merging } from "./merge.ts";
 import { attention, attentionMemory, gemm } from "./products.ts";
 import { thinDecode } from "./prune.ts";
 import { qualityOfCaches, qualityOfLayers } from "./quality.ts";
+import { quantizing } from "./quantizing.ts";
 import { look } from "./trace.ts";
 import { smallSteps, train, tuning } from "./train.ts";
 
@@ -23,7 +24,7 @@ export type Run = () => Promise<Omit<Turn, "peakBytes">>;
 
 const JOBS = {
   ...{ gemm, attention, decode, prefill, look, train, tuning, dpo, replies, dedup, tokenization, pipeline },
-  ...{ experts, ggufDecode, merging },
+  ...{ experts, ggufDecode, merging, quantizing },
   ...{ attentionMemory, smallSteps, manyTokens, interrupt },
   ...{ kvPrefill, kvWhole, kvDecode, kvGrowth, matching, qualityOfLayers, qualityOfCaches },
   ...{ thinDecode },

@@ -8,10 +8,11 @@ import type { Options } from "../options.ts";
 import { decode } from "./compress-decode.ts";
 import { experts } from "./compress-experts.ts";
 import { ggufTypes } from "./compress-gguf.ts";
+import { quantizing } from "./compress-gptq.ts";
 import { merging } from "./compress-merge.ts";
 import { thin } from "./compress-prune.ts";
 
-const PARTS: readonly Suite[] = [decode, ggufTypes, thin, experts, merging];
+const PARTS: readonly Suite[] = [decode, ggufTypes, thin, experts, merging, quantizing];
 
 export const compress = {
   rounds: 7,
