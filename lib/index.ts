@@ -63,6 +63,13 @@ export type { JoinOptions } from "./data/verbs/concat.ts";
 export type { SeedOptions } from "./data/verbs/shuffle.ts";
 export type { SortOptions } from "./data/verbs/sort.ts";
 export type { WriteOptions, Written } from "./data/write/index.ts";
+export {
+  type BranchSolveMerge,
+  type BranchSolveMergeOptions,
+  branchSolveMerge,
+  type Chats,
+} from "./decode/branch-solve-merge.ts";
+export { BranchedText, Verdict } from "./decode/branched.ts";
 export { ChatReply } from "./decode/chat.ts";
 export { type GenerateOptions, Reply } from "./decode/generate.ts";
 export { LensorError } from "./errors.ts";
