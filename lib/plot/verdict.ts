@@ -17,7 +17,11 @@ export function verdictFigure({ criteria, winner, scores, unread, readings }: Ve
   // Each on a line of its own, also where two are called the same once they are shortened.
   const y = criteria.map((_, i) => i);
   const points = (which: "a" | "b", colour: string, shift: number) => ({
-    ...{ type: "scatter", mode: "markers", name: which.toUpperCase(), y: y.map((at) => at + shift) },
+    ...{ type: "scatter", mode: "markers+text", name: which.toUpperCase(), y: y.map((at) => at + shift) },
+    ...{
+      text: y.map(() => which.toUpperCase()),
+      textposition: which === "a" ? "top center" : "bottom center",
+    },
     x: criteria.map((one) => one[which]),
     marker: { size: 12, color: colour },
     hovertemplate: `${which.toUpperCase()}: %{x}<extra></extra>`,
@@ -43,7 +47,7 @@ export function verdictFigure({ criteria, winner, scores, unread, readings }: Ve
     layout: {
       ...layoutOf({
         title,
-        subtitle: `<b style="color:${categories[0]}">A</b> and <b style="color:${categories[1]}">B</b> by each criterion, mean of both orders; ${unread} of ${readings} readings without a score`,
+        subtitle: `A and B by each criterion, mean of both orders; ${unread} of ${readings} readings without a score`,
         height: 130 + 44 * criteria.length,
         data: (of) => data(of).map((trace) => ("line" in trace ? { line: trace.line } : null)),
       }),
