@@ -3,8 +3,10 @@
 
 import { type Table, tableFromArrays } from "apache-arrow";
 import { LensorError } from "../errors.ts";
+import type { Hooks } from "../model/hooks.ts";
 import { idsOf, type Prompt } from "../model/ids.ts";
 import type { Model } from "../model/model.ts";
+import { lastHidden } from "../model/network.ts";
 import { checkNumber } from "../options.ts";
 import { expertLoad } from "../plot/expert-load.ts";
 import { expertMap } from "../plot/expert-map.ts";
@@ -13,6 +15,7 @@ import { expertTime } from "../plot/expert-time.ts";
 import { expertTypes } from "../plot/expert-types.ts";
 import { Figure } from "../plot/figure.ts";
 import { untrack } from "../tensor/scope.ts";
+import { noGrad } from "../tensor/tape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { biasName, type Experts } from "./experts.ts";
 import { routed } from "./router.ts";
@@ -25,7 +28,10 @@ export interface Choice {
   gate: number;
 }
 
-/** `routing` reads a text whole, as training does: an expert's capacity and the choice of experts hold over all its tokens. */
+/**
+ * Reads a text as training does: what is longer than the context in pieces of it, which do not see each other, and an expert's
+ * capacity and the choice of experts hold over all of its tokens.
+ */
 export async function routing(model: Model, prompt: Prompt): Promise<Routing> {
   const { experts, layers } = model.config;
   if (!experts)
@@ -36,19 +42,19 @@ export async function routing(model: Model, prompt: Prompt): Promise<Routing> {
   const ids = idsOf(prompt, model.tokenizer, model.config.vocabulary);
   const found: Tensor[][] = [];
   const weights = model.weights();
-  const { logits } = await model.forward(ids, {
-    hooks: {
-      router: (x, { layer }) => {
-        const bias = experts.router === "sigmoid" ? weights.vector(biasName(layer)) : undefined;
-        const { tokens, gates, offsets } = routed(experts, x.detach(), bias);
-        // They outlive the pass.
-        for (const one of [tokens, gates, offsets]) untrack(one);
-        found[layer] = [tokens, gates, offsets];
-        return undefined;
-      },
+  const hooks: Hooks = {
+    router: (x, { layer }) => {
+      const bias = experts.router === "sigmoid" ? weights.vector(biasName(layer)) : undefined;
+      const { tokens, gates, offsets } = routed(experts, x, bias);
+      // They outlive the pass.
+      for (const one of [tokens, gates, offsets]) untrack(one);
+      found[layer] = [tokens, gates, offsets];
+      return undefined;
     },
-  });
-  logits.dispose();
+  };
+  const offsets = Array.from({ length: Math.ceil(ids.length / model.context) }, (_, i) => i * model.context);
+  const packed = { ids, offsets: [...offsets, ids.length] };
+  noGrad(() => lastHidden(model.config, weights, packed, "f32", { hooks }).dispose());
   const choices: Choice[][] = [];
   for (let layer = 0; layer < layers; layer++) {
     const [tokens, gates, ends] = await Promise.all(found[layer]!.map((one) => one.data()));

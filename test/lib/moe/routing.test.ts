@@ -100,6 +100,18 @@ describe("routing", () => {
     }
   });
 
+  it("of a text longer than the context is that of its pieces", async () => {
+    const moe = await dense.upcycle({ experts: 4, topK: 1, seed: 5 });
+    const long = [...ids, ...ids, ...ids, ...ids, ...ids];
+    const [whole, first] = [await moe.routing(long), await moe.routing(long.slice(0, 256))];
+    expect(long.length).toBeGreaterThan(moe.context);
+    const beginning = (routing: typeof whole) =>
+      routing.choices.map((all) => all.filter(({ token }) => token < 256));
+    expect(beginning(whole).map((all) => all.map(({ token, expert }) => [token, expert]))).toEqual(
+      beginning(first).map((all) => all.map(({ token, expert }) => [token, expert])),
+    );
+  });
+
   it("is what a trace of the routers' logits says", async () => {
     const moe = await dense.upcycle({ experts: 4, topK: 1, seed: 5 });
     const trace = await moe.trace(ids);
