@@ -84,7 +84,7 @@ export function mixed(options: MixedOptions): Compression {
       const method = quantizer({
         ...{ name: "mixed", options: {} },
         grid: (name) => by.get(name)!,
-        begin: (input) => sweeping(input!.hessian, damp, false),
+        begin: (input) => sweeping(input!.hessian, damp, false, 1),
       });
       await method.apply(work);
     },

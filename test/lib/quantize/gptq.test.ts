@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { awq, gptq, type Model, rtn, tensor } from "../../../lib/index.ts";
 import { swept } from "../../../lib/quantize/gptq.ts";
-import { factorOf } from "../../../lib/quantize/hessian.ts";
+import { factorOf, type Order } from "../../../lib/quantize/hessian.ts";
 import { NEAREST } from "../../../lib/quantize/quantizer.ts";
 import { loadRandom } from "../model/temporary.ts";
 import { rejection } from "../problem.ts";
@@ -20,7 +20,7 @@ interface Fixture {
     bits: number;
     group: number;
     symmetric: boolean;
-    actOrder: boolean;
+    actOrder: Order;
     loss: number;
     values: number[];
   }[];
@@ -40,7 +40,7 @@ describe("the sweep", () => {
       const hessian = x.T.matmul(x).mul(2 / tokens);
       const w = matrix(fixture.w, rows);
       const format = { ...one, type: "F32" as const };
-      const { values } = swept(w, factorOf(hessian, 0.01, one.actOrder), format);
+      const { values } = swept(w, factorOf(hessian, 0.01, one.actOrder, one.group), format);
       const got = (await values.data()) as Float32Array;
       const apart = one.values.filter((value, i) => Math.abs(value - got[i]!) > 1e-5);
       // A weight half way between two numbers may fall to either side, and what follows in its row with it.
@@ -61,11 +61,11 @@ describe("the sweep", () => {
   ])("rounds to nearest where H is the identity: %i bits, group %i", async (bits, group, symmetric) => {
     const w = matrix(fixture.w, rows);
     const format = { bits, group, symmetric, type: "F32" as const };
-    for (const ordered of [false, true]) {
+    for (const ordered of [false, true, "groups"] as const) {
       const eye = tensor(
         Array.from({ length: columns }, (_, i) => Array.from({ length: columns }, (_, j) => Number(i === j))),
       );
-      const got = swept(w, factorOf(eye, 0.01, ordered), format);
+      const got = swept(w, factorOf(eye, 0.01, ordered, group), format);
       expect(await got.values.data()).toEqual(await NEAREST.round(w, format).values.data());
     }
   });
