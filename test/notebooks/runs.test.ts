@@ -138,6 +138,8 @@ const notebooks: Form[] = [
       "steps: 30, batch: 4, length: 128": "steps: 2, batch: 1, length: 64",
       "sums.slice(200), stories: stories.slice(80, 86)": "sums.slice(218), stories: stories.slice(80, 81)",
       "[0, 0.25, 0.5, 0.75, 1] }, skills: heldOut, refine: 1": "[0.5] }, skills: heldOut, refine: 0",
+      "density: 0.5, lambda": "density: 1, lambda",
+      "density: 0.5, seed": "density: 1, seed",
     },
   },
 ];
