@@ -367,7 +367,11 @@ export class Model {
     return compress(this, "quantize", method, options);
   }
 
-  /** A model of fewer weights: `model.prune(wanda({ sparsity: 0.5 }), { calibrate: texts })`. The model itself stays as it is. */
+  /**
+   * A model of fewer weights: `model.prune(wanda({ sparsity: 0.5 }), { calibrate: texts })`. Zeros by `magnitude`, `wanda` or
+   * `sparseGPT`, which `train` keeps; thinner matrices by `lowRank`; whole parts less by `pruneNeurons`, `pruneHeads` or
+   * `pruneLayers`. The model itself stays as it is.
+   */
   prune(method: Compression, options?: CompressOptions): Promise<Model> {
     return compress(this, "prune", method, options);
   }
