@@ -36,10 +36,22 @@ export interface NativeSketches {
 
 /** Numbers of `lensor_dtype`. */
 export const DTYPES = { f32: 0, f16: 1, bf16: 2, i8: 3, u8: 4, i32: 5, i64: 6, bool: 7 } as const;
-/** Numbers of `lensor_dtype` for the block formats of weights. */
+const CODE_BITS = [2, 3, 4, 5, 6, 8] as const;
+const GROUPS = [32, 64, 128] as const;
+/** Whole numbers in groups: I3G64 is 3 bits around 0 and 64 columns that share a scale, in U3G64 they share a minimum too. */
+export type GroupedType = `${"I" | "U"}${(typeof CODE_BITS)[number]}G${(typeof GROUPS)[number]}`;
+const GROUPED = Object.fromEntries(
+  CODE_BITS.flatMap((bits) =>
+    GROUPS.flatMap((group, log) =>
+      ["I", "U"].map((kind, minimum) => [`${kind}${bits}G${group}`, 256 + 16 * bits + 2 * log + minimum]),
+    ),
+  ),
+) as Record<GroupedType, number>;
+/** Numbers of `lensor_dtype` for what weights can be kept as. */
 export const WEIGHT_TYPES = {
   ...{ F32: 0, F16: 1, BF16: 2, Q4_0: 16, Q4_1: 17, Q8_0: 18, Q5_0: 19, Q5_1: 20, Q6_K: 21 },
-  ...{ Q2_K: 22, Q3_K: 23, Q4_K: 24, Q5_K: 25 },
+  ...{ Q2_K: 22, Q3_K: 23, Q4_K: 24, Q5_K: 25, MXFP4: 26 },
+  ...GROUPED,
   // f16 without most of the zeros: of each 8 columns that many are kept. And a product of two matrices.
   ...{ "F16 1:8": 513, "F16 2:8": 514, "F16 4:8": 516, FACTORS: 768 },
 } as const;
@@ -75,7 +87,7 @@ export type OpName =
   | ("route" | "dispatch" | "combine" | "grouped" | "groupedFrozen")
   | ("rowLoss" | "linearLoss" | "linearLogprobs")
   | ("scan" | "unfold" | "fold" | "cholesky" | "solveTriangular" | "eigh" | "matchLook" | "matchFit")
-  | ("markSmallest" | "sparseSweep" | "gptqSweep")
+  | ("markSmallest" | "sparseSweep" | "gptqSweep" | "groupRows")
   | ("permute" | "reshape" | "expand" | "slice");
 
 export interface ModelSpec {

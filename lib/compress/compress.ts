@@ -10,6 +10,7 @@ import { unpacked } from "../model/weights.ts";
 import { checkFlag, checkNames, describe } from "../options.ts";
 import { type Progress, showProgress } from "../progress.ts";
 import { provenance } from "../provenance.ts";
+import { ggufTypeOf } from "../quantize/grouped.ts";
 import { cat } from "../tensor/join.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -165,7 +166,7 @@ class Job implements Work {
       const [off, all, loss, output] = (await measured.data()) as Float32Array;
       measured.dispose();
       this.rows.push({
-        ...{ tensor: name, type, shape, bytes },
+        ...{ tensor: name, type, gguf: ggufTypeOf(type), shape, bytes },
         bits: (8 * bytes) / shape.reduce((a, b) => a * b),
         error: ratio(off!, all!),
         ...(hessian && { loss: loss!, outputError: ratio(loss!, output!) }),

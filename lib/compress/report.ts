@@ -11,6 +11,8 @@ export interface CompressionRow {
   /** Its name in the file. */
   readonly tensor: string;
   readonly type: string;
+  /** What a GGUF file keeps it as: where the format has no such blocks, the smallest that holds the same numbers. */
+  readonly gguf?: string;
   readonly shape: readonly number[];
   /** A number of it, scales included: 8 bytes / count. */
   readonly bits: number;
@@ -82,7 +84,7 @@ export class ModelReport {
     return new Figure(() => modelReport(this.#facts, view));
   }
 
-  /** One row a matrix: tensor, type, shape, bits, bytes, error, where it was calibrated loss and outputError, and what the method adds. */
+  /** One row a matrix: tensor, type, gguf (its type in a GGUF file), shape, bits, bytes, error, where it was calibrated loss and outputError, and what the method adds. */
   table(): Table {
     const names = [...new Set(this.rows.flatMap((row) => Object.keys(row)))];
     const column = (name: string) =>

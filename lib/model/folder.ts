@@ -8,8 +8,9 @@ import { describe } from "../options.ts";
 import { Tokenizer } from "../text/tokenizer.ts";
 import { readTokenizerFolder } from "../text/tokenizer-json.ts";
 import { parametersOf } from "./architecture.ts";
-import { expectedTensors, type ModelConfig } from "./config.ts";
+import { expectedTensors, type ModelConfig, type WeightType } from "./config.ts";
 import type { FoundModel, FoundTensor } from "./hub.ts";
+import { packedShape, packedTypes, withoutPacked } from "./packed.ts";
 import { readSafetensors, type SafeFile, type SafeTensor } from "./safetensors.ts";
 import { configFromJson, transformersNames } from "./transformers.ts";
 
@@ -26,9 +27,10 @@ export async function readFolder(folder: string, name: string): Promise<FoundMod
     throw new LensorError(`${folder} has no config.json`, {
       expected: "the sizes of the model beside its weights, as transformers saves them",
     });
-  const config = configFromJson(path, json, name);
+  const packed = packedTypes(path, json);
+  const config = configFromJson(path, withoutPacked(json), name);
   const shards = await shardsOf(folder);
-  const tensors = tensorsOf(folder, config, shards);
+  const tensors = tensorsOf(folder, config, shards, packed);
   const id = (key: string) => (typeof json[key] === "number" ? (json[key] as number) : undefined);
   const parts = await readTokenizerFolder(folder, config.vocabulary, {
     bos: id("bos_token_id"),
@@ -66,7 +68,12 @@ async function shardsOf(folder: string): Promise<SafeFile[]> {
   return shards;
 }
 
-function tensorsOf(folder: string, config: ModelConfig, shards: readonly SafeFile[]): FoundTensor[] {
+function tensorsOf(
+  folder: string,
+  config: ModelConfig,
+  shards: readonly SafeFile[],
+  packed: ReadonlyMap<string, WeightType>,
+): FoundTensor[] {
   const present = new Map<string, { file: number; tensor: SafeTensor }>();
   shards.forEach((shard, file) => {
     for (const tensor of shard.tensors) {
@@ -86,17 +93,23 @@ function tensorsOf(folder: string, config: ModelConfig, shards: readonly SafeFil
     }
     const [theirs] = all as [string];
     const one = present.get(theirs);
-    const same = one && String(one.tensor.shape) === String(shape);
+    const kept = packed.get(theirs);
+    const stored = kept ? packedShape(kept, shape) : shape;
+    const same = one && String(one.tensor.shape) === String(stored);
     if (!same)
       throw new LensorError(`${folder}: tensor ${theirs} ${one ? "has the wrong shape" : "is missing"}`, {
-        expected: `shape [${shape.join(", ")}], from config.json`,
+        expected: `shape [${stored?.join(", ") ?? `whole blocks of ${kept}`}], from config.json`,
         got: one ? `[${one.tensor.shape.join(", ")}]` : "no such tensor",
         fix: "The folder is incomplete, or its files belong to different models: fetch it again.",
       });
-    const type = KEPT.find((kept) => kept === one.tensor.type);
+    const type = kept
+      ? one.tensor.type === "U8"
+        ? kept
+        : undefined
+      : KEPT.find((known) => known === one.tensor.type);
     if (!type)
       throw new LensorError(`${shards[one.file]!.path}: tensor ${theirs} has type ${one.tensor.type}`, {
-        expected: KEPT.join(", "),
+        expected: kept ? `U8, as ${kept} is packed` : KEPT.join(", "),
         fix: "Save the model in one of these types.",
       });
     present.delete(theirs);

@@ -12,6 +12,7 @@ export type { GgufValue } from "./gguf-values.ts";
 export type GgufType =
   | ("F32" | "F16" | "BF16")
   | ("Q4_0" | "Q4_1" | "Q5_0" | "Q5_1" | "Q8_0")
+  | "MXFP4"
   | ("Q2_K" | "Q3_K" | "Q4_K" | "Q5_K" | "Q6_K");
 
 export interface GgufTensor {
@@ -46,6 +47,7 @@ const TYPES: Record<number, { type: GgufType; elements: number; bytes: number }>
   12: { type: "Q4_K", elements: 256, bytes: 144 },
   13: { type: "Q5_K", elements: 256, bytes: 176 },
   14: { type: "Q6_K", elements: 256, bytes: 210 },
+  39: { type: "MXFP4", elements: 32, bytes: 17 },
   30: { type: "BF16", elements: 1, bytes: 2 },
 };
 
@@ -54,12 +56,18 @@ export const GGUF_TYPES = Object.fromEntries(
   Object.entries(TYPES).map(([number, { type }]) => [type, Number(number)]),
 ) as Readonly<Record<GgufType, number>>;
 
+/** What so many values in whole blocks of a type occupy. */
+export function ggufBytes(type: GgufType, values: number): number {
+  const { elements, bytes } = TYPES[GGUF_TYPES[type]]!;
+  return (values / elements) * bytes;
+}
+
 /** Types that exist and that lensor does not read, for the error to call them by name. */
 const FOREIGN: Record<number, string> = {
   ...{ 9: "Q8_1", 15: "Q8_K" },
   ...{ 16: "IQ2_XXS", 17: "IQ2_XS", 18: "IQ3_XXS", 19: "IQ1_S", 20: "IQ4_NL", 21: "IQ3_S", 22: "IQ2_S" },
   ...{ 23: "IQ4_XS", 24: "I8", 25: "I16", 26: "I32", 27: "I64", 28: "F64", 29: "IQ1_M", 34: "TQ1_0" },
-  ...{ 35: "TQ2_0", 39: "MXFP4" },
+  ...{ 35: "TQ2_0" },
 };
 
 /** Reads the header of the GGUF file at `path`. @throws LensorError naming the file and the field that is wrong */

@@ -4,6 +4,8 @@
 import { isDeepStrictEqual } from "node:util";
 import { LensorError } from "../errors.ts";
 import { isPlain } from "../moe/experts.ts";
+import type { GroupedType } from "../native.ts";
+import { ggufBlocks, ggufTypeOf } from "../quantize/grouped.ts";
 import { frequenciesOf } from "../tensor/nn/rope.ts";
 import { CONTROL, UNUSED, USER_DEFINED } from "../text/gguf-parts.ts";
 import { LLAMA_3, PRE_TOKENIZERS, type TokenizerParts } from "../text/parts.ts";
@@ -15,7 +17,7 @@ import {
   ROPE_FACTORS,
   type WeightType,
 } from "./config.ts";
-import type { GgufType } from "./gguf.ts";
+import { type GgufType, ggufBytes } from "./gguf.ts";
 import type { Model } from "./model.ts";
 import { ropeOf } from "./rope.ts";
 import { storedBytes, weightBytes } from "./weights.ts";
@@ -59,9 +61,12 @@ export async function writeModel(
   await writeGguf(path, metadata, own ? [own, ...turned] : turned);
 }
 
+/** A tensor as the file has it: in its own type, or the smallest of the file's that holds the same numbers. */
 interface FileTensor extends ModelTensor {
   readonly type: GgufType;
-  /** Its values are written in that type; else its blocks as they are kept. */
+  /** What it is kept as. */
+  readonly own: WeightType;
+  /** Its values are written in that type; else its blocks. */
   readonly values: Stored | undefined;
 }
 
@@ -73,27 +78,30 @@ function tensorsOf(model: Model, dtype: Stored | undefined): FileTensor[] {
   const as = { f32: floats("f32"), f16: floats("f16"), bf16: floats("bf16") };
   return [...expectedTensors(model.config)].map(([name, shape]) => {
     const plain = shape.length === 1 || dtype !== undefined || adapted(model, name);
-    const own = kept.get(name)!;
-    const values = plain ? (dtype ?? "f32") : valuesOf(own.type);
-    const { type, bytes, copies = 1 } = values ? as[values].get(name)! : own;
-    const all = { name, type: type as GgufType, shape, bytes: bytes * copies };
-    return { ...all, values: type === "F32" ? values && "f32" : values };
+    const { type: own } = kept.get(name)!;
+    const type = ggufTypeOf(own);
+    const count = shape.reduce((a, b) => a * b, 1);
+    const values = plain ? (dtype ?? "f32") : type === own ? undefined : VALUES.get(type);
+    if (!values) return { name, own, type, shape, bytes: ggufBytes(type, count), values };
+    const { type: float, bytes, copies = 1 } = as[values].get(name)!;
+    const all = { name, own, type: float as GgufType, shape, bytes: bytes * copies };
+    return { ...all, values: float === "F32" ? "f32" : values };
   });
 }
 
-/** The smallest type of the file's that holds what a type of the engine's own stands for. */
-function valuesOf(type: WeightType): Stored | undefined {
-  if (type === "FACTORS") return "f32";
-  return type.startsWith("F16 ") ? "f16" : undefined;
-}
+const VALUES = new Map<GgufType, Stored>([
+  ["F32", "f32"],
+  ["F16", "f16"],
+]);
 
-async function bytesOf(model: Model, tensor: FileTensor): Promise<Uint8Array> {
-  const { name, type, values } = tensor;
-  return values ? weightBytes(model, name, values) : storedBytes(model, name, type);
+async function bytesOf(model: Model, { name, own, type, values }: FileTensor): Promise<Uint8Array> {
+  if (values) return weightBytes(model, name, values);
+  const stored = await storedBytes(model, name, own);
+  return own === type ? stored : ggufBlocks(own as GroupedType, stored);
 }
 
 /** Whether an adapter of it, or of its base, stands beside a matrix. */
-function adapted(model: Model, name: string): boolean {
+export function adapted(model: Model, name: string): boolean {
   for (let one = model.adapter; one; one = one.base.adapter) if (one.parts.has(name)) return true;
   return false;
 }

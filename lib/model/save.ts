@@ -4,7 +4,7 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { extname, join, resolve } from "node:path";
 import { LensorError } from "../errors.ts";
-import { checkChoice, checkNames, checkNumber, describe } from "../options.ts";
+import { checkChoice, checkFlag, checkNames, checkNumber, describe } from "../options.ts";
 import { formatBytes } from "../plot/format.ts";
 import { showProgress } from "../progress.ts";
 import { cat } from "../tensor/join.ts";
@@ -15,14 +15,17 @@ import { type Stored, storedTensors } from "./build.ts";
 import type { ModelTensor } from "./config.ts";
 import { INDEX, ONE } from "./folder.ts";
 import type { Model } from "./model.ts";
+import { isPackedType, packedConfig, packedShape } from "./packed.ts";
 import { type SafePart, type SafeType, writeSafetensors } from "./safetensors.ts";
-import { saveGguf } from "./save-gguf.ts";
+import { adapted, saveGguf } from "./save-gguf.ts";
 import { jsonOfConfig, transformersName, transformersNames } from "./transformers.ts";
-import { unpacked, weightBytes } from "./weights.ts";
+import { storedBytes, unpacked, weightBytes } from "./weights.ts";
 
 export interface SaveOptions {
   /** Of the matrices; their own by default. A folder has f32 where they are quantized: so that nothing is lost. */
   dtype?: Stored;
+  /** A folder keeps quantized matrices in their own bytes (packed.ts), which lensor reads; GGUF always does. */
+  packed?: boolean;
   /** In bytes: a file that would grow past it is followed by another; 5 GB by default. */
   shard?: number;
 }
@@ -33,8 +36,9 @@ const TORCH = { f32: "float32", f16: "float16", bf16: "bfloat16" } as const;
 /** @throws LensorError for a path that is taken by something else, or that cannot be written */
 export async function saveModel(model: Model, path: string, options: SaveOptions = {}): Promise<void> {
   const call = "model.save";
-  checkNames(call, options, ["dtype", "shard"]);
-  const { dtype, shard = SHARD } = options;
+  checkNames(call, options, ["dtype", "packed", "shard"]);
+  const { dtype, packed = false, shard = SHARD } = options;
+  checkFlag(call, "packed", packed);
   if (dtype !== undefined) checkChoice(call, "dtype", dtype, Object.keys(TORCH));
   checkNumber(call, "shard", shard, { least: 1, whole: true });
   const ending = typeof path === "string" ? extname(path.trim()).toLowerCase() : undefined;
@@ -53,7 +57,7 @@ export async function saveModel(model: Model, path: string, options: SaveOptions
   const told = (bytes: number) => progress.update((written += bytes));
   try {
     if (ending === ".gguf") await saveGguf(model, resolve(path), dtype, told);
-    else await saveFolder(model, resolve(path), dtype ?? ownType(model), shard, told);
+    else await saveFolder(model, resolve(path), dtype ?? ownType(model, packed), packed, shard, told);
     progress.end(`Saved ${model.name} (${formatBytes(written)})`);
   } catch (error) {
     progress.end(`Saving ${model.name} failed`);
@@ -65,20 +69,25 @@ async function saveFolder(
   model: Model,
   folder: string,
   dtype: Stored,
+  packed: boolean,
   shard: number,
   told: (bytes: number) => void,
 ): Promise<void> {
-  const parts = (await typed(model, dtype)).map((tensor) => ({
-    ...tensor,
-    data: async () => {
-      told(tensor.bytes);
-      return weightBytes(model, tensor.name, tensor.type === "F32" ? "f32" : dtype);
-    },
-  }));
+  const kept = packed ? packedTensors(model) : new Map<string, ModelTensor>();
+  const parts = (await typed(model, dtype)).map((plain) => {
+    const tensor = kept.get(plain.name) ?? plain;
+    const { name, type, bytes } = tensor;
+    const data = async () => {
+      told(bytes);
+      if (kept.has(name)) return storedBytes(model, name, type);
+      return weightBytes(model, name, type === "F32" ? "f32" : dtype);
+    };
+    return { ...tensor, data };
+  });
   await writeFolder(folder, model, dtype, parts, shard);
 }
 
-/** A tensor in a floating type, and its bytes when their turn comes. */
+/** A tensor in a floating type or packed, and its bytes when their turn comes. */
 export type FolderPart = ModelTensor & { readonly data: () => Promise<Uint8Array> };
 
 /** What a model's folder says beside its weights. */
@@ -110,11 +119,19 @@ export async function writeFolder(
       await rm(join(folder, old));
   if (files.length > 1) await writeJson(join(folder, INDEX), indexOf(files, names, total));
   await writeTokenizerFolder(folder, tokenizer.parts);
-  await writeJson(join(folder, "config.json"), jsonOfConfig(config, TORCH[dtype], tokenizer));
+  const types = new Map(
+    parts.filter(({ type }) => isPackedType(type)).map(({ name, type }) => [transformersName(name), type]),
+  );
+  await writeJson(join(folder, "config.json"), {
+    ...jsonOfConfig(config, TORCH[dtype], tokenizer),
+    ...(types.size > 0 && { quantization_config: packedConfig(types) }),
+  });
 }
 
 /** A tensor as it is written: of a stack of experts each matrix by itself, one after the other. */
 function partsOf({ name, type, shape, bytes, data }: FolderPart): SafePart[] {
+  if (isPackedType(type))
+    return [{ name: transformersName(name), type: "U8", shape: packedShape(type, shape)!, data }];
   if (shape.length < 3) return [{ name: transformersName(name), type: type as SafeType, shape, data }];
   const names = transformersNames(name, shape[0]!);
   const each = bytes / names.length;
@@ -131,10 +148,22 @@ function partsOf({ name, type, shape, bytes, data }: FolderPart): SafePart[] {
   });
 }
 
-/** The type that all matrices have, where they have one that safetensors knows. What an adapter adds needs all bits. */
-function ownType({ tensors, adapter }: Model): Stored {
+/** What keeps its own bytes: quantized matrices, but for those that something was learnt beside. */
+function packedTensors(model: Model): Map<string, ModelTensor> {
+  const some = model.tensors.filter(
+    ({ name, type, shape }) => isPackedType(type) && shape.length === 2 && !adapted(model, name),
+  );
+  return new Map(some.map((tensor) => [tensor.name, tensor]));
+}
+
+/** The type that all matrices have, or all that are not packed, where they have one that safetensors knows. What an adapter adds needs all bits. */
+function ownType({ tensors, adapter }: Model, packed: boolean): Stored {
   if (adapter) return "f32";
-  const types = new Set(tensors.filter(({ shape }) => shape.length > 1).map(({ type }) => type));
+  const types = new Set(
+    tensors
+      .filter(({ shape, type }) => shape.length > 1 && !(packed && isPackedType(type)))
+      .map(({ type }) => type),
+  );
   if (types.size !== 1) return "f32";
   return types.has("BF16") ? "bf16" : types.has("F16") ? "f16" : "f32";
 }

@@ -1,18 +1,16 @@
 // How rounded weights are kept: which of the engine's types holds a grid, and its stored rows.
 
 import { LensorError } from "../errors.ts";
-import type { ModelTensor } from "../model/config.ts";
-import type { GgufType } from "../model/gguf.ts";
+import type { ModelTensor, WeightType } from "../model/config.ts";
+import type { GroupedType } from "../native.ts";
 import { upload } from "../tensor/queue.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { GROUPS, type Grid, type Scales } from "./grid.ts";
+import { type Grouped, groupedOf, groupedType, groupRows } from "./grouped.ts";
 
-export interface Format {
-  readonly type: GgufType;
-  readonly bits: number;
-  readonly group: number;
-  readonly symmetric: boolean;
+export interface Format extends Grouped {
+  readonly type: WeightType;
 }
 
 /** @throws LensorError` naming the matrix whose width the group does not divide, and which would. */
@@ -38,15 +36,15 @@ export function formatOf(call: string, grid: Grid, name: string, columns: number
     });
   const legacy =
     group === 32 && ((bits === 8 && symmetric && "Q8_0") || (bits === 4 && (symmetric ? "Q4_0" : "Q4_1")));
-  const type = legacy || "F32";
+  const type = legacy || groupedType({ bits, group, symmetric });
   return { type, bits, group, symmetric };
 }
 
 /** Stored rows, u8. @param codes `[rows, groups, group]` */
 export async function rowsOf(codes: Tensor, { scale, offset }: Scales, format: Format): Promise<Tensor> {
   const { type, bits, group, symmetric } = format;
-  if (type === "F32")
-    return scope(() => codes.mul(scale).add(offset).reshape(codes.shape[0]!, -1).contiguous());
+  if (groupedOf(type))
+    return scope(() => groupRows(type as GroupedType, codes, scale, symmetric ? undefined : offset));
   const values = (await codes.data()) as Float32Array;
   const halves = async (x: Tensor) => Uint16Array.from((await x.data()) as Float32Array, halfOf);
   const steps = await halves(scale);

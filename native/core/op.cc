@@ -56,6 +56,7 @@ const std::vector<const Op*>& operations() {
       &ops::kMarkSmallest,
       &ops::kSparseSweep,
       &ops::kGptqSweep,
+      &ops::kGroupRows,
       &ops::kMatchLook,
       &ops::kMatchFit,
       &ops::kRowLoss,

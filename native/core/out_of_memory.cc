@@ -1,10 +1,28 @@
 // What a person is told when memory runs out: what was wanted, and who holds the most.
+#include "../quant/panel.h"
 #include "memory.h"
+#include <array>
 #include <cstdio>
 
 namespace lensor {
 
+namespace {
+
+// Of each number that a grouped type can have.
+const char* grouped_name(int32_t dtype) {
+  static const auto names = [] {
+    std::array<std::string, 256> all;
+    for (int32_t i = 0; i < 256; i++)
+      all[i] = (i & 1 ? "u" : "i") + std::to_string(grouped_bits(i)) + "g" + std::to_string(group_cols(i));
+    return all;
+  }();
+  return names[dtype & 255].c_str();
+}
+
+} // namespace
+
 const char* dtype_name(int32_t dtype) {
+  if (is_grouped(dtype)) return grouped_name(dtype);
   switch (dtype) {
   case LENSOR_F32:
     return "f32";
@@ -40,6 +58,8 @@ const char* dtype_name(int32_t dtype) {
     return "q6_k";
   case LENSOR_Q8_0:
     return "q8_0";
+  case LENSOR_MXFP4:
+    return "mxfp4";
   default:
     return "bool";
   }

@@ -1,6 +1,7 @@
 // The work of every kernel of the table, from its arguments: operations, and bytes that must move at least
 // once. A view's broadcast axes are read once. One function a kernel, in the ABI's order.
 #pragma once
+#include "../quant/panel.h"
 #include "profile.h"
 #include "tensor.h"
 #include <cmath>
@@ -56,52 +57,13 @@ inline Work gather(const lensor_view*, const lensor_view* index, const lensor_vi
 
 // ---------------------------------------------------------------- a decoder
 inline double floats(double n) { return n * sizeof(float); }
-inline bool is_block(int32_t dtype) { return dtype >= LENSOR_Q4_0 && dtype < LENSOR_SPARSE; }
 
 inline double weight_bytes(const lensor_weight* w) {
   if (w->dtype == LENSOR_FACTORS) {
     const auto* factors = static_cast<const lensor_factors*>(w->data);
     return weight_bytes(&factors->down) + weight_bytes(&factors->up);
   }
-  double bits = 0;
-  if (w->dtype > LENSOR_SPARSE)
-    bits = 2.5 * (w->dtype & 255);
-  else
-    switch (w->dtype) {
-    case LENSOR_Q4_0:
-      bits = 4.5;
-      break;
-    case LENSOR_Q4_1:
-      bits = 5;
-      break;
-    case LENSOR_Q5_0:
-      bits = 5.5;
-      break;
-    case LENSOR_Q5_1:
-      bits = 6;
-      break;
-    case LENSOR_Q2_K:
-      bits = 2.625;
-      break;
-    case LENSOR_Q3_K:
-      bits = 3.4375;
-      break;
-    case LENSOR_Q4_K:
-      bits = 4.5;
-      break;
-    case LENSOR_Q5_K:
-      bits = 5.5;
-      break;
-    case LENSOR_Q6_K:
-      bits = 6.5625;
-      break;
-    case LENSOR_Q8_0:
-      bits = 8.5;
-      break;
-    default:
-      bits = 8.0 * static_cast<double>(dtype_bytes(w->dtype));
-    }
-  return static_cast<double>(w->rows) * static_cast<double>(w->cols) * bits / 8;
+  return static_cast<double>(w->rows) * static_cast<double>(row_bytes(w->dtype, w->cols));
 }
 
 inline Work quantize(const lensor_activations* x) {
@@ -115,7 +77,7 @@ inline Work linear(const lensor_activations* x, const lensor_linear* jobs, int32
     all.flops +=
         2 * static_cast<double>(x->rows) * static_cast<double>(w->rows) * static_cast<double>(w->cols);
     all.bytes += weight_bytes(w) + floats(static_cast<double>(x->rows) * static_cast<double>(w->rows));
-    if (is_block(w->dtype) && (x->q8 || x->q16)) all.compute = LENSOR_I8;
+    if (is_quantized(w->dtype) && (x->q8 || x->q16)) all.compute = LENSOR_I8;
   }
   if (count) all.shape = shape({x->rows, x->cols, jobs[0].weight->rows});
   return all;
@@ -143,7 +105,7 @@ inline Work layers(const lensor_pass* p) {
   const auto multiply = [&](const lensor_weight* w, double m) {
     all.flops += 2 * m * static_cast<double>(w->rows) * static_cast<double>(w->cols);
     all.bytes += weight_bytes(w);
-    if (p->fast && is_block(w->dtype)) all.compute = LENSOR_I8;
+    if (p->fast && is_quantized(w->dtype)) all.compute = LENSOR_I8;
   };
   for (int32_t l = 0; l < p->count; l++) {
     const lensor_layer& one = p->layers[l];

@@ -126,32 +126,77 @@ fast_tile(const uint8_t* const* panels, const lensor_activations* x, int64_t row
     tile_low<T>(panels, x, row, acc);
 }
 
-template <int T, int R, int P>
-void fast_rows(const Columns* to, const lensor_activations* x, int64_t row, const lensor_linear* job) {
+// A quantized type's way to a tile.
+template <int T> struct Blocked {
+  template <int R, int P> __attribute__((always_inline)) inline void
+  tile(const uint8_t* const* panels, const lensor_activations* x, int64_t row, f32v (&acc)[P][R]) const {
+    fast_tile<T>(panels, x, row, acc);
+  }
+};
+template <int B, bool M> struct Grouped {
+  int per; // blocks in a group
+
+  template <int R, int P> __attribute__((always_inline)) inline void
+  tile(const uint8_t* const* panels, const lensor_activations* x, int64_t row, f32v (&acc)[P][R]) const {
+    if constexpr (B == 8)
+      tile_grouped8<M>(panels, x, row, per, acc);
+    else
+      tile_grouped<B, M>(panels, x, row, per, acc);
+  }
+};
+
+template <int R, int P, class Type> void fast_rows(const Type& type, const Columns* to,
+                                                   const lensor_activations* x, int64_t row,
+                                                   const lensor_linear* job) {
   const uint8_t* weights[P];
   LENSOR_PANELS(p) weights[p] = to[p].weights;
   f32v acc[P][R];
-  fast_tile<T>(weights, x, row, acc);
+  type.tile(weights, x, row, acc);
   LENSOR_PANELS(p) LENSOR_ROWS(r) put(job, to[p], row + r, acc[p][r]);
 }
 
-template <int T>
-void fast_panels(const lensor_activations* x, const lensor_linear* job, int64_t panel, int64_t count) {
+template <class Type> void fast_panels(const Type& type, const lensor_activations* x,
+                                       const lensor_linear* job, int64_t panel, int64_t count) {
   Columns to[kTogether];
   for (int64_t i = 0; i < count; i++) to[i] = columns_of(job, panel + i);
   int64_t row = 0;
   if (count == kFastPanels)
     for (; row + kFastRows <= x->rows; row += kFastRows)
-      fast_rows<T, kFastRows, kFastPanels>(to, x, row, job);
+      fast_rows<kFastRows, kFastPanels>(type, to, x, row, job);
   for (int64_t i = 0; i < count; i++) {
     int64_t r = row;
-    for (; r + kFastRows <= x->rows; r += kFastRows) fast_rows<T, kFastRows, 1>(to + i, x, r, job);
-    for (; r < x->rows; r++) fast_rows<T, 1, 1>(to + i, x, r, job);
+    for (; r + kFastRows <= x->rows; r += kFastRows) fast_rows<kFastRows, 1>(type, to + i, x, r, job);
+    for (; r < x->rows; r++) fast_rows<1, 1>(type, to + i, x, r, job);
+  }
+}
+
+template <int B>
+void grouped_panels(const lensor_activations* x, const lensor_linear* job, int64_t panel, int64_t count) {
+  const int32_t dtype = job->weight->dtype;
+  const int per = group_cols(dtype) / LENSOR_BLOCK;
+  if (has_minimum(dtype)) return fast_panels(Grouped<B, true>{per}, x, job, panel, count);
+  fast_panels(Grouped<B, false>{per}, x, job, panel, count);
+}
+
+void grouped(const lensor_activations* x, const lensor_linear* job, int64_t panel, int64_t count) {
+  switch (grouped_bits(job->weight->dtype)) {
+  case 2:
+    return grouped_panels<2>(x, job, panel, count);
+  case 3:
+    return grouped_panels<3>(x, job, panel, count);
+  case 4:
+    return grouped_panels<4>(x, job, panel, count);
+  case 5:
+    return grouped_panels<5>(x, job, panel, count);
+  case 6:
+    return grouped_panels<6>(x, job, panel, count);
+  default:
+    return grouped_panels<8>(x, job, panel, count);
   }
 }
 
 bool is_fast(const lensor_activations* x, int32_t dtype) {
-  return is_quantized(dtype) && (dtype == LENSOR_Q8_0 ? x->q16 != nullptr : x->q8 != nullptr);
+  return is_quantized(dtype) && (takes_wide(dtype) ? x->q16 != nullptr : x->q8 != nullptr);
 }
 
 struct Jobs {
@@ -198,27 +243,30 @@ void linear_panels(const lensor_activations* x, const lensor_linear* job, int64_
     for (int64_t i = 0; i < count; i++) exact_panel(x, job, panel + i);
     return;
   }
+  if (is_grouped(dtype)) return grouped(x, job, panel, count);
   switch (dtype) {
   case LENSOR_Q4_0:
-    return fast_panels<LENSOR_Q4_0>(x, job, panel, count);
+    return fast_panels(Blocked<LENSOR_Q4_0>{}, x, job, panel, count);
   case LENSOR_Q4_1:
-    return fast_panels<LENSOR_Q4_1>(x, job, panel, count);
+    return fast_panels(Blocked<LENSOR_Q4_1>{}, x, job, panel, count);
   case LENSOR_Q5_0:
-    return fast_panels<LENSOR_Q5_0>(x, job, panel, count);
+    return fast_panels(Blocked<LENSOR_Q5_0>{}, x, job, panel, count);
   case LENSOR_Q5_1:
-    return fast_panels<LENSOR_Q5_1>(x, job, panel, count);
+    return fast_panels(Blocked<LENSOR_Q5_1>{}, x, job, panel, count);
+  case LENSOR_MXFP4:
+    return fast_panels(Blocked<LENSOR_MXFP4>{}, x, job, panel, count);
   case LENSOR_Q2_K:
-    return fast_panels<LENSOR_Q2_K>(x, job, panel, count);
+    return fast_panels(Blocked<LENSOR_Q2_K>{}, x, job, panel, count);
   case LENSOR_Q3_K:
-    return fast_panels<LENSOR_Q3_K>(x, job, panel, count);
+    return fast_panels(Blocked<LENSOR_Q3_K>{}, x, job, panel, count);
   case LENSOR_Q4_K:
-    return fast_panels<LENSOR_Q4_K>(x, job, panel, count);
+    return fast_panels(Blocked<LENSOR_Q4_K>{}, x, job, panel, count);
   case LENSOR_Q5_K:
-    return fast_panels<LENSOR_Q5_K>(x, job, panel, count);
+    return fast_panels(Blocked<LENSOR_Q5_K>{}, x, job, panel, count);
   case LENSOR_Q6_K:
-    return fast_panels<LENSOR_Q6_K>(x, job, panel, count);
+    return fast_panels(Blocked<LENSOR_Q6_K>{}, x, job, panel, count);
   default:
-    return fast_panels<LENSOR_Q8_0>(x, job, panel, count);
+    return fast_panels(Blocked<LENSOR_Q8_0>{}, x, job, panel, count);
   }
 }
 

@@ -41,7 +41,7 @@ static inline lensor_activations forms(const lensor_pass* p, const lensor_activa
   a.rows = rows, a.cols = cols, a.f32 = x;
   for (int i = 0; i < count && p->fast; i++) {
     const int32_t dtype = weights[i]->dtype;
-    if (dtype == LENSOR_Q8_0)
+    if (takes_wide(dtype))
       a.q16 = all->q16, a.scale16 = all->scale16;
     else if (is_quantized(dtype))
       a.q8 = all->q8, a.scale8 = all->scale8, a.part8 = all->part8, a.total8 = all->total8;

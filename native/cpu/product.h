@@ -35,6 +35,18 @@ template <int N, int TO> LENSOR_INLINE i32v bits_at(i32v w, int32_t mask) {
 // Vectors of what stands above a type's nibbles, or in place of them.
 template <int T> constexpr int kHigh = T == LENSOR_Q3_K ? 3 : 2;
 
+// Twice the floats of 4 bits (a sign, two bits of exponent, one of mantissa), by their codes, and 12.
+inline constexpr uint8_t kTwice[16] = {12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0};
+
+// 16 rows' scales, and what is taken from each code where a format has no minimum.
+template <int T> LENSOR_INLINE f32v scale_of(const uint8_t* block) {
+  if constexpr (T == LENSOR_MXFP4) return half_power((const int8_t*)block);
+  return load_f16((const uint16_t*)block);
+}
+template <int T> constexpr int kMiddle = T == LENSOR_MXFP4                      ? 12
+                                         : T == LENSOR_Q5_0 || T == LENSOR_Q5_1 ? 16
+                                                                                : 8;
+
 // Columns 16 H + 4 J to 16 H + 4 J + 3 of a block, as bytes.
 template <int T, int H, int J> LENSOR_INLINE i32v weight_bytes_at(const uint8_t* nibbles, const i32v* high) {
   if constexpr (T == LENSOR_Q2_K || T == LENSOR_Q3_K) {
@@ -47,6 +59,8 @@ template <int T, int H, int J> LENSOR_INLINE i32v weight_bytes_at(const uint8_t*
     return ori(low, bits_at<4 * H + J, 4>(high[0], 0x10101010));
   else if constexpr (T == LENSOR_Q6_K)
     return ori(low, bits_at<2 * J, 4>(high[H], 0x30303030));
+  else if constexpr (T == LENSOR_MXFP4)
+    return look_up(low, kTwice);
   else
     return low;
 }
@@ -79,7 +93,8 @@ LENSOR_INLINE void half_block(f32v (&f)[P][R], const uint8_t* const* nibbles, co
 template <int T, int R, int P> LENSOR_INLINE void
 tile_low(const uint8_t* const* panels, const lensor_activations* x, int64_t row, f32v (&acc)[P][R]) {
   constexpr bool kMinimum = has_minimum(T), kFifth = T == LENSOR_Q5_0 || T == LENSOR_Q5_1;
-  constexpr int kHead = kMinimum ? 64 : 32, kNibbles = kHead + (kFifth ? 64 : 0), kSize = kNibbles + 256;
+  constexpr int kHead = 16 * scale_bytes(T) * (kMinimum ? 2 : 1), kNibbles = kHead + (kFifth ? 64 : 0),
+                kSize = kNibbles + 256;
   const int64_t cols = x->cols, blocks = cols / LENSOR_BLOCK;
   const int8_t* q = x->q8 + row * cols;
   const float* scale = x->scale8 + row * blocks * 2;
@@ -106,8 +121,8 @@ tile_low(const uint8_t* const* panels, const lensor_activations* x, int64_t row,
       LENSOR_PANELS(p) sum[p][r] = fma(f[p][r], d, sum[p][r]);
     }
     LENSOR_PANELS(p) {
-      const f32v d = load_f16((const uint16_t*)at[p]);
-      const f32v m = kMinimum ? load_f16((const uint16_t*)(at[p] + 32)) : mul(d, set1(kFifth ? -16 : -8));
+      const f32v d = scale_of<T>(at[p]);
+      const f32v m = kMinimum ? load_f16((const uint16_t*)(at[p] + 32)) : mul(d, set1(-kMiddle<T>));
       LENSOR_ROWS(r) acc[p][r] = fma(d, sum[p][r], fma(m, set1(total[r * blocks]), acc[p][r]));
       at[p] += kSize;
     }

@@ -1,23 +1,10 @@
 // Columns of a panel as f32, [columns][16]: w = d q, d (q - offset) or d q + m, each product and sum rounded
 // by itself as the format's own reference does. For exact mode and the embedding.
 #pragma once
+#include "grouped.h"
 #include "scales.h"
 
 namespace lensor::LENSOR_ISA {
-
-// One byte of each of 16 lanes of four, as f32.
-LENSOR_INLINE f32v byte_f32(i32v w, int at) {
-  switch (at) {
-  case 0:
-    return to_f32(andi(w, set1i(255)));
-  case 1:
-    return to_f32(andi(shr<8>(w), set1i(255)));
-  case 2:
-    return to_f32(andi(shr<16>(w), set1i(255)));
-  default:
-    return to_f32(shr<24>(w));
-  }
-}
 
 // The 32 columns whose low nibbles stand at `nibbles` and whose fifth (and sixth) bits `high` gives, which
 // pass through `value` as integers.
@@ -36,9 +23,9 @@ LENSOR_INLINE void unpack_nibbles(const uint8_t* nibbles, const i32v* high, cons
 
 template <int T> LENSOR_INLINE void unpack_low(const uint8_t* block, float* out) {
   constexpr bool kMinimum = has_minimum(T), kFifth = T == LENSOR_Q5_0 || T == LENSOR_Q5_1;
-  constexpr int kHead = kMinimum ? 64 : 32;
-  const f32v d = load_f16((const uint16_t*)block);
-  const f32v m = kMinimum ? load_f16((const uint16_t*)(block + 32)) : set1(kFifth ? 16 : 8);
+  constexpr int kHead = 16 * scale_bytes(T) * (kMinimum ? 2 : 1);
+  const f32v d = scale_of<T>(block);
+  const f32v m = kMinimum ? load_f16((const uint16_t*)(block + 32)) : set1(kMiddle<T>);
   const i32v high = kFifth ? loadi(block + kHead) : zeroi();
   unpack_nibbles<T>(
       block + kHead + (kFifth ? 64 : 0), &high,
@@ -89,6 +76,7 @@ LENSOR_INLINE void unpack(int32_t dtype, const uint8_t* panel, int64_t k, int n,
     for (int i = 0; i < n; i += 16) unpack_sparse(panel + (k + i) * 5 * kept, kept, out + 16 * i);
     return;
   }
+  if (is_grouped(dtype)) return unpack_grouped(dtype, panel, k, out);
   switch (dtype) {
   case LENSOR_Q4_0:
     return unpack_low<LENSOR_Q4_0>(panel + k / 32 * (16 * 18), out);
@@ -106,6 +94,8 @@ LENSOR_INLINE void unpack(int32_t dtype, const uint8_t* panel, int64_t k, int n,
     return unpack_super<LENSOR_Q4_K>(panel + k / 256 * (16 * 144), (int)(k % 256 / 32), out);
   case LENSOR_Q5_K:
     return unpack_super<LENSOR_Q5_K>(panel + k / 256 * (16 * 176), (int)(k % 256 / 32), out);
+  case LENSOR_MXFP4:
+    return unpack_low<LENSOR_MXFP4>(panel + k / 32 * (16 * 17), out);
   case LENSOR_Q6_K:
     return unpack_super<LENSOR_Q6_K>(panel + k / 256 * (16 * 210), (int)(k % 256 / 32), out);
   case LENSOR_Q8_0:

@@ -71,6 +71,13 @@ LENSOR_INLINE float exp1(float x) {
   store(lanes, vexp(set1(x)));
   return lanes[0];
 }
+// 2^(e - 128) of 16 bytes e: what an exponent of 8 bits alone means (E8M0), halved. Below 2^-126 there is no
+// leading one.
+LENSOR_INLINE f32v half_power(const int8_t* p) {
+  const i32v e = andi(load_i8(p), set1i(255));
+  const f32v least = where_gt(to_f32(e), zero(), from_bits(set1i(0x400000)), from_bits(set1i(0x200000)));
+  return where_gt(to_f32(e), set1(1), from_bits(shl<23>(subi(e, set1i(1)))), least);
+}
 // Rounds half to even; a NaN stays one whatever its payload.
 LENSOR_INLINE void store_bf16(uint16_t* p, f32v a) {
   i32v b = bits(a);

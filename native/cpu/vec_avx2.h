@@ -173,6 +173,11 @@ LENSOR_INLINE int32_t lane_sumi(i32v x) {
   q = _mm_add_epi32(q, _mm_shuffle_epi32(q, 0x4e));
   return _mm_cvtsi128_si32(_mm_add_epi32(q, _mm_shuffle_epi32(q, 0xb1)));
 }
+// Each byte, below 16, becomes that of the table.
+LENSOR_INLINE i32v look_up(i32v w, const uint8_t* table) {
+  const __m256i all = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i*)table));
+  return {_mm256_shuffle_epi8(all, w.a), _mm256_shuffle_epi8(all, w.b)};
+}
 LENSOR_INLINE i32v swap_middle(i32v x) {
   return {_mm256_shuffle_epi32(x.a, 0xd8), _mm256_shuffle_epi32(x.b, 0xd8)};
 }

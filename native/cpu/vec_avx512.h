@@ -177,6 +177,10 @@ LENSOR_INLINE i32v load_i8(const int8_t* p) {
   return {_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i*)p))};
 }
 LENSOR_INLINE void store_i8(int8_t* p, i32v a) { _mm_storeu_si128((__m128i*)p, _mm512_cvtepi32_epi8(a.v)); }
+// Each byte, below 16, becomes that of the table.
+LENSOR_INLINE i32v look_up(i32v w, const uint8_t* table) {
+  return {_mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i*)table)), w.v)};
+}
 LENSOR_INLINE i32v swap_middle(i32v a) { return {_mm512_shuffle_epi32(a.v, (_MM_PERM_ENUM)0xd8)}; }
 LENSOR_INLINE void prefetch(const void* p) { _mm_prefetch((const char*)p, _MM_HINT_T0); }
 

@@ -263,6 +263,15 @@ LENSOR_INLINE int32_t lane_sumi(i32v a) {
   LENSOR_EACH sum += a.v[i];
   return sum;
 }
+// Each byte, below 16, becomes that of the table.
+LENSOR_INLINE i32v look_up(i32v w, const uint8_t* table) {
+  LENSOR_EACH {
+    uint32_t word = 0;
+    for (int t = 0; t < 4; t++) word |= (uint32_t)table[(uint32_t)w.v[i] >> (8 * t) & 15] << (8 * t);
+    w.v[i] = (int32_t)word;
+  }
+  return w;
+}
 LENSOR_INLINE i32v swap_middle(i32v a) {
   for (int i = 0; i < 16; i += 4) {
     const int32_t second = a.v[i + 1];

@@ -1,4 +1,5 @@
 // Weights: from GGUF's rows to panels (quant/panel.h), and one row back as f32 for the embedding.
+#include "../quant/grouped.h"
 #include "../quant/panel.h"
 #include "kernels.h"
 #include "unpack.h"
@@ -86,10 +87,29 @@ template <int32_t T> void pack_supers(Blocks& b, int64_t cols) {
   for (int64_t block = 0; block < cols / 256; block++, b.at += super_block(T).bytes) pack_super<T>(b);
 }
 
+void pack_groups(Blocks& b, int32_t dtype, int64_t groups) {
+  const int bits = grouped_bits(dtype), head = has_minimum(dtype) ? 4 : 2;
+  const CodePlaces places = code_places(bits);
+  for (int64_t group = 0; group < groups; group++, b.at += row_block_bytes(dtype)) {
+    for (int half = 0; half < head; half += 2) b.copy(half, 2);
+    for (int k = 0; k < group_cols(dtype); k += LENSOR_BLOCK, b.to += LENSOR_PANEL * 4 * bits)
+      for (int r = 0; r < LENSOR_PANEL; r++) {
+        uint32_t words[8] = {};
+        if (b.rows[r]) {
+          uint8_t codes[LENSOR_BLOCK];
+          read_codes(b.row(r) + head + k * bits / 8, bits, codes);
+          codes_to_words(places, bits, codes, words);
+        }
+        for (int w = 0; w < bits; w++) memcpy(b.to + 4 * (LENSOR_PANEL * w + r), words + w, 4);
+      }
+  }
+}
+
 void pack_quantized(uint8_t* to, const uint8_t* const* rows, int32_t dtype, int64_t cols) {
   const int64_t bytes = row_block_bytes(dtype);
   const bool fifth = dtype == LENSOR_Q5_0 || dtype == LENSOR_Q5_1;
   Blocks b{rows, 0, to};
+  if (is_grouped(dtype)) return pack_groups(b, dtype, cols / block_cols(dtype));
   switch (dtype) {
   case LENSOR_Q2_K:
     return pack_supers<LENSOR_Q2_K>(b, cols);
@@ -103,8 +123,8 @@ void pack_quantized(uint8_t* to, const uint8_t* const* rows, int32_t dtype, int6
     return pack_supers<LENSOR_Q6_K>(b, cols);
   }
   for (int64_t block = 0; block < cols / block_cols(dtype); block++, b.at += bytes) {
-    b.copy(0, 2);
-    int64_t head = 2;
+    int64_t head = scale_bytes(dtype);
+    b.copy(0, (int)head);
     if (has_minimum(dtype)) b.copy(2, 2), head = 4;
     if (fifth) {
       b.words([&](const uint8_t* row) {

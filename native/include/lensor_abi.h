@@ -64,6 +64,11 @@ typedef enum lensor_dtype {
   LENSOR_Q3_K = 23,
   LENSOR_Q4_K = 24,
   LENSOR_Q5_K = 25,
+  LENSOR_MXFP4 = 26, /* 32 columns: 2^(e - 128) times twice a float of 4 bits (OCP's MX) */
+  /* Whole numbers of 2, 3, 4, 5, 6 or 8 bits in groups of 32, 64 or 128 columns that share a scale:
+     LENSOR_GROUPED | bits << 4 | log2(group / 32) << 1 | 1 where they share a minimum too (quant/grouped.h)
+   */
+  LENSOR_GROUPED = 256,
   /* f16 without most of the zeros: LENSOR_SPARSE | n, of each 8 columns n are kept, 1, 2 or 4; columns are a
      multiple of 16 (quant/panel.h) */
   LENSOR_SPARSE = 512,

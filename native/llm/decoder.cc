@@ -280,7 +280,7 @@ lensor_status Decoder::logits(const float* stream, int64_t rows, float* out) {
   lensor_status status =
       ops_->rms_norm(context_, stream, model_.final_norm.data(), spec.norm_epsilon, rows, spec.width, c.norm);
   if (!status && fast_ && is_quantized(head.dtype)) {
-    if (head.dtype == LENSOR_Q8_0)
+    if (takes_wide(head.dtype))
       a.q16 = c.rounded.q16, a.scale16 = c.rounded.scale16;
     else
       a.q8 = c.rounded.q8, a.scale8 = c.rounded.scale8, a.part8 = c.rounded.part8,

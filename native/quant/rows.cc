@@ -1,5 +1,6 @@
 // Panels back to rows. Layouts: panel.h; that of a GGUF block beside the packing, cpu/weight.cc.
 #include "rows.h"
+#include "grouped.h"
 #include "panel.h"
 #include <cstring>
 
@@ -78,7 +79,23 @@ template <int32_t T> void take_super(Panel& panel) {
         });
 }
 
+void take_group(Panel& panel, int32_t dtype) {
+  const int bits = grouped_bits(dtype), head = has_minimum(dtype) ? 4 : 2;
+  const CodePlaces places = code_places(bits);
+  for (int half = 0; half < head; half += 2) panel.take(half, 2);
+  for (int k = 0; k < group_cols(dtype); k += LENSOR_BLOCK, panel.from += LENSOR_PANEL * 4 * bits)
+    for (int r = 0; r < LENSOR_PANEL; r++) {
+      if (!panel.rows[r]) continue;
+      uint32_t words[8];
+      uint8_t codes[LENSOR_BLOCK];
+      for (int w = 0; w < bits; w++) std::memcpy(words + w, panel.from + 4 * (LENSOR_PANEL * w + r), 4);
+      words_to_codes(places, words, codes);
+      write_codes(codes, bits, panel.rows[r] + panel.at + head + k * bits / 8);
+    }
+}
+
 void take_block(Panel& panel, int32_t dtype) {
+  if (is_grouped(dtype)) return take_group(panel, dtype);
   switch (dtype) {
   case LENSOR_Q2_K:
     return take_super<LENSOR_Q2_K>(panel);
@@ -92,8 +109,8 @@ void take_block(Panel& panel, int32_t dtype) {
     return take_super<LENSOR_Q6_K>(panel);
   }
   const int64_t bytes = row_block_bytes(dtype);
-  panel.take(0, 2);
-  int64_t head = 2;
+  int64_t head = scale_bytes(dtype);
+  panel.take(0, static_cast<int>(head));
   if (has_minimum(dtype)) panel.take(2, 2), head = 4;
   if (dtype == LENSOR_Q5_0 || dtype == LENSOR_Q5_1) {
     panel.words([&](uint8_t* block, uint32_t word) {

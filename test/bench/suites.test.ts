@@ -121,13 +121,18 @@ it("reads, curates and tokenizes a corpus, and says how the cost grows and what 
 });
 
 it("puts the figures of smaller models together from their parts", { timeout: 90_000 }, async () => {
-  const only = ["--only", "decode of the base", "--only", "decode in Q4_K_S", "--only", "decode with 2:4"];
+  const only = ["decode of the base", "decode in Q4_K_S", "decode with 2:4", "decode in fewer bits"].flatMap(
+    (one) => ["--only", one],
+  );
   const args = ["compress", "--short", "--rounds", "1", "--threads", "1", ...only];
   const { results } = await bench(...args, "--json", "-");
   expect(results.map(({ suite, name }) => [suite, name])).toEqual([
     ["compress", "decode of the base: 16 tokens after 64"],
     ["compress", "decode in Q4_K_S to Q4_0"],
     ["compress", "decode with 2:4 of a layer of 64 x 128"],
+    ["compress", "decode in fewer bits: 4 bits, groups of 32"],
+    ["compress", "decode in fewer bits: 3 bits, groups of 64"],
+    ["compress", "decode in fewer bits: 2 bits, groups of 64"],
   ]);
   expect(results[0]!.ours.median).toBeGreaterThan(0);
   for (const one of results.slice(1)) expect((one as unknown as Reading).value).toBeGreaterThan(0);

@@ -201,10 +201,24 @@ TEST("a batch of small products gives each the bits it has alone, and ends at an
 
 TEST("a packed weight multiplies as its dequantized rows do, both ways") {
   const int64_t n = 45, m = 14;
-  for (const int32_t dtype :
-       {LENSOR_F32, LENSOR_F16, LENSOR_BF16, LENSOR_Q4_0, LENSOR_Q4_1, LENSOR_Q5_0, LENSOR_Q5_1, LENSOR_Q6_K,
-        LENSOR_Q8_0, LENSOR_Q2_K, LENSOR_Q3_K, LENSOR_Q4_K, LENSOR_Q5_K}) {
-    const int64_t k = lensor::is_super(dtype) ? 256 : 96;
+  const std::vector<int32_t> types{LENSOR_F32,
+                                   LENSOR_F16,
+                                   LENSOR_BF16,
+                                   LENSOR_Q4_0,
+                                   LENSOR_Q4_1,
+                                   LENSOR_Q5_0,
+                                   LENSOR_Q5_1,
+                                   LENSOR_Q6_K,
+                                   LENSOR_Q8_0,
+                                   LENSOR_Q2_K,
+                                   LENSOR_Q3_K,
+                                   LENSOR_Q4_K,
+                                   LENSOR_Q5_K,
+                                   lensor::grouped_type(3, 64, true),
+                                   lensor::grouped_type(2, 128, false),
+                                   lensor::grouped_type(8, 32, true)};
+  for (const int32_t dtype : types) {
+    const int64_t k = lensor::is_super(dtype) || lensor::is_grouped(dtype) ? 256 : 96;
     const int64_t bytes = lensor::row_bytes(dtype, k);
     std::vector<uint8_t> file(n * bytes);
     const auto random = noise(n * bytes, 13);

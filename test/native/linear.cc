@@ -27,11 +27,23 @@ int six_of_sixteen(const uint8_t* q, int j) {
 
 // Column i of a block in units of its scale, as ggml-common.h and ggml-quants.c define the formats.
 double number(int32_t dtype, const uint8_t* block, int i) {
+  if (is_grouped(dtype)) {
+    const int bits = grouped_bits(dtype), first = i * bits;
+    const uint8_t* codes = block + (has_minimum(dtype) ? 4 : 2);
+    int code = 0;
+    for (int b = 0; b < bits; b++) code |= (codes[(first + b) / 8] >> ((first + b) % 8) & 1) << b;
+    return has_minimum(dtype) ? code : code - (1 << (bits - 1));
+  }
   const auto nibble = [i](const uint8_t* q) { return i < 16 ? q[i] & 15 : q[i - 16] >> 4; };
   const auto fifth = [i](const uint8_t* bits) { return (bits[i / 8] >> (i % 8) & 1) << 4; };
   switch (dtype) {
   case LENSOR_Q4_0:
     return nibble(block + 2) - 8;
+  case LENSOR_MXFP4: {
+    constexpr double kFloats[] = {0, 0.5, 1, 1.5, 2, 3, 4, 6};
+    const int code = nibble(block + 1);
+    return code & 8 ? -kFloats[code & 7] : kFloats[code & 7];
+  }
   case LENSOR_Q4_1:
     return nibble(block + 4);
   case LENSOR_Q5_0:
@@ -110,6 +122,12 @@ Matrix random_matrix(int32_t dtype, int64_t rows, int64_t cols) {
       uint8_t* block = row + k / size * row_block_bytes(dtype);
       const int i = static_cast<int>(k % size);
       const int head = scale_at(dtype), least = minimum_at(dtype);
+      if (dtype == LENSOR_MXFP4) {
+        // Some of any exponent, so small ones too, the rest near one.
+        if (i == 0) block[0] = static_cast<uint8_t>(r % 16 == 15 ? k / 32 % 3 : 120 + (block[0] & 7));
+        value = std::ldexp(number(dtype, block, i), block[0] - 127);
+        continue;
+      }
       if (i == 0) {
         const uint16_t d = scale(random[(r * cols + k) % random.size()]),
                        low = static_cast<uint16_t>(d | 0x8000);
@@ -168,17 +186,34 @@ std::vector<float> multiply(const lensor_ops& ops, Context* context, const Packe
   return out;
 }
 
-constexpr int32_t kQuantized[] = {LENSOR_Q4_0, LENSOR_Q4_1, LENSOR_Q8_0, LENSOR_Q5_0, LENSOR_Q5_1,
-                                  LENSOR_Q6_K, LENSOR_Q2_K, LENSOR_Q3_K, LENSOR_Q4_K, LENSOR_Q5_K};
-constexpr int32_t kTypes[] = {LENSOR_F32,  LENSOR_F16,  LENSOR_BF16, LENSOR_Q4_0, LENSOR_Q4_1,
-                              LENSOR_Q8_0, LENSOR_Q5_0, LENSOR_Q5_1, LENSOR_Q6_K, LENSOR_Q2_K,
-                              LENSOR_Q3_K, LENSOR_Q4_K, LENSOR_Q5_K};
+constexpr int32_t kBlocks[] = {LENSOR_MXFP4, LENSOR_Q4_0, LENSOR_Q4_1, LENSOR_Q8_0, LENSOR_Q5_0, LENSOR_Q5_1,
+                               LENSOR_Q6_K,  LENSOR_Q2_K, LENSOR_Q3_K, LENSOR_Q4_K, LENSOR_Q5_K};
+
+std::vector<int32_t> quantized() {
+  std::vector<int32_t> all(std::begin(kBlocks), std::end(kBlocks));
+  for (const int bits : {2, 3, 4, 5, 6, 8})
+    for (const int group : {32, 64, 128})
+      for (const bool minimum : {false, true}) all.push_back(grouped_type(bits, group, minimum));
+  return all;
+}
+
+std::vector<int32_t> types() {
+  std::vector<int32_t> all = quantized();
+  all.insert(all.begin(), {LENSOR_F32, LENSOR_F16, LENSOR_BF16});
+  return all;
+}
+
+// The fewest columns from `some` on that a type can have.
+int64_t columns(int32_t dtype, int64_t some) {
+  const int64_t block = block_cols(dtype);
+  return (some + block - 1) / block * block;
+}
 
 } // namespace
 
 TEST("a packed weight gives its rows back") {
-  for (int32_t dtype : kTypes) {
-    const Matrix m = random_matrix(dtype, 37, is_super(dtype) ? 512 : is_quantized(dtype) ? 96 : 50);
+  for (int32_t dtype : types()) {
+    const Matrix m = random_matrix(dtype, 37, columns(dtype, is_quantized(dtype) ? 96 : 50));
     const Packed p = pack(ops, m);
     std::vector<float> row(m.cols);
     for (int64_t r = 0; r < m.rows; r++) {
@@ -191,10 +226,20 @@ TEST("a packed weight gives its rows back") {
   }
 }
 
+TEST("packed rows come back as they were stored, bit for bit") {
+  for (int32_t dtype : types()) {
+    const Matrix m = random_matrix(dtype, 37, columns(dtype, is_quantized(dtype) ? 96 : 50));
+    const Packed p = pack(ops, m);
+    std::vector<uint8_t> rows(m.bytes.size());
+    stored_rows(p.view, 0, (m.rows + 15) / 16, rows.data());
+    CHECK_SAME(rows, m.bytes);
+  }
+}
+
 TEST("exact products are sums of the dequantized weights") {
-  for (int32_t dtype : kTypes) {
+  for (int32_t dtype : types()) {
     const Tolerance within = tolerance(ops, "weight, exact", dtype);
-    const Matrix m = random_matrix(dtype, 37, is_super(dtype) ? 512 : is_quantized(dtype) ? 320 : 301);
+    const Matrix m = random_matrix(dtype, 37, columns(dtype, is_quantized(dtype) ? 384 : 301));
     const Packed p = pack(ops, m);
     const auto x = noise(3 * m.cols, 5);
     const auto out = multiply(ops, context, p, x, false);
@@ -211,9 +256,9 @@ TEST("exact products are sums of the dequantized weights") {
 }
 
 TEST("fast products are integer sums with the scales applied") {
-  for (int32_t dtype : kQuantized) {
+  for (int32_t dtype : quantized()) {
     const Tolerance within = tolerance(ops, "weight, fast", dtype);
-    const Matrix m = random_matrix(dtype, 37, is_super(dtype) ? 512 : 320);
+    const Matrix m = random_matrix(dtype, 37, columns(dtype, 384));
     const Packed p = pack(ops, m);
     const auto x = noise(5 * m.cols, 6);
     Rounded q;
@@ -226,11 +271,11 @@ TEST("fast products are integer sums with the scales applied") {
           const int64_t at = t * m.cols + k;
           // 16-bit values of each four lie in the order 0 2 1 3.
           const int64_t swapped = at % 4 == 1 ? at + 1 : at % 4 == 2 ? at - 1 : at;
-          const double a = dtype == LENSOR_Q8_0 ? static_cast<double>(q.q16[swapped]) * q.scale16[at / 32]
-                                                : static_cast<double>(q.q8[at]) * q.scale8[at / 16];
+          const double a = takes_wide(dtype) ? static_cast<double>(q.q16[swapped]) * q.scale16[at / 32]
+                                             : static_cast<double>(q.q8[at]) * q.scale8[at / 16];
           // Half a step at most between a value and what it was rounded to.
           worst = std::max(worst, std::abs(a - x[at]) /
-                                      (dtype == LENSOR_Q8_0 ? q.scale16[at / 32] : q.scale8[at / 16]));
+                                      (takes_wide(dtype) ? q.scale16[at / 32] : q.scale8[at / 16]));
           wanted += m.values[r * m.cols + k] * a;
           size += std::abs(m.values[r * m.cols + k]);
         }
@@ -242,7 +287,7 @@ TEST("fast products are integer sums with the scales applied") {
 }
 
 TEST("a row's products have the same bits alone and among others, and add to what is there") {
-  for (int32_t dtype : kTypes)
+  for (int32_t dtype : types())
     for (bool fast : {false, true}) {
       const Matrix m = random_matrix(dtype, 50, 256);
       const Packed p = pack(ops, m);

@@ -1,5 +1,6 @@
 #include "tolerance.h"
 #include "../../native/core/memory.h"
+#include "../../native/quant/panel.h"
 #include <algorithm>
 #include <cstdio>
 
@@ -66,6 +67,10 @@ Line table[] = {
     {"weight, fast", LENSOR_Q3_K, {5e-8, 5e-8, 5e-8, 5e-8}, {}},
     {"weight, fast", LENSOR_Q4_K, {5e-8, 5e-8, 5e-8, 5e-8}, {}},
     {"weight, fast", LENSOR_Q5_K, {5e-8, 5e-8, 5e-8, 5e-8}, {}},
+    {"weight, exact", LENSOR_MXFP4, {2e-7, 2e-7, 2e-7, 2e-7}, {}},
+    {"weight, fast", LENSOR_MXFP4, {5e-8, 5e-8, 5e-8, 5e-8}, {}},
+    {"weight, exact", LENSOR_GROUPED, {2e-7, 2e-7, 2e-7, 2e-7}, {}},
+    {"weight, fast", LENSOR_GROUPED, {5e-8, 5e-8, 5e-8, 5e-8}, {}},
     {"attention", LENSOR_F32, {2e-6, 2e-6, 2e-6, 2e-6}, {}},
     {"attention", LENSOR_F16, {1e-3, 1e-3, 1e-3, 1e-3}, {}},
     {"attention", LENSOR_BF16, {1e-2, 1e-2, 1e-2, 1e-2}, {}},
@@ -97,6 +102,7 @@ bool Tolerance::holds(double found, double wanted) const {
 }
 
 Tolerance tolerance(const lensor_ops& ops, std::string_view work, int32_t dtype) {
+  if (is_grouped(dtype)) dtype = LENSOR_GROUPED; // one line for all of them
   int set = 0;
   while (set + 1 < kSetCount && std::string_view(kSets[set]) != ops.name) set++;
   for (Line& line : table)

@@ -34,6 +34,8 @@ extern const Op kScan, kUnfold, kFold;
 extern const Op kCholesky, kSolveTriangular, kEigen, kMarkSmallest, kSparseSweep;
 // gptq.cc
 extern const Op kGptqSweep;
+// group.cc
+extern const Op kGroupRows;
 // match.cc
 extern const Op kMatchLook, kMatchFit;
 

@@ -1,12 +1,19 @@
 /** Reading a prompt and decoding, as model.prefill and model.generate do it. */
-import { hub } from "../../../lib/index.ts";
+import { hub, rtn } from "../../../lib/index.ts";
 import type { Run } from "./main.ts";
 
 const compute = "fast";
 
-export async function decode(args: { file: string; prompt: number[]; tokens: number }): Promise<Run> {
-  const { file, prompt, tokens } = args;
-  const model = await hub.load(file);
+/** @param args.rounded Its blocks' matrices in so many bits, in place of what the file has */
+export async function decode(args: {
+  file: string;
+  prompt: number[];
+  tokens: number;
+  rounded?: { bits: number; group: number };
+}): Promise<Run> {
+  const { file, prompt, tokens, rounded } = args;
+  const loaded = await hub.load(file);
+  const model = rounded ? await loaded.quantize(rtn(rounded)) : loaded;
   // All of the prompt but its last token: n tokens are then n passes of one token each.
   const cache = await model.prefill(prompt.slice(0, -1), { compute, kv: "f16" });
   return async () => {

@@ -5,6 +5,7 @@
 import type { Contest, Reading } from "../figure.ts";
 import type { Suite } from "../main.ts";
 import type { Options } from "../options.ts";
+import { bits } from "./compress-bits.ts";
 import { decode } from "./compress-decode.ts";
 import { experts } from "./compress-experts.ts";
 import { ggufTypes } from "./compress-gguf.ts";
@@ -12,7 +13,7 @@ import { quantizing } from "./compress-gptq.ts";
 import { merging } from "./compress-merge.ts";
 import { thin } from "./compress-prune.ts";
 
-const PARTS: readonly Suite[] = [decode, ggufTypes, thin, experts, merging, quantizing];
+const PARTS: readonly Suite[] = [decode, ggufTypes, bits, thin, experts, merging, quantizing];
 
 export const compress = {
   rounds: 7,

@@ -37,6 +37,7 @@ export const BLOCKS: Record<GgufType, { code: number; elements: number; bytes: n
   Q5_K: { code: 13, elements: 256, bytes: 176 },
   Q6_K: { code: 14, elements: 256, bytes: 210 },
   Q8_0: { code: 8, elements: 32, bytes: 34 },
+  MXFP4: { code: 39, elements: 32, bytes: 17 },
 };
 
 type Super = "Q2_K" | "Q3_K" | "Q4_K" | "Q5_K";
@@ -154,6 +155,15 @@ export function randomTensor(
         const low = (data[at + 64 * part + 32 * (quarter & 1) + l]! >> (quarter < 2 ? 0 : 4)) & 15;
         const upper = (data[at + 128 + 32 * part + l]! >> (2 * quarter)) & 3;
         values[i + j] = d * view.getInt8(at + 192 + (j >> 4)) * ((low | (upper << 4)) - 32);
+      }
+    } else if (type === "MXFP4") {
+      // An exponent e, then floats of 4 bits as twice their value times 2^(e - 128): nibbles in the order of Q4_0.
+      const e = (data[at] = 127 + Math.round(Math.log2((scale * (0.5 + random())) / 3)));
+      for (let j = 0; j < 32; j++) {
+        if (j < 16) data[at + 1 + j] = byte();
+        const code = (data[at + 1 + (j & 15)]! >> (j < 16 ? 0 : 4)) & 15;
+        const size = [0, 0.5, 1, 1.5, 2, 3, 4, 6][code & 7]!;
+        values[i + j] = (code & 8 ? -size : size) * 2 ** (e - 127);
       }
     } else if (type === "Q5_0" || type === "Q5_1") {
       const minimum = type === "Q5_1";

@@ -42,7 +42,7 @@ async function tensorsOf(file: string): Promise<Map<string, string>> {
 }
 
 const types: GgufType[] = [
-  ...(["F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0"] as const),
+  ...(["F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "MXFP4"] as const),
   ...(["Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K"] as const),
 ];
 

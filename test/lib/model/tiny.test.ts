@@ -43,6 +43,9 @@ const variants: Record<string, TinySpec> = {
     ...{ width: 256, heads: 7, kvHeads: 1, headWidth: 16, feedForward: 512, vocabulary: 300 },
     types: { attn_output: "F16", else: "Q6_K" },
   },
+  "MXFP4, the head tied": {
+    ...{ types: "MXFP4", width: 64, heads: 4, kvHeads: 2, headWidth: 16, feedForward: 96, vocabulary: 300 },
+  },
   "Q2_K to Q5_K": {
     ...{ width: 256, heads: 4, kvHeads: 2, headWidth: 64, feedForward: 512, vocabulary: 300, untied: true },
     types: { attn_q: "Q2_K", attn_k: "Q3_K", ffn_up: "Q3_K", ffn_down: "Q5_K", output: "Q2_K", else: "Q4_K" },

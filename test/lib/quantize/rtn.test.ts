@@ -69,7 +69,13 @@ describe("model.quantize(rtn())", () => {
     const error = Math.sqrt(sum((i) => v[i]! - w[i]!) / sum((i) => w[i]!));
     expect(row.error).toBeGreaterThan(0.01);
     expect(Math.abs(row.error / error - 1)).toBeLessThan(1e-4);
-    expect(row).toMatchObject({ type: "Q4_0", bits: 4.5, bytes: (w.length * 18) / 32, group: 32 });
+    expect(row).toMatchObject({
+      type: "Q4_0",
+      gguf: "Q4_0",
+      bits: 4.5,
+      bytes: (w.length * 18) / 32,
+      group: 32,
+    });
     expect(report.table().numRows).toBe(14);
     expect(report.bytes).toBe(small.bytes);
     expect(small.provenance!.options).toMatchObject({ method: "rtn", bits: 4, group: 32, head: false });
