@@ -167,6 +167,7 @@ export { type GptqOptions, gptq } from "./quantize/gptq.ts";
 export type { GridOptions } from "./quantize/grid.ts";
 export { type HqqOptions, hqq } from "./quantize/hqq.ts";
 export { type MixedOptions, mixed } from "./quantize/mixed.ts";
+export { mxfp4 } from "./quantize/mxfp4.ts";
 export { type Nf4Options, nf4 } from "./quantize/nf4.ts";
 export type { RecipeName } from "./quantize/recipe.ts";
 export { type RotateOptions, rotate } from "./quantize/rotate.ts";
