@@ -20,9 +20,17 @@ const ids = [1, 2, 3, 70, 9];
 const all = [2, 3, 4, 5, 6, 8].flatMap((bits) =>
   [32, 64, 128].flatMap((group) => [true, false].map((symmetric) => ({ bits, group, symmetric }))),
 );
+/** What GGUF has no blocks for. */
+const own = all.filter(
+  ({ bits, group, symmetric }) => group !== 32 || (bits !== 4 && !(bits === 8 && symmetric)),
+);
 let base: Model;
+/** How far fast products are from exact ones with the blocks of Q4_0. */
+let usual: number;
 beforeAll(async () => {
   base = await loadRandom({ width: 128, heads: 4, headWidth: 32, feedForward: 256 });
+  const blocks = await base.quantize(rtn({ bits: 4, group: 32 }), { head: true });
+  usual = far(await logits(blocks, "fast"), await logits(blocks, "exact"));
 });
 
 async function numbers(of: Model, name: string): Promise<Float32Array> {
@@ -70,7 +78,7 @@ function decoded(stored: Uint8Array, type: GroupedType): Float32Array {
 }
 
 describe("grouped integers", { timeout: 60_000 }, () => {
-  it.each(all)("$bits bits, groups of $group, symmetric $symmetric", async (grid) => {
+  it.each(own)("$bits bits, groups of $group, symmetric $symmetric", async (grid) => {
     const model = await base.quantize(rtn(grid), { head: true });
     const type = `${grid.symmetric ? "I" : "U"}${grid.bits}G${grid.group}` as GroupedType;
     expect(model.tensors.filter((one) => one.type === type)).toHaveLength(15);
@@ -93,7 +101,7 @@ describe("grouped integers", { timeout: 60_000 }, () => {
     }
     // Fast products round activations, weights are the same: of 8 bits 16 of them are kept.
     const exact = await logits(model, "exact");
-    expect(far(await logits(model, "fast"), exact)).toBeLessThan(grid.bits === 8 ? 1e-3 : 0.02);
+    expect(far(await logits(model, "fast"), exact)).toBeLessThan(grid.bits === 8 ? 1e-3 : 1.5 * usual);
     model.dispose();
   });
 
@@ -166,7 +174,7 @@ describe("grouped integers", { timeout: 60_000 }, () => {
   });
 
   it("take the largest group that fits; one that does not is refused, saying which do", async () => {
-    const odd = await loadRandom({ width: 96, heads: 3, headWidth: 32, feedForward: 192 });
+    const odd = await loadRandom({ width: 96, heads: 3, kvHeads: 1, headWidth: 32, feedForward: 192 });
     const types = new Map(
       (await odd.quantize(rtn({ bits: 3 }))).tensors.map(({ name, type }) => [name, type]),
     );
