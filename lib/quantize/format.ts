@@ -13,7 +13,7 @@ export interface Format extends Grouped {
   readonly type: WeightType;
 }
 
-/** @throws LensorError` naming the matrix whose width the group does not divide, and which would. */
+/** @throws LensorError naming the matrix whose width the group does not divide, and which would. */
 export function checkFormat(
   call: string,
   grid: (name: string) => Grid,
