@@ -1,4 +1,4 @@
-// Grouped integers (quant/grouped.h): their codes as bytes, their columns as f32, and their fast products.
+// Grouped integers (quant/grouped.h): their codes as bytes, and their fast products.
 //   2 to 6 bits: for each 16 columns the integer sums s of code and q_x; once a group
 //     acc += m sum(total) + d sum(d_x s),   m the minimum, or -2^(b - 1) d where there is none
 //   8 bits: the same with signed codes and activations of 16 bits
@@ -19,20 +19,6 @@ template <int B, int H> constexpr int kRaised = H && B < 5 ? (B == 3 ? 3 : 4) : 
 template <int B, int H> constexpr int kRaised = 0;
 #endif
 
-// One byte of each of 16 lanes of four, as f32.
-LENSOR_INLINE f32v byte_f32(i32v w, int at) {
-  switch (at) {
-  case 0:
-    return to_f32(andi(w, set1i(255)));
-  case 1:
-    return to_f32(andi(shr<8>(w), set1i(255)));
-  case 2:
-    return to_f32(andi(shr<16>(w), set1i(255)));
-  default:
-    return to_f32(shr<24>(w));
-  }
-}
-
 template <int B, int H, int J, int At, int Piece> LENSOR_INLINE i32v piece_at(const uint8_t* block) {
   constexpr CodePiece kPiece = code_place(B, H, J).pieces[Piece];
   constexpr int kTo = At + kPiece.from;
@@ -44,46 +30,6 @@ template <int B, int H, int J, int At> LENSOR_INLINE i32v codes_at(const uint8_t
   const i32v w = piece_at<B, H, J, At, 0>(block);
   if constexpr (code_place(B, H, J).count == 2) return ori(w, piece_at<B, H, J, At, 1>(block));
   return w;
-}
-
-template <int B, int H, int J> LENSOR_INLINE void unpack_codes(const uint8_t* block, f32v* out) {
-  const i32v w = codes_at<B, H, J, 0>(block);
-  for (int t = 0; t < 4; t++)
-    out[16 * H + 4 * J + t] = byte_f32(B == 8 ? xori(w, set1i(in_bytes(128))) : w, t);
-}
-
-// 32 columns as f32: w = d (code - 2^(b - 1)) or d code + m, each step rounded by itself.
-template <int B>
-LENSOR_INLINE void unpack_group(bool minimum, const uint8_t* head, const uint8_t* block, float* out) {
-  f32v code[LENSOR_BLOCK];
-  unpack_codes<B, 0, 0>(block, code), unpack_codes<B, 0, 1>(block, code);
-  unpack_codes<B, 0, 2>(block, code), unpack_codes<B, 0, 3>(block, code);
-  unpack_codes<B, 1, 0>(block, code), unpack_codes<B, 1, 1>(block, code);
-  unpack_codes<B, 1, 2>(block, code), unpack_codes<B, 1, 3>(block, code);
-  const f32v d = load_f16((const uint16_t*)head), m = load_f16((const uint16_t*)(head + 32));
-  for (int i = 0; i < LENSOR_BLOCK; i++)
-    store(out + 16 * i, minimum ? add(mul(d, code[i]), m) : mul(d, sub(code[i], set1(1 << (B - 1)))));
-}
-
-LENSOR_INLINE void unpack_grouped(int32_t dtype, const uint8_t* panel, int64_t k, float* out) {
-  const int bits = grouped_bits(dtype), group = group_cols(dtype);
-  const bool minimum = has_minimum(dtype);
-  const uint8_t* head = panel + k / group * (LENSOR_PANEL * row_block_bytes(dtype));
-  const uint8_t* block = head + (minimum ? 64 : 32) + k % group / LENSOR_BLOCK * (64 * bits);
-  switch (bits) {
-  case 2:
-    return unpack_group<2>(minimum, head, block, out);
-  case 3:
-    return unpack_group<3>(minimum, head, block, out);
-  case 4:
-    return unpack_group<4>(minimum, head, block, out);
-  case 5:
-    return unpack_group<5>(minimum, head, block, out);
-  case 6:
-    return unpack_group<6>(minimum, head, block, out);
-  default:
-    return unpack_group<8>(minimum, head, block, out);
-  }
 }
 
 template <int B, int H, int J, int R, int P>

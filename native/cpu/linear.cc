@@ -5,6 +5,7 @@
 // Both do the same for one row and for many: only how many rows share a load of the weights differs.
 #include "linear.h"
 #include "adapters.h"
+#include "grouped.h"
 #include "product_super.h"
 #include "unpack.h"
 

@@ -81,6 +81,18 @@ sweep.plot();                                             // quality against mem
     `const moe = await model.upcycle({ experts: 4, topK: 2 });  (await moe.routing(text)).plot();`,
     /busiest expert/,
   ],
+  [
+    `import { compare, data, gptq, sparseGPT } from "lensor";
+const clean = data.from([{ text: longText }, { text: "He had gone to sea as a boy, and the sea had kept him. ".repeat(8) }]);
+const heldOut = "The old man looked at the sea, and the sea looked back at him.";
+const calibrate = clean;`,
+  ],
+  [
+    `const q = await model.quantize(gptq({ bits: 3, group: 64 }), { calibrate: clean.take(64) });   // rtn awq hqq nf4 mxfp4 gguf(...)
+const thin = await model.prune(sparseGPT({ sparsity: 0.5, pattern: "2:4" }), { calibrate });   // wanda magnitude lowRank
+(await compare([model, q, thin], perplexity(heldOut))).plot();`,
+    /smollm2-135m-instruct/,
+  ],
 ];
 
 it("the examples run as they are written", { timeout: 240_000 }, async () => {
