@@ -288,8 +288,12 @@ lensor_status gemms(lensor_context* context, const lensor_gemm* all, int64_t cou
       first[i] = pieces;
       pieces += p.down * p.beside;
       if (!p.down || !p.beside) continue;
-      const Piece one(g, p, 0);
-      floats = most(floats, places_of(plan_of(&one.gemm, 1)).floats);
+      // The last ones down and beside are smaller, which a plan may answer with more memory.
+      const int64_t corners[] = {0, p.down - 1, p.down * (p.beside - 1), p.down * p.beside - 1};
+      for (int64_t at : corners) {
+        const Piece one(g, p, at);
+        floats = most(floats, places_of(plan_of(&one.gemm, 1)).floats);
+      }
     }
     first[count] = pieces;
     if (columns == 2 * kCols || context->threads == 1 || pieces >= 8 * context->threads) break;

@@ -337,8 +337,8 @@ TEST("a few rows or columns beside a matrix as it lies are the same sums as amon
 }
 
 TEST("many products at once have the bits of one after the other, those without rows or K included") {
-  const int64_t sizes[][3] = {{1, 40, 33}, {130, 640, 300}, {0, 16, 16},
-                              {7, 0, 48},  {300, 90, 20},   {24, 65, 96}};
+  const int64_t sizes[][3] = {{1, 40, 33},   {130, 640, 300}, {0, 16, 16},     {7, 0, 48},
+                              {300, 90, 20}, {24, 65, 96},    {45, 1536, 576}, {70, 1400, 350}};
   for (const bool turned : {false, true})
     for (const int32_t compute : {LENSOR_F32, LENSOR_BF16}) {
       std::vector<std::vector<float>> x, y, wanted, out;

@@ -56,7 +56,7 @@ describe("a sweep", () => {
     ]);
     const spec = await sweep.plot().spec();
     expect(spec.data).toHaveLength(5);
-    expect(JSON.stringify(spec.layout)).toMatch(/merges of/);
+    expect(JSON.stringify(spec.layout)).toMatch(/linear, \d+ merges; held-out text/);
     expect(sweep.provenance).toMatchObject({
       options: { method: "linear", refine: 2, skills: ["sums", "stories"] },
     });
