@@ -4,7 +4,7 @@
 import { describe, expect, test } from "vitest";
 import type { PlotlySpec } from "../../lib/index.ts";
 import { paretoFigure } from "../../lib/plot/pareto.ts";
-import type { ParetoAxis, ParetoPoint } from "../../lib/plot/pareto-parts.ts";
+import type { ParetoAxis, ParetoPlace, ParetoPoint } from "../../lib/plot/pareto-parts.ts";
 import { drawBoth, drawn, plotlyPage } from "./drawn-labels.ts";
 import { browserPath } from "./lab.ts";
 
@@ -30,7 +30,7 @@ const point = (name: string, bits: number, perplexity: number, kl: number, share
   const of = (value: number, by = 0) => ({ value, low: value * (1 - by), high: value * (1 + by) });
   return {
     name,
-    places: new Map([
+    places: new Map<string, ParetoPlace>([
       ["bytes", of(18e6 * bits)],
       ["perplexity", of(perplexity, 0.02)],
       ["kl", kl > 0 ? of(kl, 0.1) : of(0)],

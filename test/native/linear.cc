@@ -180,7 +180,8 @@ std::vector<float> multiply(const lensor_ops& ops, Context* context, const Packe
     a.q16 = r.q16.data(), a.scale16 = r.scale16.data();
     CHECK_EQ(ops.quantize(context, &a), LENSOR_OK);
   }
-  const lensor_linear job{&weight.view, out.data(), weight.view.rows, accumulate, nullptr, 0, 0, nullptr, 0, nullptr};
+  const lensor_linear job{&weight.view, out.data(), weight.view.rows, accumulate, nullptr, 0, 0,
+                          nullptr,      0,          nullptr};
   CHECK_EQ(ops.linear(context, &a, &job, 1), LENSOR_OK);
   if (keep) *keep = r;
   return out;
