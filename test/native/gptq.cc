@@ -1,4 +1,5 @@
 // GPTQ's sweep against its formula in double, column after column, and what must not change a bit.
+#include "factor.h"
 #include "tolerance.h"
 #include <algorithm>
 #include <cmath>
@@ -7,17 +8,6 @@
 using namespace lensor::test;
 
 namespace {
-
-// Upper, with a positive diagonal; what stands below must not be read.
-std::vector<float> factor(int64_t n) {
-  auto u = noise(n * n, 11);
-  for (int64_t i = 0; i < n; i++)
-    for (int64_t j = 0; j < n; j++)
-      u[i * n + j] = j < i    ? std::numeric_limits<float>::quiet_NaN()
-                     : j == i ? 1 + std::abs(u[i * n + j])
-                              : u[i * n + j] / (float)n;
-  return u;
-}
 
 struct Swept {
   std::vector<float> values, scale, offset;

@@ -1,5 +1,6 @@
 // What is pruned: the smallest of each row, and SparseGPT's sweep against its formula in double, column after
 // column.
+#include "factor.h"
 #include "tolerance.h"
 #include <algorithm>
 #include <limits>
@@ -18,17 +19,6 @@ std::vector<uint8_t> marked(const lensor_ops& ops, Context* context, std::vector
   to.dtype = LENSOR_BOOL;
   CHECK_EQ(ops.mark_smallest(context, &from, count, &to), LENSOR_OK);
   return out;
-}
-
-// Upper, with a positive diagonal.
-std::vector<float> factor(int64_t n) {
-  auto u = noise(n * n, 11);
-  for (int64_t i = 0; i < n; i++)
-    for (int64_t j = 0; j < n; j++)
-      u[i * n + j] = j < i    ? std::numeric_limits<float>::quiet_NaN()
-                     : j == i ? 1 + std::abs(u[i * n + j])
-                              : u[i * n + j] / (float)n;
-  return u;
 }
 
 std::vector<float> swept(const lensor_ops& ops, Context* context, std::vector<float> w, std::vector<float> u,

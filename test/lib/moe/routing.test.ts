@@ -1,37 +1,23 @@
 // Where tokens go, counted against the routers' own logits; sizes of models with experts against published ones; and that a
 // model with experts comes back from a folder and from GGUF as it was.
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { hub, Model, type Tensor } from "../../../lib/index.ts";
 import { activeParametersOf, configOf } from "../../../lib/model/architecture.ts";
 import { Estimate } from "../../../lib/model/estimate.ts";
 import { tokenType } from "../../../lib/moe/token-types.ts";
 import { untrack } from "../../../lib/tensor/scope.ts";
-import { randomModel } from "../model/random-model.ts";
+import { numbers, ownFolder, smallModel } from "./small.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "lensor-routing-"));
-const spec = {
-  width: 64,
-  heads: 4,
-  kvHeads: 2,
-  headWidth: 16,
-  feedForward: 96,
-  vocabulary: 280,
-  types: "F32" as const,
-};
+const folder = ownFolder();
 const ids = Array.from({ length: 60 }, (_, i) => (i * 37 + 11) % 256);
 let dense: Model;
 
 beforeAll(async () => {
-  writeFileSync(join(folder, "tiny.gguf"), randomModel(spec).bytes);
-  dense = await hub.load(join(folder, "tiny.gguf"));
+  dense = await smallModel(folder, 96);
 });
-afterAll(() => rmSync(folder, { recursive: true }));
-
-const numbers = async (x: Tensor) => Array.from((await x.data()) as Float32Array);
 
 describe("routing", () => {
   it("sends each token to its largest logits, and counts every choice once", async () => {

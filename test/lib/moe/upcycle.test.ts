@@ -2,37 +2,21 @@
 // and what learning, routing and bad input do. Tolerances: 1e-5 of the largest logit where f32 sums are cut differently, as
 // everywhere between the two networks.
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { hub, lora, Model, noGrad, rtn, type Tensor, tensor } from "../../../lib/index.ts";
+import { beforeAll, describe, expect, it } from "vitest";
+import { lora, Model, noGrad, rtn, type Tensor, tensor } from "../../../lib/index.ts";
 import { biasName } from "../../../lib/moe/experts.ts";
 import { loadOf } from "../../../lib/moe/losses.ts";
 import type { UpcycleOptions } from "../../../lib/moe/upcycle.ts";
 import { untrack } from "../../../lib/tensor/scope.ts";
-import { randomModel } from "../model/random-model.ts";
+import { numbers, ownFolder, smallModel } from "./small.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "lensor-moe-"));
-const spec = {
-  width: 64,
-  heads: 4,
-  kvHeads: 2,
-  headWidth: 16,
-  feedForward: 192,
-  vocabulary: 280,
-  types: "F32" as const,
-};
+const folder = ownFolder();
 const ids = Array.from({ length: 40 }, (_, i) => (i * 37 + 11) % 256);
 let dense: Model;
 
 beforeAll(async () => {
-  writeFileSync(join(folder, "tiny.gguf"), randomModel(spec).bytes);
-  dense = await hub.load(join(folder, "tiny.gguf"));
+  dense = await smallModel(folder, 192);
 });
-afterAll(() => rmSync(folder, { recursive: true }));
-
-const numbers = async (x: Tensor) => Array.from((await x.data()) as Float32Array);
 /** The largest difference in parts of the largest value. */
 async function off(a: Tensor, b: Tensor): Promise<number> {
   const [x, y] = [await numbers(a), await numbers(b)];
@@ -59,7 +43,7 @@ describe("copies", () => {
   it("lie in the dense model's memory until they learn", async () => {
     const moe = await dense.upcycle({ experts: 8, topK: 2 });
     // Of panels of 16 rows, in each of two layers.
-    const router = 2 * 16 * spec.width * 4;
+    const router = 2 * 16 * dense.config.width * 4;
     expect(moe.bytes).toBe(dense.bytes + router);
     expect(moe.config.parameters).toBe(dense.config.parameters + 2 * 7 * 3 * 64 * 192 + 2 * 8 * 64);
     moe.parameters();
@@ -104,8 +88,7 @@ describe("experts of their own", () => {
   );
 
   it("keep the order of sums in fast mode too, quantized", async () => {
-    writeFileSync(join(folder, "q4.gguf"), randomModel({ ...spec, types: "Q4_1" }).bytes);
-    const base = await hub.load(join(folder, "q4.gguf"));
+    const base = await smallModel(folder, 192, "Q4_1");
     const moe = await base.upcycle({ experts: 4, topK: 2 });
     const many = (await moe.forward(ids, { compute: "fast" })).logits;
     expect(await off(many, (await base.forward(ids, { compute: "fast" })).logits)).toBeLessThan(0.05);
