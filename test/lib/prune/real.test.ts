@@ -1,19 +1,13 @@
 // What the issue asks of pruning, on the embedded model with LENSOR_FULL=1: at half the weights Wanda and SparseGPT beat magnitude on
 // held-out text, anywhere and 2:4, and the whitened matrix of low rank beats the plain one at every rank tried.
 
-import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
-import { hub, lowRank, type Model, magnitude, perplexity, sparseGPT, wanda } from "../../../lib/index.ts";
+import { hub, lowRank, type Model, magnitude, sparseGPT, wanda } from "../../../lib/index.ts";
+import { calibrate, surprise } from "../alice.ts";
 
 const full = process.env.LENSOR_FULL === "1";
 
 describe.runIf(full)("the embedded model", { timeout: 900_000 }, () => {
-  const chapters = readFileSync(new URL("../../../notebooks/alice.txt", import.meta.url), "utf8")
-    .split(/^(?=CHAPTER )/m)
-    .filter(Boolean)
-    .map((chapter) => chapter.match(/[\s\S]{1,800}/g)!);
-  const calibrate = chapters.slice(0, 4).flat().slice(0, 32);
-  const surprise = perplexity(chapters[4]!.slice(0, 6));
   let model: Model;
   const of = async (method: Parameters<Model["prune"]>[0]) => {
     const thin = await model.prune(method, { calibrate });

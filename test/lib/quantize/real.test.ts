@@ -1,19 +1,13 @@
 // What the issue asks of quantization, on the embedded model with LENSOR_FULL=1: at 3 and 2 bits GPTQ and AWQ beat rounding on
 // held-out text and in tr(dW H dW^T), and a rotation alone keeps the logits.
 
-import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
-import { awq, gptq, hub, type Model, perplexity, rotate, rtn } from "../../../lib/index.ts";
+import { awq, gptq, hub, type Model, rotate, rtn } from "../../../lib/index.ts";
+import { calibrate, chapters, surprise } from "../alice.ts";
 
 const full = process.env.LENSOR_FULL === "1";
 
 describe.runIf(full)("the embedded model", { timeout: 1_500_000 }, () => {
-  const chapters = readFileSync(new URL("../../../notebooks/alice.txt", import.meta.url), "utf8")
-    .split(/^(?=CHAPTER )/m)
-    .filter(Boolean)
-    .map((chapter) => chapter.match(/[\s\S]{1,800}/g)!);
-  const calibrate = chapters.slice(0, 4).flat().slice(0, 32);
-  const surprise = perplexity(chapters[4]!.slice(0, 6));
   let model: Model;
   const of = async (method: ReturnType<typeof rtn>) => {
     const small = await model.quantize(method, { calibrate });
