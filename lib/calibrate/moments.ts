@@ -1,7 +1,7 @@
 // What a method learns of the rows that enter a matrix, without keeping the rows: their second moment, how large each column
 // is, and some of them. Adds up pack after pack; a bound of memory that depends on the width alone.
 
-import { product } from "../model/network.ts";
+import { type Precision, product } from "../model/network.ts";
 import { cat } from "../tensor/join.ts";
 import { scope, untrack } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -42,20 +42,20 @@ export class Moments {
     this.#every = Math.max(1, Math.ceil(rows / sampled));
   }
 
-  /** @param x f32 `[rows, columns]` */
+  /** @param x f32 or bf16 `[rows, columns]` */
   add(x: Tensor): void {
     const count = x.shape[0]!;
     const kept = scope(() => {
-      const size = x.abs();
-      const [sum, most] = [size.sum(0), size.max(0)];
+      const size = x.T.contiguous().cast("f32").abs();
+      const [sum, most] = [size.sum(1), size.max(1)];
       const first = (this.#every - (this.#tokens % this.#every)) % this.#every;
       return {
         strips: this.#bounds().map(([a, b], i) =>
-          product(x.at(null, [a, b]).T, x.at(null, [0, b]).T, "f32", this.#strips[i]),
+          product(x.at(null, [a, b]).T, x.at(null, [0, b]).T, x.dtype as Precision, this.#strips[i]),
         ),
         sum: this.#sum ? this.#sum.add(sum) : sum,
         most: this.#most ? this.#most.maximum(most) : most,
-        rows: first < count ? [x.at([first, count, this.#every]).clone()] : [],
+        rows: first < count ? [x.at([first, count, this.#every]).cast("f32").clone()] : [],
       };
     });
     for (const one of [...kept.strips, kept.sum, kept.most, ...kept.rows]) untrack(one);

@@ -1,9 +1,17 @@
 // The walk that every method with calibration data goes: block by block through a model, with the stream of all texts at
 // hand. A visitor sees what enters each block's matrices, may change these, and what is seen next is what the changed ones
-// give. Exact arithmetic, no gradients; holds the stream of all texts, and of wider activations what has room, never logits.
+// give. No gradients; holds the stream of all texts, and of wider activations what has room, never logits.
 
 import type { Model } from "../model/model.ts";
-import { embedded, gated, headsMixed, norm, type Packed, placesOf } from "../model/network.ts";
+import {
+  embedded,
+  gated,
+  headsMixed,
+  norm,
+  type Packed,
+  type Precision,
+  placesOf,
+} from "../model/network.ts";
 import { FrozenWeights } from "../model/weights.ts";
 import { showProgress } from "../progress.ts";
 import { cat } from "../tensor/join.ts";
@@ -41,6 +49,8 @@ export interface WalkOptions {
   readonly head?: string | undefined;
   /** How many rows of each input are kept as they are, at most: 256. */
   readonly sampled?: number;
+  /** Of the products and what enters them; moments are added up in f32 either way. "f32". */
+  readonly precision?: Precision;
   /** In bytes: wider activations of all texts are held between two looks where they take no more, else made twice. 256 MB. */
   readonly held?: number;
 }
@@ -76,7 +86,7 @@ export async function calibrate(
   visit: Visit,
   options: WalkOptions,
 ): Promise<Calibration> {
-  const { call, label, signal, head, sampled = 256, held = 256 << 20 } = options;
+  const { call, label, signal, head, sampled = 256, held = 256 << 20, precision = "f32" } = options;
   const { packs, ...facts } = await calibrationIds(call, model, texts);
   const perplexity = await perplexityOf(model, packs);
   warnOfStrange(call, model, perplexity);
@@ -86,8 +96,8 @@ export async function calibrate(
       `block ${Math.min(layers, 1 + Math.floor(done / (BLOCK_INPUTS.length * packs.length)))} of ${layers}`,
     afterMs: 1500,
   });
-  const bounds = { sampled, held };
-  const walk = new Walk(model, packs, facts.tokens, bounds, () => signal?.throwIfAborted());
+  const how = { sampled, held, precision };
+  const walk = new Walk(model, packs, facts.tokens, how, () => signal?.throwIfAborted());
   try {
     for (let layer = 0; layer < layers; layer++) {
       await walk.block(layer, visit, (done) => progress.update((layer * 4 + done) * packs.length));
@@ -112,26 +122,22 @@ interface Traveller {
   entering?: Tensor | undefined;
 }
 
-/** Makes what enters a matrix, f32 `[tokens, columns]`, of one pack. */
+/** Makes what enters a matrix, in the precision, `[tokens, columns]`, of one pack. */
 type Input = (one: Traveller, weights: FrozenWeights) => Tensor;
+
+type How = Required<Pick<WalkOptions, "sampled" | "held" | "precision">>;
 
 class Walk {
   readonly #model: Model;
   readonly #tokens: number;
-  readonly #bounds: { readonly sampled: number; readonly held: number };
+  readonly #how: How;
   readonly #check: () => void;
   readonly #travellers: Traveller[];
 
-  constructor(
-    model: Model,
-    packs: readonly Packed[],
-    tokens: number,
-    bounds: { sampled: number; held: number },
-    check: () => void,
-  ) {
+  constructor(model: Model, packs: readonly Packed[], tokens: number, how: How, check: () => void) {
     this.#model = model;
     this.#tokens = tokens;
-    this.#bounds = bounds;
+    this.#how = how;
     this.#check = check;
     const weights = new FrozenWeights(model);
     this.#travellers = packs.map((packed) => ({
@@ -142,6 +148,7 @@ class Walk {
 
   async block(layer: number, visit: Visit, told: (inputs: number) => void): Promise<void> {
     const { config } = this.#model;
+    const { precision } = this.#how;
     const name = (part: string) => `blk.${layer}.${part}.weight`;
     const { width, heads, headWidth, feedForward } = config;
     const look = async (i: number, columns: number, input: Input) => {
@@ -149,7 +156,7 @@ class Walk {
       return this.#look(layer, BLOCK_INPUTS[i]!.map(name), columns, visit, input);
     };
     const normed = ({ stream }: Traveller, weights: FrozenWeights, gain: string) =>
-      norm(stream, weights.vector(name(gain)), config, "f32");
+      norm(stream, weights.vector(name(gain)), config, precision);
 
     await look(0, width, (one, weights) => normed(one, weights, "attn_norm"));
 
@@ -160,7 +167,7 @@ class Walk {
         layer,
         normed(one, weights, "attn_norm"),
         placesOf(config, one.packed),
-        "f32",
+        precision,
       );
     await this.#through("attn_output", layer, heads * headWidth, mixed, (input) =>
       look(1, heads * headWidth, input),
@@ -169,14 +176,15 @@ class Walk {
     await look(2, width, (one, weights) => normed(one, weights, "ffn_norm"));
 
     const middle = ({ stream }: Traveller, weights: FrozenWeights) =>
-      gated(config, weights, layer, stream, "f32");
+      gated(config, weights, layer, stream, precision);
     await this.#through("ffn_down", layer, feedForward, middle, (input) => look(3, feedForward, input));
   }
 
   async head(name: string, visit: Visit): Promise<void> {
     const { config } = this.#model;
+    const { precision } = this.#how;
     await this.#look(config.layers, [name], config.width, visit, ({ stream }, weights) =>
-      norm(stream, weights.vector("output_norm.weight"), config, "f32"),
+      norm(stream, weights.vector("output_norm.weight"), config, precision),
     );
   }
 
@@ -195,7 +203,8 @@ class Walk {
     input: Input,
     look: (input: Input) => Promise<"remade" | undefined>,
   ): Promise<void> {
-    const holds = this.#tokens * columns * 4 <= this.#bounds.held;
+    const { held, precision } = this.#how;
+    const holds = this.#tokens * columns * (precision === "bf16" ? 2 : 4) <= held;
     const make = async () => {
       if (!holds) return;
       await this.#each((one, weights) => {
@@ -208,7 +217,7 @@ class Walk {
     await this.#each((one, weights) => {
       const { stream } = one;
       const entering = one.entering ?? alone(() => input(one, weights));
-      one.stream = alone(() => weights.linear(`blk.${layer}.${part}.weight`, entering, "f32", stream));
+      one.stream = alone(() => weights.linear(`blk.${layer}.${part}.weight`, entering, precision, stream));
       one.entering = undefined;
       stream.dispose();
       entering.dispose();
@@ -222,7 +231,7 @@ class Walk {
     visit: Visit,
     input: Input,
   ): Promise<"remade" | undefined> {
-    const moments = new Moments(columns, this.#tokens, this.#bounds.sampled);
+    const moments = new Moments(columns, this.#tokens, this.#how.sampled);
     try {
       await this.#each((one, weights) =>
         noGrad(() =>
@@ -254,16 +263,30 @@ class Walk {
     );
   }
 
-  /** Pack after pack; each is waited for, so that the queue holds no more than one. Gains are read as they are now. */
+  /** Pack after pack; the queue holds no more than two. Gains are read as they are now. */
   async #each(body: (one: Traveller, weights: FrozenWeights) => void): Promise<void> {
     const weights = new FrozenWeights(this.#model);
-    for (const one of this.#travellers) {
-      this.#check();
-      body(one, weights);
-      const last = scope(() => (one.entering ?? one.stream).at([0, 1], [0, 1]).clone());
-      await last.data();
-      last.dispose();
+    const queued: Promise<void>[] = [];
+    try {
+      for (const one of this.#travellers) {
+        this.#check();
+        body(one, weights);
+        queued.push(reached(one.entering ?? one.stream));
+        if (queued.length > 1) await queued.shift();
+      }
+    } finally {
+      await Promise.all(queued);
     }
+  }
+}
+
+/** Fulfilled when all that was asked for up to this tensor is done. */
+async function reached(x: Tensor): Promise<void> {
+  const first = scope(() => x.at([0, 1], [0, 1]).clone());
+  try {
+    await first.data();
+  } finally {
+    first.dispose();
   }
 }
 

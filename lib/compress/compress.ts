@@ -6,8 +6,9 @@ import { LensorError } from "../errors.ts";
 import type { Factors } from "../model/build.ts";
 import { expectedTensors, type ModelTensor } from "../model/config.ts";
 import type { Model } from "../model/model.ts";
+import type { Precision } from "../model/network.ts";
 import { unpacked } from "../model/weights.ts";
-import { checkFlag, checkNames, describe } from "../options.ts";
+import { checkChoice, checkFlag, checkNames, describe } from "../options.ts";
 import { type Progress, showProgress } from "../progress.ts";
 import { provenance } from "../provenance.ts";
 import { ggufTypeOf } from "../quantize/grouped.ts";
@@ -21,6 +22,8 @@ import { type CompressionRow, ModelReport } from "./report.ts";
 export interface CompressOptions {
   /** Texts like those that the model is to read: a list, or a dataset with a column `text`. For methods that look at them. */
   calibrate?: unknown;
+  /** Of the passes over the texts. "bf16" is faster where the machine has products of it. "f32". */
+  precision?: Precision;
   /** What makes the logits too; of a model with tied embeddings that is the embedding. */
   head?: boolean;
   /** Ends the work; the model stays as it was. */
@@ -35,8 +38,9 @@ export async function compress(
   options: CompressOptions = {},
 ): Promise<Model> {
   const call = `model.${verb}`;
-  checkNames(call, options, ["calibrate", "head", "signal"]);
-  const { head = false, signal } = options;
+  checkNames(call, options, ["calibrate", "precision", "head", "signal"]);
+  const { precision = "f32", head = false, signal } = options;
+  checkChoice(call, "precision", precision, ["f32", "bf16"]);
   checkFlag(call, "head", head);
   checkMethod(call, verb, method);
   if (model.adapter)
@@ -69,7 +73,12 @@ export async function compress(
   const rows = outcome?.rows ?? job.rows;
   const result = outcome?.model ?? copy;
   if (outcome) copy.dispose();
-  const made = { method: method.name, ...method.options, head, ...(calibration && { calibration }) };
+  const made = {
+    method: method.name,
+    ...method.options,
+    head,
+    ...(calibration && { precision, calibration }),
+  };
   result.keep(
     new ModelReport(
       {
@@ -109,6 +118,7 @@ class Job implements Work {
   calibration: Calibration | undefined;
   readonly #label: string;
   readonly #texts: unknown;
+  readonly #precision: Precision | undefined;
   #progress: Progress | undefined;
 
   constructor(
@@ -124,6 +134,7 @@ class Job implements Work {
     this.signal = options.signal;
     this.#label = method.name;
     this.#texts = options.calibrate;
+    this.#precision = options.precision;
   }
 
   get calibrated(): boolean {
@@ -132,8 +143,9 @@ class Job implements Work {
 
   async calibrate(visit: Visit): Promise<Calibration> {
     const { call, signal } = this;
+    const precision = this.#precision;
     const head = this.matrices.find(({ name }) => name === headOf(this.model))?.name;
-    const options = { call, label: this.#label, signal, head };
+    const options = { call, label: this.#label, signal, head, ...(precision && { precision }) };
     this.calibration = await calibrate(this.model, this.#texts, visit, options);
     return this.calibration;
   }

@@ -8,6 +8,7 @@
 #include <node_api.h>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace lensor {
@@ -86,18 +87,28 @@ template <> const napi_type_tag& tag_of<Cache>();
 template <> const napi_type_tag& tag_of<Place>();
 template <> const napi_type_tag& tag_of<Sketches>();
 
+// What is held and soon let go, as within a scope, is none of V8's business: it marks its whole heap when it
+// hears of some tens of MB, and there is nothing to find.
+constexpr int64_t kUntold = 64 << 20;
+
+inline napi_status tell_change(node_api_basic_env env, int64_t bytes) {
+  thread_local int64_t untold = 0;
+  untold += bytes;
+  if (-kUntold < untold && untold < kUntold) return napi_ok;
+  int64_t total;
+  return napi_adjust_external_memory(env, std::exchange(untold, 0), &total);
+}
+
 template <typename T> void let_go(node_api_basic_env env, Handle<T>* handle) {
   if (!handle->value) return;
   handle->value.reset();
-  int64_t total;
-  napi_adjust_external_memory(env, -handle->bytes, &total);
+  tell_change(env, -handle->bytes);
 }
 
 // V8 is told that a handle's object holds as much now.
 template <typename T> void tell(napi_env env, Handle<T>* handle, size_t bytes) {
-  int64_t total;
   const auto now = static_cast<int64_t>(bytes);
-  check(napi_adjust_external_memory(env, now - handle->bytes, &total));
+  check(tell_change(env, now - handle->bytes));
   handle->bytes = now;
 }
 
@@ -116,8 +127,7 @@ template <typename T> napi_value wrap(napi_env env, std::shared_ptr<T> value, in
   check(status);
   check(napi_type_tag_object(env, object, &tag_of<T>()));
   if (!bytes) return object;
-  int64_t total;
-  check(napi_adjust_external_memory(env, bytes, &total));
+  check(tell_change(env, bytes));
   check(napi_set_named_property(env, object, "bytes", make_number(env, static_cast<double>(bytes))));
   return object;
 }

@@ -16,7 +16,7 @@ export const quantizing = {
     const given = short
       ? await Model.fromConfig({ layers: 1, width: 64, heads: 2, feedForward: 128, seed: 1, check: false })
       : await hub.load(model);
-    await given.save(folder, { dtype: "f32" });
+    await given.save(folder, { dtype: "bf16" });
     given.dispose();
     const text = readFileSync(new URL("../../../notebooks/alice.txt", import.meta.url), "utf8");
     const texts = text.match(/[\s\S]{1,800}/g)!.slice(0, short ? 2 : 64);

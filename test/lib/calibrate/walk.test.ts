@@ -3,7 +3,7 @@
 
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import type { CalibrationTexts } from "../../../lib/calibrate/texts.ts";
-import { calibrate, type LayerInput, type Visit } from "../../../lib/calibrate/walk.ts";
+import { calibrate, type LayerInput, type Visit, type WalkOptions } from "../../../lib/calibrate/walk.ts";
 import { data, type Model, type Tensor } from "../../../lib/index.ts";
 import { put } from "../../../lib/model/build.ts";
 import { unpacked } from "../../../lib/model/weights.ts";
@@ -52,7 +52,7 @@ function hessianOf({ columns, rows }: Rows): Float64Array {
   return sum;
 }
 
-function expectNear(got: ArrayLike<number>, want: ArrayLike<number>): void {
+function expectNear(got: ArrayLike<number>, want: ArrayLike<number>, tolerance = 1e-5): void {
   expect(got.length).toBe(want.length);
   let [largest, apart] = [0, 0];
   for (let i = 0; i < want.length; i++) {
@@ -60,7 +60,7 @@ function expectNear(got: ArrayLike<number>, want: ArrayLike<number>): void {
     apart = Math.max(apart, Math.abs(got[i]! - want[i]!));
   }
   expect(largest).toBeGreaterThan(0);
-  expect(apart / largest).toBeLessThan(1e-5);
+  expect(apart / largest).toBeLessThan(tolerance);
 }
 
 interface Seen extends Omit<LayerInput, "hessian" | "meanAbs" | "maxAbs" | "sample"> {
@@ -75,7 +75,7 @@ async function walked(
   model: Model,
   texts: CalibrationTexts,
   visit?: Visit,
-  bounds: { sampled?: number; held?: number } = {},
+  bounds: Pick<WalkOptions, "sampled" | "held" | "precision"> = {},
 ) {
   const seen: Seen[] = [];
   const found = await calibrate(
@@ -193,6 +193,15 @@ describe("calibrate", () => {
     const { seen: held } = await walked(await model.copy(), TEXTS);
     const { seen } = await walked(await model.copy(), TEXTS, undefined, { held: 0 });
     expect(seen).toEqual(held);
+  });
+
+  it("sees nearly the same in bf16, in the same types", async () => {
+    const { seen: exact } = await walked(await model.copy(), TEXTS);
+    const { seen } = await walked(await model.copy(), TEXTS, undefined, { precision: "bf16" });
+    expect(seen[11]!.hessian).not.toEqual(exact[11]!.hessian);
+    for (const [i, input] of seen.entries())
+      for (const of of ["hessian", "meanAbs", "maxAbs", "sample"] as const)
+        expectNear(input[of], exact[i]![of], 4e-2);
   });
 
   it("keeps no more rows than it was asked for", async () => {
