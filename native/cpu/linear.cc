@@ -17,9 +17,13 @@ namespace {
 constexpr int kExactRows = 12; // accumulators of a tile: one zmm a row
 constexpr int kFastRows = 4;   // by two panels, three zmm each
 constexpr int kFastPanels = 2;
-#else
+#elif defined(LENSOR_ISA_AVX2)
 constexpr int kExactRows = 6; // two ymm a row
 constexpr int kFastRows = 2;
+constexpr int kFastPanels = 1;
+#else
+constexpr int kExactRows = 2;
+constexpr int kFastRows = 1;
 constexpr int kFastPanels = 1;
 #endif
 constexpr int kSlab = 128;     // columns unpacked at a time: 8 KiB, which stays in the nearest cache
