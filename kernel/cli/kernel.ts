@@ -1,7 +1,10 @@
 // `lensor kernel <connection file>`: the process a Jupyter server starts. Opens the session's child first, then the
-// sockets, so that both start at once. Ends on a shutdown request, on SIGTERM, or when the server that started it is gone.
+// sockets, so that both start at once. Ends on a shutdown request, on SIGTERM, or when the server that started it is gone;
+// SIGINT interrupts the cell.
 
+import { join } from "node:path";
 import { openSession } from "../session/session.ts";
+import { jupyterDataFolder } from "./install.ts";
 
 export async function main(args: string[]): Promise<number> {
   const [path] = args;
@@ -10,16 +13,22 @@ export async function main(args: string[]): Promise<number> {
     return 2;
   }
   const session = openSession();
-  const [{ readConnection }, { openSockets }, { Kernel }] = await Promise.all([
-    import("../protocol/connection.ts"),
-    import("../protocol/sockets.ts"),
-    import("../protocol/kernel.ts"),
-  ]);
+  process.on("SIGINT", () => session.interrupt());
+  const [{ readConnection }, { openSockets }, { Kernel }, { History }, { HistoryFolder }] = await Promise.all(
+    [
+      import("../protocol/connection.ts"),
+      import("../protocol/sockets.ts"),
+      import("../protocol/kernel.ts"),
+      import("../protocol/history.ts"),
+      import("../protocol/history-folder.ts"),
+    ],
+  );
   try {
     const sockets = await openSockets(readConnection(path));
-    const kernel = new Kernel(sockets, session);
+    const history = new History(new HistoryFolder(join(jupyterDataFolder(), "lensor", "history")));
+    const kernel = new Kernel(sockets, session, history);
     await Promise.race([kernel.ended, ended()]);
-    await session.close();
+    await Promise.all([session.close(), history.close()]);
     await sockets.close();
     return 0;
   } catch (error) {
@@ -29,9 +38,8 @@ export async function main(args: string[]): Promise<number> {
   }
 }
 
-/** Told to end, or orphaned. Ctrl-C in the server's terminal is the server's to handle. */
+/** Told to end, or orphaned. */
 function ended(): Promise<void> {
-  process.on("SIGINT", () => {});
   const parent = process.ppid;
   return new Promise((resolve) => {
     process.on("SIGTERM", () => resolve());

@@ -28,6 +28,18 @@ export interface CompiledCell {
   place(compiled: Place): Place | undefined;
 }
 
+/**
+ * Free names that are the session's own: oxc's helpers, the promise that this run has been replaced, what CommonJS has of a
+ * file's place, and what there is here of Deno. No globals, since libraries look at those to tell where they run.
+ */
+const SESSION_NAMES: ReadonlyMap<string, string> = new Map([
+  ["babelHelpers", "helpers"],
+  ["invalidation", "invalidation"],
+  ["__dirname", "meta.dirname"],
+  ["__filename", "meta.filename"],
+  ["Deno", "deno"],
+]);
+
 /** @param visible Names that cells above define. @throws CellSyntaxError */
 export function compileCell(source: string, visible: ReadonlySet<string>): CompiledCell {
   const { code: javascript, program, map } = parseTypeScript(source);
@@ -51,11 +63,11 @@ export function compileCell(source: string, visible: ReadonlySet<string>): Compi
     inputs.add(reference.node.name);
     if (!assigned.has(reference.node.name)) readThrough(text, reference, `${cell}_in`);
   }
-  // Two free names are the session's own: oxc's helpers, and the promise that this run has been replaced.
   for (const { node, position } of scopes.free) {
-    if (visible.has(node.name) || position === "shorthand") continue;
-    if (node.name === "babelHelpers") text.update(node.start, node.end, `${cell}.helpers`);
-    if (node.name === "invalidation") text.update(node.start, node.end, `${cell}.invalidation`);
+    const own = visible.has(node.name) ? undefined : SESSION_NAMES.get(node.name);
+    if (!own) continue;
+    if (position === "shorthand") text.appendLeft(node.end, `:${cell}.${own}`);
+    else text.update(node.start, node.end, `${cell}.${own}`);
   }
 
   // A first line for the shell means nothing here, and is an error anywhere but at a file's very start.

@@ -4,6 +4,7 @@
 import { parseSync } from "oxc-parser";
 import { type HelperMode, type SourceMap, transformSync } from "oxc-transform";
 import { tooDeepAt } from "./depth.ts";
+import { expandMagics, MagicError } from "./magics.ts";
 import type { Node } from "./syntax.ts";
 
 /** A mistake in the cell's own text. `offset` counts UTF-16 units from its start. */
@@ -29,16 +30,23 @@ export interface Parsed {
 
 /** Errors of the TypeScript text itself, without compiling it. */
 export function syntaxErrors(source: string): CellSyntaxError[] {
-  const tooDeep = depthError(source);
-  if (tooDeep) return [tooDeep];
-  return parseSync("cell.ts", source, { lang: "ts", sourceType: "module" }).errors.map(toError);
+  try {
+    const text = writtenOut(source);
+    return parseSync("cell.ts", text, { lang: "ts", sourceType: "module" }).errors.map(toError);
+  } catch (error) {
+    if (error instanceof CellSyntaxError) return [error];
+    throw error;
+  }
 }
 
-/** The comments of a TypeScript text, without their marks. */
+/** The comments of a TypeScript text, without their marks; none of a text that cannot be read. */
 export function commentsOf(source: string): string[] {
-  if (depthError(source)) return [];
-  const { comments } = parseSync("cell.ts", source, { lang: "ts", sourceType: "module" });
-  return comments.map(({ value }) => value);
+  try {
+    const { comments } = parseSync("cell.ts", writtenOut(source), { lang: "ts", sourceType: "module" });
+    return comments.map(({ value }) => value);
+  } catch {
+    return [];
+  }
 }
 
 /**
@@ -73,7 +81,7 @@ export function stripTypes(
 
 /** Strips one cell and parses what is left. @throws CellSyntaxError */
 export function parseTypeScript(source: string): Parsed {
-  const { code, map } = stripTypes(source, "cell.ts", true);
+  const { code, map } = stripTypes(writtenOut(source), "cell.ts", true);
   return { code, map, program: parseJavaScript(code) };
 }
 
@@ -83,6 +91,20 @@ export function parseJavaScript(code: string): Node {
   const parsed = parseSync("cell.js", code, { lang: "js", sourceType: "module" });
   if (parsed.errors[0]) throw toError(parsed.errors[0]);
   return parsed.program as unknown as Node;
+}
+
+/** A cell's text with its magics as TypeScript, shallow enough for the parser. */
+function writtenOut(source: string): string {
+  let text: string;
+  try {
+    text = expandMagics(source);
+  } catch (error) {
+    if (!(error instanceof MagicError)) throw error;
+    throw new CellSyntaxError(error.message, error.offset, error.offset + 1);
+  }
+  const tooDeep = depthError(text);
+  if (tooDeep) throw tooDeep;
+  return text;
 }
 
 /** What would overrun the parser's stack, and end this process with it. */

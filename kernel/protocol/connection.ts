@@ -1,4 +1,4 @@
-// The connection file a Jupyter server hands to a kernel: where to bind, and the key.
+// The connection file a Jupyter server hands to a kernel: where to bind, the key, and CurveZMQ's keys where it encrypts.
 // Checked field by field. Never binds anything but this machine's loopback (or a local socket file).
 
 import { readFileSync } from "node:fs";
@@ -8,6 +8,8 @@ export type Channel = (typeof CHANNELS)[number];
 
 export interface Connection {
   readonly key: string;
+  /** This kernel's own keys, as 40 characters of Z85 each: what is sent is encrypted, for those who know the public one. */
+  readonly curve?: { readonly publicKey: string; readonly secretKey: string };
   address(channel: Channel): string;
 }
 
@@ -22,8 +24,14 @@ export function readConnection(path: string): Connection {
 }
 
 export function parseConnection(file: Record<string, unknown>, path = "connection file"): Connection {
-  const wrong = (field: string, expected: string): Error =>
-    new Error(`${path}: "${field}" should be ${expected}, and is ${JSON.stringify(file[field])}.`);
+  const wrong = (field: string, expected: string): Error => {
+    // A secret is no part of an error.
+    const is =
+      /key$/.test(field) && file[field] !== undefined
+        ? `a ${typeof file[field]}`
+        : JSON.stringify(file[field]);
+    return new Error(`${path}: "${field}" should be ${expected}, and is ${is}.`);
+  };
   const { transport = "tcp", ip = "127.0.0.1", key = "", signature_scheme = "hmac-sha256" } = file;
   if (transport !== "tcp" && transport !== "ipc") throw wrong("transport", '"tcp" or "ipc"');
   if (typeof ip !== "string") throw wrong("ip", "a string");
@@ -38,8 +46,13 @@ export function parseConnection(file: Record<string, unknown>, path = "connectio
     if (typeof port !== "number" || !Number.isInteger(port) || port < 0 || port > 65535)
       throw wrong(`${channel}_port`, "a port number");
   }
+  const { curve_publickey: publicKey, curve_secretkey: secretKey } = file;
+  for (const field of ["curve_publickey", "curve_secretkey"])
+    if ((publicKey ?? secretKey) != null && !isZ85Key(file[field]))
+      throw wrong(field, "a CurveZMQ key (40 characters of Z85), as its fellow is given");
   return {
     key,
+    ...(isZ85Key(publicKey) && isZ85Key(secretKey) ? { curve: { publicKey, secretKey } } : {}),
     address(channel) {
       const port = file[`${channel}_port`];
       return transport === "tcp"
@@ -47,6 +60,10 @@ export function parseConnection(file: Record<string, unknown>, path = "connectio
         : `ipc://${ip}-${port}`;
     },
   };
+}
+
+function isZ85Key(value: unknown): value is string {
+  return typeof value === "string" && /^[0-9a-zA-Z.\-:+=^!/*?&<>()[\]{}@%$#]{40}$/.test(value);
 }
 
 function isLoopback(ip: string): boolean {

@@ -3,11 +3,14 @@
 // everything else is answered at once, also while a cell computes.
 
 import { setTimeout as pause } from "node:timers/promises";
+import { type Execution, executionOf } from "./execution.ts";
+import { BadRequest } from "./fields.ts";
 import { History } from "./history.ts";
-import { toCodePoints, toUnits } from "./offsets.ts";
-import type { CommMessage, Executed, Frontend, Output, Session } from "./session.ts";
+import { Questions } from "./questions.ts";
+import { responses } from "./responses.ts";
+import type { CommMessage, Executed, Failure, Frontend, MimeBundle, Output, Session } from "./session.ts";
 import type { RequestChannel, Sockets } from "./sockets.ts";
-import { type Json, type Message, PROTOCOL_VERSION } from "./wire.ts";
+import type { Json, Message } from "./wire.ts";
 
 /** How long nothing more may come before what was sent with a failed cell counts as here; and the longest wait. */
 const GATHER_MS = 15;
@@ -15,15 +18,16 @@ const GATHER_MOST_MS = 300;
 
 interface Queued {
   readonly message: Message;
+  readonly execution: Execution;
   readonly channel: RequestChannel;
 }
 
 export class Kernel {
   readonly #sockets: Sockets;
   readonly #session: Session;
-  readonly #history = new History();
+  readonly #history: History;
   readonly #queue: Queued[] = [];
-  readonly #questions = new Map<string, (text: string) => void>();
+  readonly #questions: Questions;
   #running: Queued | undefined;
   /** A comm's message while it is being heard: what is said at once is the answer to it, and pages look for their own. */
   #heard: Message | undefined;
@@ -34,9 +38,14 @@ export class Kernel {
   /** Resolves when a shutdown was asked for and answered. */
   readonly ended: Promise<boolean>;
 
-  constructor(sockets: Sockets, session: Session) {
+  constructor(sockets: Sockets, session: Session, history = new History()) {
     this.#sockets = sockets;
     this.#session = session;
+    this.#history = history;
+    // A question goes to the client that asked for the execution, on its stdin channel.
+    this.#questions = new Questions(
+      (to, content) => sockets.reply("stdin", to, "input_request", content).msg_id,
+    );
     this.ended = new Promise((resolve) => {
       this.#ended = resolve;
     });
@@ -47,22 +56,33 @@ export class Kernel {
     };
     sockets.listen("shell", (message) => this.#receive("shell", message));
     sockets.listen("control", (message) => this.#receive("control", message));
-    sockets.listen("stdin", (message) => this.#answer(message));
+    sockets.listen("stdin", (message) => {
+      if (message.header.msg_type === "input_reply") this.#questions.answer(message);
+    });
     sockets.publish(undefined, "status", { execution_state: "starting" });
   }
 
   #receive(channel: RequestChannel, message: Message): void {
     this.#latest = message;
-    if (message.header.msg_type === "execute_request") {
-      this.#queue.push({ channel, message });
-      void this.#work();
-    } else void this.#respond(channel, message);
+    if (message.header.msg_type !== "execute_request") {
+      void this.#respond(channel, message);
+      return;
+    }
+    try {
+      this.#queue.push({ channel, message, execution: executionOf(message) });
+    } catch (error) {
+      // Nothing runs of what is not understood whole.
+      this.#status("busy", message);
+      this.#refuse(channel, message, error as Error);
+      this.#settle(message);
+    }
+    void this.#work();
   }
 
   /** Requests that need no turn. */
   async #respond(channel: RequestChannel, message: Message): Promise<void> {
     const { msg_type: type } = message.header;
-    const respond = responses[type];
+    const respond = responses.get(type);
     this.#status("busy", message);
     try {
       const comm = commMessage(message);
@@ -73,14 +93,23 @@ export class Kernel {
         this.#sockets.reply(channel, message, "interrupt_reply", { status: "ok" });
       } else if (respond) {
         const content = await respond(message.content, this.#session, this.#history);
-        const reply = type.replace(/_request$/, "_reply");
-        this.#sockets.reply(channel, message, reply, { status: "ok", ...content });
+        this.#sockets.reply(channel, message, replyTo(type), { status: "ok", ...content });
       }
     } catch (error) {
-      const { name, message: evalue } = error as Error;
-      const reply = type.replace(/_request$/, "_reply");
-      this.#sockets.reply(channel, message, reply, { status: "error", ename: name, evalue, traceback: [] });
+      this.#refuse(channel, message, error as Error);
     }
+    this.#settle(message);
+  }
+
+  #refuse(channel: RequestChannel, message: Message, error: Error): void {
+    const { msg_type: type } = message.header;
+    if (!type.endsWith("_request")) return;
+    const evalue = error instanceof BadRequest ? `${type}: ${error.message}` : error.message;
+    const content = { status: "error", ename: error.name, evalue, traceback: [] };
+    this.#sockets.reply(channel, message, replyTo(type), content);
+  }
+
+  #settle(message: Message): void {
     this.#status("idle", message);
     // Front ends show the last state they heard: the cell that is still running is the truth.
     if (this.#running) this.#status("busy", this.#running.message);
@@ -104,65 +133,78 @@ export class Kernel {
     }
   }
 
-  async #execute({ channel, message }: Queued): Promise<void> {
-    const { content, metadata } = message;
-    const code = String(content.code ?? "");
-    const silent = content.silent === true;
-    const storeHistory = !silent && content.store_history !== false;
+  async #execute({ channel, message, execution }: Queued): Promise<void> {
+    const { code, silent, cell } = execution;
     this.#status("busy", message);
-    if (storeHistory) this.#history.add(++this.#count, code);
+    if (execution.storeHistory) this.#history.add(++this.#count, code);
     const count = this.#count;
     if (!silent) this.#sockets.publish(message, "execute_input", { code, execution_count: count });
 
     // A cell that was emptied loses its names; an empty line of a console means nothing.
-    const means = code.trim() !== "" || typeof metadata.cellId === "string";
-    const { failure, contained } = means ? await this.#run(code, silent, count, message) : {};
-    if (failure && !silent) this.#sockets.publish(message, "error", { ...failure });
-    const stops = failure && !contained && content.stop_on_error !== false;
-    if (stops) await this.#gather();
+    const means = code.trim() !== "" || cell !== undefined;
+    const pages: MimeBundle[] = [];
+    const { failure, contained } = means ? await this.#run(execution, message, count, pages) : {};
     const superseded = contained && !failure;
+    const user_expressions = failure || superseded ? {} : await this.#evaluate(execution, count);
+    this.#questions.drop(message);
+    if (failure && !silent) this.#sockets.publish(message, "error", { ...failure });
+    const stops = failure && !contained && execution.stopOnError;
+    if (stops) await this.#gather();
     const outcome = failure
       ? { status: "error", ...failure }
       : superseded
         ? { status: "aborted" }
-        : { status: "ok", payload: [] };
+        : { status: "ok", payload: pages.map((data) => ({ source: "page", data, start: 0 })) };
     this.#sockets.reply(
       channel,
       message,
       "execute_reply",
-      { ...outcome, execution_count: count, user_expressions: {} },
-      { started: message.header.date, ...(metadata.cellId ? { cellId: metadata.cellId } : {}) },
+      { ...outcome, execution_count: count, user_expressions },
+      { started: message.header.date, ...(cell ? { cellId: cell } : {}) },
     );
     if (stops) this.#abortQueued();
     this.#status("idle", message);
   }
 
-  async #run(code: string, silent: boolean, count: number, message: Message): Promise<Executed> {
-    const { metadata, content } = message;
+  async #run(execution: Execution, message: Message, count: number, pages: MimeBundle[]): Promise<Executed> {
+    const { code, silent, cell, order, deleted } = execution;
     const frontend: Frontend = {
       output: (output) => {
-        if (!silent) this.#publishOutput(message, output, count);
+        if (output.type === "page") pages.push(output.data);
+        else if (!silent) this.#publishOutput(message, output, count);
       },
-      input: (prompt, password) => {
-        if (content.allow_stdin !== true)
-          return Promise.reject(new Error("This front end does not support input."));
-        return this.#ask(message, prompt, password);
-      },
+      input: (prompt, password) =>
+        execution.allowStdin
+          ? this.#questions.ask(message, prompt, password)
+          : Promise.reject(new Error("This front end does not support input.")),
     };
-    return this.#session.execute(
-      {
-        code,
-        silent,
-        count,
-        cell: typeof metadata.cellId === "string" ? metadata.cellId : undefined,
-        order: strings(metadata.cellOrder),
-        deleted: strings(metadata.deletedCells),
-      },
-      frontend,
-    );
+    try {
+      return await this.#session.execute({ code, silent, count, cell, order, deleted }, frontend);
+    } catch (error) {
+      return { failure: failureOf(error as Error) };
+    }
   }
 
-  #publishOutput(parent: Message, output: Output, count: number): undefined {
+  /** The values of the request's user_expressions, or each one's own error. */
+  async #evaluate({ expressions }: Execution, count: number): Promise<Json> {
+    const found: [string, Json][] = [];
+    for (const [name, code] of Object.entries(expressions)) {
+      let data: MimeBundle = { "text/plain": "undefined" };
+      const frontend: Frontend = {
+        output: (output) => {
+          if (output.type === "execute_result") data = output.data;
+        },
+        input: () => Promise.reject(new Error("A user_expression cannot ask for input.")),
+      };
+      const { failure } = await this.#session
+        .execute({ code, silent: true, value: true, count }, frontend)
+        .catch((error: Error): Executed => ({ failure: failureOf(error) }));
+      found.push([name, failure ? { status: "error", ...failure } : { status: "ok", data, metadata: {} }]);
+    }
+    return Object.fromEntries(found);
+  }
+
+  #publishOutput(parent: Message, output: Exclude<Output, { type: "page" }>, count: number): undefined {
     const publish = (...message: Parameters<Sockets["publish"]>): undefined => {
       this.#sockets.publish(...message);
     };
@@ -194,38 +236,22 @@ export class Kernel {
 
   /** After an error, what was queued behind it is answered as aborted, never run. */
   #abortQueued(): void {
-    for (const { channel, message } of this.#queue.splice(0)) {
+    for (const { channel, message, execution } of this.#queue.splice(0)) {
       this.#status("busy", message);
-      const { cellId } = message.metadata;
-      const failure = typeof cellId === "string" ? this.#session.aborted(cellId) : undefined;
-      if (failure && message.content.silent !== true) this.#sockets.publish(message, "error", { ...failure });
+      const { cell, silent } = execution;
+      const failure = cell === undefined ? undefined : this.#session.aborted(cell);
+      if (failure && !silent) this.#sockets.publish(message, "error", { ...failure });
       // Without a count, since none was given: front ends would show the failed cell's beside a cell that did not run.
       this.#sockets.reply(channel, message, "execute_reply", { status: "aborted" });
       this.#status("idle", message);
     }
   }
 
-  /** An input_request goes to the client that asked for the execution, on its stdin channel. */
-  #ask(parent: Message, prompt: string, password: boolean): Promise<string> {
-    return new Promise((resolve) => {
-      const { session } = parent.header;
-      this.#questions.set(session, resolve);
-      this.#sockets.reply("stdin", parent, "input_request", { prompt, password });
-    });
-  }
-
-  #answer(message: Message): void {
-    if (message.header.msg_type !== "input_reply") return;
-    const { session } = message.header;
-    this.#questions.get(session)?.(String(message.content.value ?? ""));
-    this.#questions.delete(session);
-  }
-
   async #shutdown(channel: RequestChannel, message: Message): Promise<void> {
     const restart = message.content.restart === true;
     const content = { status: "ok", restart };
     this.#abortQueued();
-    await this.#session.close();
+    await Promise.all([this.#session.close(), this.#history.close()]);
     this.#sockets.reply(channel, message, "shutdown_reply", content);
     this.#sockets.publish(message, "shutdown_reply", content);
     this.#status("idle", message);
@@ -237,15 +263,24 @@ export class Kernel {
   }
 }
 
-function strings(value: unknown): string[] | undefined {
-  return Array.isArray(value) && value.every((item) => typeof item === "string") ? value : undefined;
+function replyTo(type: string): string {
+  return type.replace(/_request$/, "_reply");
 }
 
-const COMM_TYPES = { comm_open: "open", comm_msg: "msg", comm_close: "close" } as const;
+/** Of a session that could not even try. */
+function failureOf({ name, message }: Error): Failure {
+  return { ename: name, evalue: message, traceback: [`${name}: ${message}`] };
+}
+
+const COMM_TYPES = new Map<string, CommMessage["type"]>([
+  ["comm_open", "open"],
+  ["comm_msg", "msg"],
+  ["comm_close", "close"],
+]);
 
 /** What a message says of a comm; undefined where it is none, or says nothing that can be read. */
 function commMessage({ header, content, metadata, buffers }: Message): CommMessage | undefined {
-  const type = COMM_TYPES[header.msg_type as keyof typeof COMM_TYPES];
+  const type = COMM_TYPES.get(header.msg_type);
   const { comm_id: id, target_name: target, data } = content;
   if (!type || typeof id !== "string" || (type === "open" && typeof target !== "string")) return undefined;
   const record = typeof data === "object" && data !== null && !Array.isArray(data) ? (data as Json) : {};
@@ -258,46 +293,3 @@ function commMessage({ header, content, metadata, buffers }: Message): CommMessa
     buffers,
   };
 }
-
-type Response = (content: Json, session: Session, history: History) => Json | Promise<Json>;
-
-/** Requests that are a question and its answer. */
-const responses: Readonly<Record<string, Response>> = {
-  kernel_info_request: (_, { info }) => ({
-    protocol_version: PROTOCOL_VERSION,
-    implementation: info.implementation,
-    implementation_version: info.implementationVersion,
-    language_info: info.language,
-    banner: info.banner,
-    debugger: false,
-    help_links: [],
-    supported_features: [],
-  }),
-  async complete_request(content, session) {
-    const code = String(content.code ?? "");
-    const cursor = toUnits(code, Number(content.cursor_pos ?? code.length));
-    const { matches, start, end, types } = await session.complete(code, cursor);
-    const cursor_start = toCodePoints(code, start);
-    const cursor_end = toCodePoints(code, end);
-    const typed = matches.map((text, i) => ({ text, type: types[i], start: cursor_start, end: cursor_end }));
-    return { matches, cursor_start, cursor_end, metadata: { _jupyter_types_experimental: typed } };
-  },
-  async inspect_request(content, session) {
-    const code = String(content.code ?? "");
-    const { found, text } = await session.inspect(code, toUnits(code, Number(content.cursor_pos ?? 0)));
-    return { found, data: found ? { "text/plain": text } : {}, metadata: {} };
-  },
-  async is_complete_request(content, session) {
-    const { status, indent } = await session.isComplete(String(content.code ?? ""));
-    return status === "incomplete" ? { status, indent } : { status };
-  },
-  history_request: (content, _, history) => {
-    const entries = history.find(content);
-    return {
-      history: content.output === true ? entries.map(([s, n, code]) => [s, n, [code, null]]) : entries,
-    };
-  },
-  comm_info_request: ({ target_name }, { comms }) => ({
-    comms: comms.info(typeof target_name === "string" ? target_name : undefined),
-  }),
-};

@@ -9,7 +9,9 @@ export type Output =
   | { readonly type: "display_data"; readonly data: MimeBundle; readonly id?: string }
   | { readonly type: "update_display_data"; readonly data: MimeBundle; readonly id: string }
   | { readonly type: "execute_result"; readonly data: MimeBundle }
-  | { readonly type: "clear_output"; readonly wait: boolean };
+  | { readonly type: "clear_output"; readonly wait: boolean }
+  /** To be read on the side: front ends show it in a pager. */
+  | { readonly type: "page"; readonly data: MimeBundle };
 
 export interface Failure {
   readonly ename: string;
@@ -27,6 +29,8 @@ export interface Executed {
 export interface ExecuteRequest {
   readonly code: string;
   readonly silent: boolean;
+  /** Of a silent one: its value is wanted all the same. */
+  readonly value?: boolean;
   /** The count this execution shows, `[3]`. */
   readonly count: number;
   /** The front end's id of the cell; absent where it sends none. */

@@ -1,7 +1,8 @@
 // The five zeromq sockets of a kernel. Messages enter and leave here and nowhere else.
-// Relies on wire.ts for what a message is. Drops what is not signed with the connection's key.
+// Relies on wire.ts for what a message is. Drops what is not signed with the connection's key; where the connection has
+// CurveZMQ's keys, all five are encrypted, and who does not know the public one is not connected at all.
 
-import { Publisher, Reply, Router } from "zeromq";
+import { capability, Publisher, Reply, Router } from "zeromq";
 import type { Connection } from "./connection.ts";
 import { type Header, type Json, MAX_PART_BYTES, type Message, Wire } from "./wire.ts";
 
@@ -25,14 +26,15 @@ export interface Sockets {
 
 export async function openSockets(connection: Connection): Promise<Sockets> {
   const wire = new Wire(connection.key);
-  const limits = { maxMessageSize: MAX_PART_BYTES, linger: 1000 };
+  const curve = curveOptions(connection);
+  const limits = { maxMessageSize: MAX_PART_BYTES, linger: 1000, ...curve };
   // Handover: a client that reconnects with its old identity takes its place, as in ipykernel.
   const routers = {
     shell: new Router({ ...limits, handover: true }),
     control: new Router({ ...limits, handover: true }),
     stdin: new Router({ ...limits, handover: true }),
   };
-  const iopub = new Publisher({ linger: 1000, sendHighWaterMark: 10_000 });
+  const iopub = new Publisher({ linger: 1000, sendHighWaterMark: 10_000, ...curve });
   const heartbeat = new Reply(limits);
   await Promise.all([
     ...(["shell", "control", "stdin"] as const).map((c) => routers[c].bind(connection.address(c))),
@@ -84,6 +86,14 @@ export async function openSockets(connection: Connection): Promise<Sockets> {
       for (const socket of [...senders.keys(), heartbeat]) socket.close();
     },
   };
+}
+
+/** @throws where encryption is asked for, and this zeromq has none: nothing goes out in the clear instead */
+function curveOptions({ curve }: Connection): object {
+  if (!curve) return {};
+  if (!capability.curve)
+    throw new Error("The connection file asks for CurveZMQ, which this build of zeromq does not have.");
+  return { curveServer: true, curvePublicKey: curve.publicKey, curveSecretKey: curve.secretKey };
 }
 
 async function echo(heartbeat: Reply): Promise<void> {

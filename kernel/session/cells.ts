@@ -5,8 +5,10 @@ import { setTimeout as pause } from "node:timers/promises";
 import { isNativeError } from "node:util/types";
 import vm from "node:vm";
 import { compileCell } from "../compile/cell.ts";
+import { asksReset } from "../compile/magics.ts";
 import { CellSyntaxError } from "../compile/parse.ts";
 import { placeAt } from "../compile/positions.ts";
+import { deno } from "./deno.ts";
 import { bundleOf, canDisplay } from "./display.ts";
 import { failureOf, placeOfValue, refusedAt, rememberCell, syntaxFailure } from "./errors.ts";
 import { beginRun, dropStale, endRun, isPending } from "./flag.ts";
@@ -15,6 +17,7 @@ import { drainCell, names } from "./host.ts";
 import { inputs } from "./inputs.ts";
 import { first } from "./intrinsics.ts";
 import { type Command, emit, type Failure } from "./link.ts";
+import { installMagics } from "./magics.ts";
 import type { Modules } from "./modules.ts";
 import { type Binding, isUnnamed, Namespace } from "./namespace.ts";
 import { currentRun, flag, Interrupt, Run, within } from "./run.ts";
@@ -30,6 +33,8 @@ export class Cells {
   readonly namespace = new Namespace();
   readonly #modules: Modules;
   readonly #runs = new Map<string, Run>();
+  /** Runs whose code has asked to be told of their end. */
+  readonly #heeding = new Set<Run>();
   readonly #prepared = new Map<string, Prepared>();
   #current: Run | undefined;
 
@@ -37,6 +42,7 @@ export class Cells {
     this.#modules = modules;
     inputs.bindings = (cell) => this.namespace.of(cell);
     names.all = () => this.namespace.values();
+    installMagics(this.namespace, modules);
   }
 
   interrupt(id: number): void {
@@ -56,6 +62,7 @@ export class Cells {
 
   async #attempt(command: RunCommand): Promise<Failure | undefined> {
     this.remove(command.deleted ?? []);
+    if (!command.silent && asksReset(command.code)) this.#reset();
     if (command.order) this.namespace.arrange(command.order);
     this.namespace.place(command.cell);
     const visible = command.meanings
@@ -64,7 +71,7 @@ export class Cells {
     const prepared = this.#prepare(command, visible);
     if ("failure" in prepared) return prepared.failure;
 
-    this.#runs.get(command.cell)?.invalidate();
+    this.#invalidate(command.cell);
     this.namespace.clear(command.cell);
     const run = new Run(command.run, command.cell, command.label);
     if (!isUnnamed(command.cell)) this.#runs.set(command.cell, run);
@@ -87,6 +94,8 @@ export class Cells {
       await this.#drainAfterFailure(run);
       return failureOf(this.#explain(error, command.cell));
     } finally {
+      const times = run.times();
+      if (times) write("stdout", times, run.id);
       if (command.silent) this.#remove(command.cell);
     }
   }
@@ -101,7 +110,8 @@ export class Cells {
     // An interrupted cell may come this far later on; it has been answered.
     if (run.cancelled) return;
     try {
-      if (returned && !command.silent) await show(returned[0], compiled.shows === "declaration");
+      if (returned && (!command.silent || command.value))
+        await show(returned[0], compiled.shows === "declaration");
       else if (returned) await returned[0];
     } catch (error) {
       placeOfValue(error, filename, compiled.valuePlace());
@@ -138,6 +148,7 @@ export class Cells {
       Object.defineProperty(names, name, { get: binding.get, enumerable: true });
     }
     const modules = this.#modules;
+    const heeding = this.#heeding;
     return {
       in: names,
       stop: run.stop,
@@ -149,7 +160,11 @@ export class Cells {
       import: modules.import.bind(modules),
       meta: modules.meta,
       helpers,
-      invalidation: run.invalidation,
+      deno,
+      get invalidation() {
+        heeding.add(run);
+        return run.invalidation;
+      },
     };
   }
 
@@ -166,9 +181,28 @@ export class Cells {
     for (const cell of cells) this.#remove(cell);
   }
 
-  #remove(cell: string): void {
-    this.#runs.get(cell)?.invalidate();
+  #reset(): void {
+    for (const cell of this.namespace.cells()) this.#remove(cell);
+    emit({ event: "reset" });
+  }
+
+  /** The session ends: every run hears of it. Whether one of them may want time to clean up. */
+  close(): boolean {
+    for (const run of [...this.#runs.values(), ...this.#heeding]) run.invalidate();
+    return this.#heeding.size > 0;
+  }
+
+  /** What the cell's last run left behind ends. */
+  #invalidate(cell: string): void {
+    const run = this.#runs.get(cell);
+    if (!run) return;
+    run.invalidate();
     this.#runs.delete(cell);
+    this.#heeding.delete(run);
+  }
+
+  #remove(cell: string): void {
+    this.#invalidate(cell);
     this.#prepared.delete(cell);
     inputs.remove(cell);
     this.namespace.remove(cell);

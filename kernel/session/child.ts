@@ -55,18 +55,28 @@ const worker = new Worker(new URL("./control.js", import.meta.url), {
   workerData: { flag },
   resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2, codeRangeSizeMb: 8 },
 });
-worker.unref();
 
 const cells = import("./cells.ts").then(({ Cells }) => new Cells(modules));
 worker.on("message", async (run: number) => (await cells).interrupt(run));
+// After it was listened to, which holds it again.
+worker.unref();
 
 async function answer(command: Exclude<Command, { op: "run" }>): Promise<void> {
   if (command.op === "input") return answerInput(command);
   if (command.op === "widget") return inputs.take(command);
+  if (command.op === "close") return end();
   if (command.op === "remove") return (await cells).remove(command.cells);
   const [{ namespace }, language] = await every([cells, import("./names.ts")]);
   const body = language[command.op](namespace, modules, command.code, command.cursor);
   emit({ event: "reply", id: command.id, body });
+}
+
+/** The session ends: what cells left behind is told, and this process ends when nothing of it is under way any more. */
+async function end(): Promise<void> {
+  const cleaning = (await cells).close();
+  flush();
+  if (cleaning) commands.unref();
+  else process.exit(0);
 }
 
 /** Runs what is commanded, one after another; an error that is not a cell's own is the end of this process. */

@@ -8,6 +8,7 @@ import { type InputHandle, inputs as widgets } from "./inputs.ts";
 import { every } from "./intrinsics.ts";
 import { type Command, emit, type MimeBundle } from "./link.ts";
 import { currentRun, flag, labelOf } from "./run.ts";
+import { sh } from "./shell.ts";
 import { flush } from "./streams.ts";
 
 export interface Host {
@@ -84,23 +85,38 @@ export function answerInput({ id, text, refused }: Extract<Command, { op: "input
   else question?.reject(new Error(refused));
 }
 
-/** Shows in the order of the calls as far as values have their bundles at once; the cell's end waits for the others. */
-function display(value: unknown): Promise<void> {
+/**
+ * Shows in the order of the calls as far as values have their bundles at once; the cell's end waits for the others. What is
+ * shown under an id can be replaced: `display.update(id, value)`.
+ */
+function display(value: unknown, options: { id?: string } = {}): Promise<void> {
+  return inOrder(showNow(value, (bundle) => host.display(bundle, options)));
+}
+
+display.update = (id: string, value: unknown): Promise<void> =>
+  inOrder(showNow(value, (bundle) => host.update(id, bundle)));
+
+/** Clears the cell's output; with `wait`, when the next output comes, so that nothing flickers. */
+display.clear = ({ wait = false }: { wait?: boolean } = {}): void => {
+  flush();
+  emit({ event: "clear", run: currentRun()?.id ?? 0, wait });
+};
+
+function inOrder(shown: Promise<void>): Promise<void> {
   const displays = currentRun()?.displays;
-  const shown = showNow(value);
   const settled = () => displays?.delete(shown);
   displays?.add(shown);
   shown.then(settled, settled);
   return shown;
 }
 
-async function showNow(value: unknown): Promise<void> {
+async function showNow(value: unknown, show: (bundle: MimeBundle) => void): Promise<void> {
   const bundle = bundleOf(value instanceof Promise && !canDisplay(value) ? await value : value);
   const ready = bundle instanceof Promise ? await bundle : bundle;
-  if (ready) host.display(ready);
+  if (ready) show(ready);
 }
 
-/** Globals of every cell: `display(value)` shows now, `await prompt("name?")` asks through the front end. */
+/** Globals of every cell: `display(value)` shows now, `await prompt("name?")` asks through the front end, sh`ls` runs a command. */
 export function installGlobals(require: NodeJS.Require): void {
   const globals = {
     [Symbol.for("lensor.host")]: host,
@@ -118,6 +134,7 @@ export function installGlobals(require: NodeJS.Require): void {
       return new Promise((resolve, reject) => questions.set(id, { resolve, reject }));
     },
     require,
+    sh,
   };
   for (const key of Reflect.ownKeys(globals))
     Object.defineProperty(globalThis, key, {

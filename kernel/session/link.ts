@@ -22,14 +22,17 @@ export type Command =
       readonly deleted?: readonly string[];
       /** By free name: the cell that defines what it means, where the notebook's dataflow is known. */
       readonly meanings?: Readonly<Record<string, string>>;
-      /** A silent run leaves no names behind and shows nothing. */
+      /** A silent run leaves no names behind and shows nothing, but for its value where that is wanted. */
       readonly silent?: boolean;
+      readonly value?: boolean;
     }
   | { readonly op: "complete"; readonly id: number; readonly code: string; readonly cursor: number }
   | { readonly op: "inspect"; readonly id: number; readonly code: string; readonly cursor: number }
   | { readonly op: "input"; readonly id: number; readonly text: string; readonly refused?: string }
   /** Cells that are gone: what they left behind ends. */
   | { readonly op: "remove"; readonly cells: readonly string[] }
+  /** The session ends: what cells left behind may clean up. */
+  | { readonly op: "close" }
   | WidgetCommand;
 
 /** To the control thread, and back from it once the flag is up. */
@@ -53,6 +56,9 @@ export type Event =
   | { readonly event: "update"; readonly run: number; readonly data: MimeBundle; readonly id: string }
   | { readonly event: "result"; readonly run: number; readonly data: MimeBundle }
   | { readonly event: "clear"; readonly run: number; readonly wait: boolean }
+  | { readonly event: "page"; readonly run: number; readonly data: MimeBundle }
+  /** The code has dropped all names. */
+  | { readonly event: "reset" }
   | {
       readonly event: "input";
       readonly run: number;

@@ -41,6 +41,9 @@ const OWN = /^(lensor|@oxc-project\/runtime)(\/|$)/;
 const ownParent = pathToFileURL(`${packageRoot()}/package.json`).href;
 
 function ownFile(specifier: string, context: ResolveContext): Resolved | undefined {
+  // In a session, tslab's display calls are ours, also for the files that its cells import.
+  if (guarded && specifier === "tslab")
+    return { url: new URL("./tslab.js", import.meta.url).href, shortCircuit: true };
   // A file that `require` asks for stays as it is: only ES modules are versioned and stripped.
   if (context.conditions?.includes("require")) return undefined;
   const path = localFile(specifier, context.parentURL);
@@ -88,11 +91,30 @@ function loadOwn(url: string, context: { importAttributes?: Record<string, strin
   }
   // What `require` asks for carries no version and stays as it is.
   if (pathname.endsWith(".json") && search && context.importAttributes?.type !== "json") {
-    const text = readFileSync(new URL(url), "utf8");
-    JSON.parse(text);
-    return { format: "module", source: `export default ${text};`, shortCircuit: true };
+    const source = moduleOfJson(readFileSync(new URL(url), "utf8"));
+    return { format: "module", source, shortCircuit: true };
   }
   return undefined;
+}
+
+/** More names than a person imports one by one. */
+const MOST_NAMES = 1000;
+
+/** The value as the default export, and an object's entries by their names, as bundlers and TypeScript have it. */
+function moduleOfJson(text: string): string {
+  const value: unknown = JSON.parse(text);
+  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+  const names = isObject ? Object.keys(value).filter(isExportable) : [];
+  const exports = names.slice(0, MOST_NAMES).map((name, i) => {
+    const key = JSON.stringify(name);
+    return `const _${i}=value[${key}];export{_${i} as ${key}};`;
+  });
+  return `const value=${text};export default value;${exports.join("")}`;
+}
+
+/** Half a surrogate pair is no name of an export. */
+function isExportable(name: string): boolean {
+  return name !== "default" && !/[\ud800-\udfff]/u.test(name);
 }
 
 export async function load(

@@ -9,6 +9,7 @@ import vm from "node:vm";
 import { placeLike } from "./errors.ts";
 import { isPending } from "./flag.ts";
 import { currentRun, flag, Interrupt } from "./run.ts";
+import * as tslab from "./tslab.ts";
 
 type Namespace = Record<string, unknown>;
 type ImportOptions = { with?: Record<string, string> };
@@ -32,6 +33,7 @@ export class Modules {
     const url = pathToFileURL(filename).href;
     const require = createRequire(filename);
     this.require = Object.assign((specifier: string): unknown => {
+      if (specifier === "tslab") return tslab.default;
       this.#dropEdited();
       const exports: unknown = require(specifier);
       this.#noteLoaded();
@@ -56,7 +58,8 @@ export class Modules {
   /** `await import(specifier)` from the notebook's folder. */
   async import(specifier: unknown, options?: ImportOptions): Promise<Namespace> {
     const here = new Error();
-    const name = String(specifier);
+    const name = withoutNpm(String(specifier));
+    if (name === "tslab") return tslab;
     try {
       if (isFile(name)) await (this.#hooked ??= hook());
       this.#dropEdited();
@@ -135,13 +138,21 @@ export class Modules {
     }
   }
 
+  /** A CommonJS module's exports, where they have names of their own. */
+  #commonJS(exports: unknown): object | undefined {
+    if ((typeof exports !== "object" && typeof exports !== "function") || exports === null) return undefined;
+    const isModule = Object.values(this.require.cache).some((module) => module?.exports === exports);
+    return isModule ? exports : undefined;
+  }
+
   #checked(specifier: string, required: readonly string[], namespace: Namespace): Namespace {
     const missing = required.filter((name) => !(name in namespace));
-    if (!missing.length) return namespace;
     // CommonJS: names that Node could not find without running the module are on its exports object.
-    const exports = namespace.default;
-    if (typeof exports === "object" && exports !== null && missing.every((name) => name in exports))
+    const exports = missing.length || !required.length ? this.#commonJS(namespace.default) : undefined;
+    const wanted = missing.length || !exports ? missing : Object.keys(exports);
+    if (exports && wanted.some((name) => !(name in namespace)) && missing.every((name) => name in exports))
       return Object.create(exports, { default: { value: exports } }) as Namespace;
+    if (!missing.length) return namespace;
     const has = Object.keys(namespace).slice(0, 12).join(", ") || "no exports at all";
     throw new SyntaxError(
       `The module "${specifier}" has no export named "${missing[0]}". It has: ${has}.` +
@@ -150,6 +161,11 @@ export class Modules {
           : ` If it is a type: import { type ${missing[0]} }.`),
     );
   }
+}
+
+/** Deno's `npm:chalk@5`: the package of that name, in the version that the folder has. */
+function withoutNpm(specifier: string): string {
+  return specifier.replace(/^npm:\/?((?:@[^/@]+\/)?[^/@]+)(?:@[^/]*)?/, "$1");
 }
 
 /** When a file was last written, as far as the file system can tell. */

@@ -2,7 +2,7 @@
 // Relies on live bindings. A name in its temporal dead zone has no value here.
 
 import { measures, memberNames, previewText, typeName } from "../language/facts.ts";
-import { complete as completeIn, inspectAt, type Names } from "../language/language.ts";
+import { complete as completeIn, type Inspection, inspectAt, type Names } from "../language/language.ts";
 import { hideNotes } from "./bookkeeping.ts";
 import { exportNames } from "./exports.ts";
 import type { NameFacts } from "./link.ts";
@@ -35,7 +35,7 @@ export function complete(namespace: Namespace, modules: Modules, code: string, c
   return completeIn(namesOf(namespace, modules), code, cursor);
 }
 
-export function inspect(namespace: Namespace, modules: Modules, code: string, cursor: number): unknown {
+export function inspect(namespace: Namespace, modules: Modules, code: string, cursor: number): Inspection {
   return inspectAt(namesOf(namespace, modules), code, cursor);
 }
 
@@ -53,6 +53,31 @@ export function newFacts(namespace: Namespace): readonly NameFacts[] | undefined
   const same = facts.length === told.length && facts.every((fact, i) => fact === told[i]);
   told = facts;
   return same ? undefined : facts;
+}
+
+/** `%who`: the notebook's names, as a table of text. */
+export function tableOf(namespace: Namespace): string {
+  const rows = [...namespace.defined()].map(([name, { cell, binding }]) => {
+    const { type, text, bytes } = factsOf(name, cell, read(binding));
+    return [
+      name,
+      type,
+      bytes === undefined ? "" : `${bytes} bytes`,
+      (text.split("\n")[0] ?? "").slice(0, 60),
+    ];
+  });
+  if (!rows.length) return "No cell has defined a name yet.\n";
+  const table = [["name", "type", "memory", "value"], ...rows];
+  const widths = [0, 1, 2].map((column) => Math.max(...table.map((row) => row[column]!.length)));
+  return table
+    .map(
+      (row) =>
+        `${row
+          .map((text, i) => text.padEnd(widths[i] ?? 0))
+          .join("  ")
+          .trimEnd()}\n`,
+    )
+    .join("");
 }
 
 function factsOf(name: string, cell: string, found: { value: unknown } | undefined): NameFacts {

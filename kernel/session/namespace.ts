@@ -46,6 +46,11 @@ export class Namespace {
     this.#cells.set(cell, new Map());
   }
 
+  /** Every cell that has run. */
+  cells(): string[] {
+    return [...this.#cells.keys()];
+  }
+
   /** The names that a cell defines. */
   of(cell: string): Iterable<[string, Binding]> {
     return this.#cells.get(cell) ?? [];

@@ -158,23 +158,34 @@ export class Notebook {
     if (running && input && restsOn(running, input)) this.#supersede();
   }
 
+  /** The code has dropped all names: no cell has run. */
+  reset(): undefined {
+    this.#forgetAll();
+  }
+
   /** The process that held the values has ended. */
   lost(message: string): void {
     // The cell that was running may be what ended it: to run it again, and what rests on it, is for the person to decide.
-    const cells = this.#flow.lost();
+    const cells = this.#forgetAll();
     const { byId } = this.#flow.graph;
     const crashed = this.#running && byId.get(this.#running.cell);
     const safe = cells.filter((cell) => !(crashed && restsOn(byId.get(cell)!, crashed)));
-    this.#scheduler.rest();
     this.#scheduler.dropAsked();
     this.#ordered = undefined;
-    this.#variables = [];
-    this.#orderTold = "";
-    this.#tellSoon();
     for (const { order, views } of this.#documents) {
       const own = safe.filter((cell) => order.includes(cell));
       if (own.length) views.at(-1)?.comm.send({ type: "lost", message, cells: own });
     }
+  }
+
+  /** Returns the cells that had run. */
+  #forgetAll(): string[] {
+    const cells = this.#flow.lost();
+    this.#scheduler.rest();
+    this.#variables = [];
+    this.#orderTold = "";
+    this.#tellSoon();
+    return cells;
   }
 
   variables(facts: readonly NameFacts[]): void {

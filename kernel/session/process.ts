@@ -46,6 +46,8 @@ const GRACE_MS = 5000;
 const DEAF_MS = 20;
 /** How long a child whose pipes have closed may take to end by itself. */
 const CLOSED_MS = 300;
+/** How long what cells left behind may clean up when the session ends. */
+const CLEANUP_MS = 1200;
 const LAST_WORDS = 8192;
 const DYING = /^(<--- Last few GCs|FATAL ERROR:|----- Native stack trace)/m;
 
@@ -58,6 +60,8 @@ export class SessionProcess {
   onIgnored: (cell: string) => void = () => {};
   /** The child has said something new of its names. */
   onNames: (names: readonly NameFacts[]) => void = () => {};
+  /** The code has dropped all names. */
+  onReset: () => undefined = () => undefined;
   /** The child is gone, and all values with it. */
   onLost: (message: string) => void = () => {};
   readonly #options: SessionOptions;
@@ -118,6 +122,7 @@ export class SessionProcess {
         deleted: request.deleted,
         meanings: request.meanings,
         silent: request.silent,
+        value: request.value,
       });
     });
   }
@@ -181,10 +186,16 @@ export class SessionProcess {
     const child = this.#child;
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-    signalGroup(child.pid, "SIGTERM");
-    const timer = setTimeout(() => signalGroup(child.pid, "SIGKILL"), 500);
+    // What runs ends first: the child hears nothing else before. Where nothing ever ran, nothing is to be cleaned up.
+    if (this.#running) this.interrupt({ last: false });
+    const patience = this.#lastRun ? CLEANUP_MS : 0;
+    if (patience) this.#send({ op: "close" });
+    const timers = [
+      setTimeout(() => signalGroup(child.pid, "SIGTERM"), patience),
+      setTimeout(() => signalGroup(child.pid, "SIGKILL"), patience + 500),
+    ];
     await ended;
-    clearTimeout(timer);
+    for (const timer of timers) clearTimeout(timer);
     // What the cells started, and what ignored the first signal, goes with the session.
     signalGroup(child.pid, "SIGKILL");
   }
@@ -278,6 +289,10 @@ export class SessionProcess {
         return this.#show(event.run, { type: "execute_result", data: event.data });
       case "clear":
         return this.#show(event.run, { type: "clear_output", wait: event.wait });
+      case "page":
+        return this.#show(event.run, { type: "page", data: event.data });
+      case "reset":
+        return this.onReset();
       case "input":
         this.#askPerson(event);
         return;

@@ -49,6 +49,7 @@ export function connectNotebook(child: SessionProcess, comms: Comms): NotebookPo
   child.onChanged = (cell, names, byCode) => notebook?.moved(cell, names, byCode);
   child.onIgnored = (cell) => notebook?.ignored(cell);
   child.onNames = (names) => notebook?.variables(names);
+  child.onReset = () => notebook?.reset();
   child.onLost = (message) => notebook?.lost(message);
 
   return {

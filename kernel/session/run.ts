@@ -4,7 +4,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { inspect } from "node:util";
 import { cancel, createFlag, isPending, quietly, stopWord } from "./flag.ts";
-import { AbortController, performance, setTimeout } from "./intrinsics.ts";
+import { AbortController, performance, process, setTimeout } from "./intrinsics.ts";
 
 /** Thrown into code that was stopped. Compiled cells let it through their own `catch`. */
 export class Interrupt extends Error {
@@ -54,6 +54,7 @@ export class Run {
   /** What was asked to be shown and is not there yet: the cell's end waits for it. */
   readonly displays = new Set<Promise<void>>();
   cancelled = false;
+  #timed: { readonly wall: number; readonly cpu: NodeJS.CpuUsage } | undefined;
   /** From when on, on the clock of `performance`, nothing of a cancelled run goes on. */
   #deadline = Number.POSITIVE_INFINITY;
   #reject!: (reason: Interrupt) => void;
@@ -79,6 +80,19 @@ export class Run {
   readonly tick = (): void => {
     if (isPending(flag) || (this.cancelled && performance.now() >= this.#deadline)) throw new Interrupt();
   };
+
+  /** `%%time`: how long it takes is said when it ends. */
+  time(): void {
+    this.#timed = { wall: performance.now(), cpu: process.cpuUsage() };
+  }
+
+  /** What `%%time` says: by the clock, and by all threads of this process. */
+  times(): string | undefined {
+    if (!this.#timed) return undefined;
+    const { user, system } = process.cpuUsage(this.#timed.cpu);
+    const wall = performance.now() - this.#timed.wall;
+    return `Wall time: ${duration(wall)}, CPU time: ${duration((user + system) / 1000)}\n`;
+  }
 
   interrupt(): void {
     if (this.cancelled) return;
@@ -108,6 +122,10 @@ export class Run {
     for (const timer of this.timers) clearInterval(timer);
     this.timers.clear();
   }
+}
+
+function duration(ms: number): string {
+  return ms < 1000 ? `${ms.toFixed(ms < 10 ? 1 : 0)} ms` : `${(ms / 1000).toFixed(2)} s`;
 }
 
 const storage = new AsyncLocalStorage<Run>();

@@ -75,6 +75,8 @@ export class Outputs {
   readonly #cleared = new Set<Json[]>();
 
   add(list: Json[], output: Output, count: number): void {
+    // What is to be read on the side is no part of a notebook.
+    if (output.type === "page") return;
     if (output.type === "clear_output") {
       if (output.wait) this.#cleared.add(list);
       else list.length = 0;

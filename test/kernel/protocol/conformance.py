@@ -18,10 +18,14 @@ class LensorKernelTests(jupyter_kernel_test.KernelTests):
         {"code": "const n: number = 2; n + 1", "result": "3"},
         {"code": "'text'", "result": "'text'"},
         {"code": "await Promise.resolve([1, 2])", "result": "[ 1, 2 ]"},
+        {"code": "Deno.jupyter.html`<b>${6 * 7}</b>`", "result": "<b>42</b>", "mime": "text/html"},
     ]
     code_display_data = [
         {"code": "await display({[Symbol.for('Jupyter.display')]: () => ({'text/html': '<b>hi</b>'})})", "mime": "text/html"},
+        {"code": "import * as tslab from 'tslab'; tslab.display.markdown('# hi')", "mime": "text/markdown"},
+        {"code": "%%html\n<b>hi</b>", "mime": "text/html"},
     ]
+    code_page_something = "setTimeout?"
     code_clear_output = "console.clear()"
     code_history_pattern = "6 * ?"
     code_inspect_sample = "setTimeout"
@@ -30,9 +34,9 @@ class LensorKernelTests(jupyter_kernel_test.KernelTests):
         {"text": "setTim", "matches": {"setTimeout"}},
         {"text": "Math.sq", "matches": {"sqrt"}},
     ]
-    complete_code_samples = ["1", "const a = 1;", "function f(x: number) {\n  return x * 2;\n}"]
-    incomplete_code_samples = ["function f(", "const t = `one", "if (1) {", "/* a comment"]
-    invalid_code_samples = ["const = 7q", "let let let", "}"]
+    complete_code_samples = ["1", "const a = 1;", "function f(x: number) {\n  return x * 2;\n}", "%who", "name?"]
+    incomplete_code_samples = ["function f(", "const t = `one", "if (1) {", "/* a comment", "%%time\nf("]
+    invalid_code_samples = ["const = 7q", "let let let", "}", "%no_such_magic"]
 
 
 if __name__ == "__main__":

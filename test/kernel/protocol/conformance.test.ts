@@ -12,8 +12,9 @@ test("jupyter_kernel_test passes", async () => {
   const script = join(import.meta.dirname, "conformance.py");
   try {
     const { stderr } = await promisify(execFile)(python, [script], { env });
-    expect(stderr).toMatch(/Ran 12 tests[\s\S]*OK \(skipped=1\)/);
+    // None skipped: every attribute that its tests look at is filled in.
+    expect(stderr).toMatch(/Ran 12 tests in [\d.]+s\s+OK\s*$/);
   } finally {
     remove();
   }
-}, 60_000);
+}, 120_000);

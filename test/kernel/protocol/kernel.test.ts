@@ -25,6 +25,15 @@ class ScriptedSession implements Session {
     this.requests.push(request);
     const failure = { ename: "E", evalue: "v", traceback: ["t"] };
     if (request.code === "fail") return { failure };
+    if (request.code === "throw") throw new TypeError("the session itself");
+    if (request.value)
+      frontend.output({ type: "execute_result", data: { "text/plain": `<${request.code}>` } });
+    if (request.code === "page") frontend.output({ type: "page", data: { "text/plain": "long" } });
+    if (request.code === "ask twice") {
+      const asked = ["first?", "second?"].map((prompt) => frontend.input(prompt, false));
+      frontend.output({ type: "stream", name: "stdout", text: (await Promise.all(asked)).join(" ") });
+    }
+    if (request.code === "ask and go") void frontend.input("late?", false).catch(() => {});
     if (request.code === "fail alone") return { failure, contained: true };
     if (request.code === "superseded") return { contained: true };
     if (request.code === "ask") {
@@ -292,6 +301,94 @@ test("input goes to the stdin channel of the one who may answer", async () => {
   await receive();
   await story(msg_id);
   expect(published.find(({ header }) => header.msg_type === "stream")?.content.text).toBe("answer");
+});
+
+async function answerInput(question: Message, value: unknown, parent: Message["parent"] = question.header) {
+  const header = { ...wire.header("input_reply"), session: question.parent.session! };
+  await clients.stdin.send(
+    wire.encode({ identities: [], header, parent, metadata: {}, content: { value }, buffers: [] }),
+  );
+}
+
+test("two questions at once are asked one after the other; an answer to another question, or that is no text, is none", async () => {
+  const { msg_id } = await send("execute_request", { code: "ask twice", allow_stdin: true });
+  const first = await receive("stdin");
+  expect(first.content.prompt).toBe("first?");
+  await answerInput(first, { toString: 1 });
+  await answerInput(first, "stray", { ...first.header, msg_id: "another" });
+  await answerInput(first, "one", {});
+  const second = await receive("stdin");
+  expect(second.content.prompt).toBe("second?");
+  await answerInput(second, "two");
+  await receive();
+  await story(msg_id);
+  expect(published.find(({ header }) => header.msg_type === "stream")?.content.text).toBe("one two");
+});
+
+test("what a cell that has ended still asked is forgotten", async () => {
+  await send("execute_request", { code: "ask and go", allow_stdin: true });
+  const late = await receive("stdin");
+  await receive();
+  await answerInput(late, "too late");
+  const { msg_id } = await send("execute_request", { code: "ask", allow_stdin: true });
+  await answerInput(await receive("stdin"), "in time");
+  await receive();
+  await story(msg_id);
+  expect(published.find(({ header }) => header.msg_type === "stream")?.content.text).toBe("in time");
+});
+
+test("user_expressions are evaluated when the code has run well, each with its value or its own error", async () => {
+  const user_expressions = { a: "x", b: "fail" };
+  const { content } = await ask("execute_request", { code: "show", user_expressions });
+  expect(content.user_expressions).toEqual({
+    a: { status: "ok", data: { "text/plain": "<x>" }, metadata: {} },
+    b: { status: "error", ename: "E", evalue: "v", traceback: ["t"] },
+  });
+  expect(session.requests.map(({ code, silent }) => [code, silent])).toEqual([
+    ["show", false],
+    ["x", true],
+    ["fail", true],
+  ]);
+  const failed = await ask("execute_request", { code: "fail", user_expressions });
+  expect(failed.content.user_expressions).toEqual({});
+});
+
+test("what goes to a pager comes with the reply", async () => {
+  const { content } = await ask("execute_request", { code: "page" });
+  expect(content.payload).toEqual([{ source: "page", data: { "text/plain": "long" }, start: 0 }]);
+});
+
+test.each([
+  ["execute_request", { code: 5 }, /execute_request: "code" should be a string, and is 5/],
+  ["execute_request", { code: { toString: 1 } }, /"code" should be a string, and is an object/],
+  ["execute_request", {}, /"code" should be a string, and is missing/],
+  ["execute_request", { code: "x", silent: "yes" }, /"silent" should be true or false, and is "yes"/],
+  ["execute_request", { code: "x", user_expressions: { a: 1 } }, /"user_expressions" should be an object of/],
+  ["complete_request", { code: "x", cursor_pos: "1" }, /"cursor_pos" should be a whole number, and is "1"/],
+  ["complete_request", { code: "x", cursor_pos: -1 }, /"cursor_pos" should not be negative/],
+  ["inspect_request", { code: [] }, /"code" should be a string, and is a list/],
+  ["is_complete_request", {}, /"code" should be a string, and is missing/],
+  ["history_request", { hist_access_type: "tail", n: 1.5 }, /"n" should be a whole number, and is 1.5/],
+  ["comm_info_request", { target_name: 1 }, /"target_name" should be a string, and is 1/],
+])("%s with %j is refused by name, and nothing runs", async (type, content, message) => {
+  const reply = await ask(type, content);
+  expect(reply.content).toMatchObject({ status: "error", ename: "BadRequest", traceback: [] });
+  expect(reply.content.evalue).toMatch(message);
+  expect(session.requests).toEqual([]);
+  expect((await ask("kernel_info_request")).content.status).toBe("ok");
+});
+
+test("message types that every object has are unknown like any other", async () => {
+  for (const type of ["constructor", "toString", "__proto__", "hasOwnProperty_request"]) {
+    const { msg_id } = await send(type);
+    expect(await story(msg_id)).toEqual(["busy", "idle"]);
+  }
+});
+
+test("a session that fails itself fails the cell, not the kernel", async () => {
+  const { content } = await ask("execute_request", { code: "throw" });
+  expect(content).toMatchObject({ status: "error", ename: "TypeError", evalue: "the session itself" });
+  expect((await ask("execute_request", { code: "x" })).content.status).toBe("ok");
 });
 
 test("input where the front end cannot ask is refused", async () => {

@@ -4,11 +4,12 @@ import { createHmac } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parseConnection, readConnection } from "../../../kernel/protocol/connection.ts";
-import { History } from "../../../kernel/protocol/history.ts";
 import { toCodePoints, toUnits } from "../../../kernel/protocol/offsets.ts";
 import { type Message, Wire } from "../../../kernel/protocol/wire.ts";
 
 const wire = new Wire("secret");
+/** Another one with the same key: none takes what it has sent itself. */
+const reader = new Wire("secret");
 const message = (content: Record<string, unknown> = { code: "1 + 1 é😀" }): Message => ({
   identities: [Buffer.from([0, 1, 2]), Buffer.from("client")],
   header: wire.header("execute_request"),
@@ -21,7 +22,7 @@ const message = (content: Record<string, unknown> = { code: "1 + 1 é😀" }): M
 describe("the wire", () => {
   test("a message comes back as it went", () => {
     const sent = message();
-    expect(wire.decode(wire.encode(sent))).toEqual(sent);
+    expect(reader.decode(wire.encode(sent))).toEqual(sent);
   });
 
   test("the signature is HMAC-SHA256 of the four parts, in hex", () => {
@@ -39,16 +40,16 @@ describe("the wire", () => {
       const changed = frames.map((frame) => Buffer.from(frame));
       const frame = changed[part]!;
       frame[frame.length - 1]! ^= 1;
-      expect(wire.decode(changed)).toBeUndefined();
+      expect(reader.decode(changed)).toBeUndefined();
     }
     for (let length = 0; length < frames.length - 1; length++)
-      expect(wire.decode(frames.slice(0, length))).toBeUndefined();
-    expect(wire.decode(frames.map((f, i) => (i === 3 ? Buffer.alloc(0) : f)))).toBeUndefined();
+      expect(reader.decode(frames.slice(0, length))).toBeUndefined();
+    expect(reader.decode(frames.map((f, i) => (i === 3 ? Buffer.alloc(0) : f)))).toBeUndefined();
   });
 
   test("an empty key signs nothing and checks that nothing is signed", () => {
     const open = new Wire("");
-    expect(open.decode(open.encode(message()))).toBeDefined();
+    expect(open.decode(new Wire("").encode(message()))).toBeDefined();
     expect(open.decode(wire.encode(message()))).toBeUndefined();
   });
 
@@ -59,16 +60,33 @@ describe("the wire", () => {
       return ["<IDS|MSG>", hmac.digest("hex"), ...parts].map((part) => Buffer.from(part));
     };
     const header = JSON.stringify(wire.header("kernel_info_request"));
-    expect(wire.decode(sign([header, "{}", "{}", "{}"]))).toBeDefined();
-    expect(wire.decode(sign([header, "{}", "{}", "[]"]))).toBeUndefined();
-    expect(wire.decode(sign([header, "{}", "{}", "nonsense"]))).toBeUndefined();
-    expect(wire.decode(sign(["{}", "{}", "{}", "{}"]))).toBeUndefined();
-    expect(wire.decode(sign(["null", "{}", "{}", "{}"]))).toBeUndefined();
+    expect(reader.decode(sign([header, "{}", "{}", "[]"]))).toBeUndefined();
+    expect(reader.decode(sign([header, "{}", "{}", "nonsense"]))).toBeUndefined();
+    expect(reader.decode(sign(["{}", "{}", "{}", "{}"]))).toBeUndefined();
+    expect(reader.decode(sign(["null", "{}", "{}", "{}"]))).toBeUndefined();
+    const odd = { ...JSON.parse(header), session: 5 };
+    expect(reader.decode(sign([JSON.stringify(odd), "{}", "{}", "{}"]))).toBeUndefined();
+    expect(reader.decode(sign([header, "{}", "{}", "{}"]))).toBeDefined();
+  });
+
+  test("the same message again, or one of its own sent back: dropped", () => {
+    const frames = wire.encode(message());
+    expect(wire.decode(frames)).toBeUndefined();
+    expect(reader.decode(frames)).toBeDefined();
+    expect(reader.decode(frames)).toBeUndefined();
+  });
+
+  test("of a header only what is flat is kept, since it goes back with every answer; a long one is dropped", () => {
+    const sent = message();
+    const deep = { ...sent, header: { ...sent.header, subshell_id: null, more: { a: [1] }, n: 5 } };
+    expect(reader.decode(wire.encode(deep))?.header).toEqual({ ...sent.header, n: 5 });
+    const long = { ...sent, header: { ...sent.header, username: "x".repeat(100_000) } };
+    expect(reader.decode(wire.encode(long))).toBeUndefined();
   });
 
   test("half a surrogate pair becomes the replacement mark; text that looks like one stays", () => {
     const content = { a: "\ud83d", b: "\ud83d\ude00", c: "\\ud83d", d: "\\\ud83d" };
-    expect(wire.decode(wire.encode(message(content)))?.content).toEqual({
+    expect(reader.decode(wire.encode(message(content)))?.content).toEqual({
       a: "\ufffd",
       b: "\ud83d\ude00",
       c: "\\ud83d",
@@ -80,7 +98,7 @@ describe("the wire", () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
         const content = { value: JSON.parse(JSON.stringify(value)) };
-        expect(wire.decode(wire.encode(message(content)))?.content).toEqual(content);
+        expect(reader.decode(wire.encode(message(content)))?.content).toEqual(content);
       }),
     );
   });
@@ -116,8 +134,23 @@ describe("the connection file", () => {
     [{ signature_scheme: "hmac-md5" }, /"signature_scheme"/],
     [{ shell_port: "1" }, /"shell_port" should be a port number, and is "1"/],
     [{ hb_port: 70000 }, /"hb_port"/],
+    [{ curve_publickey: "a".repeat(40) }, /"curve_secretkey" should be a CurveZMQ key/],
+    [{ curve_publickey: 5, curve_secretkey: "a".repeat(40) }, /"curve_publickey" should be a CurveZMQ key/],
+    [
+      { curve_publickey: "a".repeat(40), curve_secretkey: "short and secret" },
+      /"curve_secretkey".*, and is a string\.$/,
+    ],
   ])("refuses %j", (change, message) => {
     expect(() => parseConnection({ ...good, ...change })).toThrow(message);
+  });
+
+  test("CurveZMQ's keys come with it, where it has them", () => {
+    const curve = { curve_publickey: "a".repeat(40), curve_secretkey: "b".repeat(40) };
+    expect(parseConnection(good).curve).toBeUndefined();
+    expect(parseConnection({ ...good, ...curve }).curve).toEqual({
+      publicKey: "a".repeat(40),
+      secretKey: "b".repeat(40),
+    });
   });
 
   test("a file that is not there is named", () => {
@@ -134,25 +167,4 @@ test("a cursor counts code points in Jupyter and units here", () => {
   );
   expect(toUnits("😀x", 1)).toBe(2);
   expect(toUnits("😀x", 99)).toBe(3);
-});
-
-describe("history", () => {
-  const history = new History();
-  for (const [i, source] of ["a = 1", "b = 2", "a = 1", "long text"].entries()) history.add(i + 1, source);
-  const sources = (request: object): string[] => history.find({ ...request }).map(([, , source]) => source);
-
-  test("tail, range and search", () => {
-    expect(sources({ hist_access_type: "tail", n: 2 })).toEqual(["a = 1", "long text"]);
-    expect(sources({ hist_access_type: "range", session: 0, start: 1, stop: 3 })).toEqual(["a = 1", "b = 2"]);
-    expect(sources({ hist_access_type: "search", pattern: "a*", n: 10 })).toEqual(["a = 1", "a = 1"]);
-    expect(sources({ hist_access_type: "search", pattern: "a*", n: 10, unique: true })).toEqual(["a = 1"]);
-    expect(sources({ hist_access_type: "search", pattern: "? = ?", n: 1 })).toEqual(["a = 1"]);
-    expect(sources({ hist_access_type: "nonsense" })).toEqual([]);
-  });
-
-  test("is bounded", () => {
-    const long = new History();
-    for (let i = 0; i < 3000; i++) long.add(i, "x");
-    expect(long.find({ hist_access_type: "tail", n: 5000 }).length).toBe(1000);
-  });
 });

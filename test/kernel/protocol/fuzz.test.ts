@@ -1,0 +1,264 @@
+// A real kernel, its child process included, under messages that mean nothing: wrong types in every field, broken frames, wrong
+// signatures, a client without the key, giants. It answers or ignores them, runs nothing that was not signed, and goes on.
+// Five seconds of random messages, and sixty with LENSOR_FULL=1.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { createHmac } from "node:crypto";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Dealer } from "zeromq";
+import { CHANNELS, parseConnection } from "../../../kernel/protocol/connection.ts";
+import { type Json, type Message, Wire } from "../../../kernel/protocol/wire.ts";
+import { packageRoot } from "../../../kernel/session/root.ts";
+
+const SECONDS = process.env.LENSOR_FULL ? 60 : 5;
+const KEY = "the key of this connection";
+
+let folder: string;
+let kernel: ChildProcess;
+let said = "";
+const wire = new Wire(KEY);
+const clients = {} as Record<"shell" | "control" | "stdin", Dealer>;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "lensor-fuzz-"));
+  const file: Record<string, unknown> = { ip: join(folder, "s"), transport: "ipc", key: KEY };
+  for (const [i, channel] of CHANNELS.entries()) file[`${channel}_port`] = i + 1;
+  writeFileSync(join(folder, "connection.json"), JSON.stringify(file));
+  const script = join(packageRoot(), "kernel/cli/lensor.mjs");
+  kernel = spawn(process.execPath, [script, "kernel", join(folder, "connection.json")], {
+    cwd: folder,
+    env: { ...process.env, JUPYTER_DATA_DIR: folder },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  kernel.stderr!.setEncoding("utf8").on("data", (text: string) => {
+    said += text;
+  });
+  const connection = parseConnection(file);
+  for (const channel of ["shell", "control", "stdin"] as const) {
+    clients[channel] = new Dealer({ linger: 0 });
+    clients[channel].connect(connection.address(channel));
+  }
+  expect(await ask("kernel_info_request")).toMatchObject({ status: "ok" });
+}, 20_000);
+
+afterAll(() => {
+  for (const client of Object.values(clients)) client.close();
+  kernel.kill();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** A good request's answer, whatever else is answered before it. */
+async function ask(type: string, content: Json = {}): Promise<Json> {
+  const header = wire.header(type);
+  await clients.shell.send(
+    wire.encode({ identities: [], header, parent: {}, metadata: {}, content, buffers: [] }),
+  );
+  for (;;) {
+    const { parent, content } = answerOf(await clients.shell.receive());
+    if (parent.msg_id === header.msg_id) return content;
+  }
+}
+
+function answerOf(frames: Buffer[]): Message {
+  const message = wire.decode(frames);
+  if (!message) throw new Error("The kernel has sent something that is no message.");
+  return message;
+}
+
+async function expectAlive(): Promise<void> {
+  expect(await ask("kernel_info_request")).toMatchObject({ status: "ok", implementation: "lensor" });
+  expect(kernel.exitCode, said).toBe(null);
+}
+
+/** Four parts, as texts that need not be JSON, and their signature. */
+function sign(parts: readonly string[], key = KEY): Buffer[] {
+  const hmac = createHmac("sha256", key);
+  for (const part of parts) hmac.update(part);
+  return ["<IDS|MSG>", hmac.digest("hex"), ...parts].map((part) => Buffer.from(part));
+}
+
+// Text that runs as code may say nothing harmful: it comes from this list alone.
+const code = fc.constantFrom(
+  "",
+  " ",
+  "1 + 1",
+  "let a = 5",
+  "throw 1",
+  "%who",
+  "%no",
+  "a?",
+  "await 1",
+  "}{",
+  "`",
+  "😀",
+);
+const odd: fc.Arbitrary<unknown> = fc.oneof(
+  fc.constantFrom(null, true, 0, -1, 1e308, -0.5, 2 ** 53, "", [], {}, [[]], { toString: 1, valueOf: 2 }),
+  fc.constant(JSON.parse('{"__proto__": {"a": 1}, "constructor": 5, "length": -1}')),
+  fc.constant(Array(2000).fill(0)),
+  fc.jsonValue({ maxDepth: 2 }),
+);
+
+const REQUESTS: Record<string, Json> = {
+  execute_request: {
+    code: "1",
+    silent: false,
+    store_history: true,
+    user_expressions: { a: "1" },
+    allow_stdin: true,
+    stop_on_error: false,
+  },
+  complete_request: { code: "le", cursor_pos: 1 },
+  inspect_request: { code: "a", cursor_pos: 1, detail_level: 0 },
+  is_complete_request: { code: "(" },
+  history_request: {
+    output: true,
+    raw: true,
+    hist_access_type: "search",
+    session: 0,
+    start: 0,
+    stop: 5,
+    n: 3,
+    pattern: "*",
+    unique: true,
+  },
+  comm_info_request: { target_name: "x" },
+  comm_open: {
+    comm_id: "c",
+    target_name: "lensor.notebook",
+    data: { order: ["a"], sources: { a: "1" }, mode: "auto" },
+  },
+  comm_msg: { comm_id: "c", data: { type: "document", order: ["a"], sources: { a: "2" } } },
+  comm_close: { comm_id: "c", data: {} },
+  kernel_info_request: {},
+  interrupt_request: {},
+  debug_request: { command: "attach" },
+  input_reply: { value: "x" },
+};
+
+/** An object with some of its fields, here or further in, changed into something odd, left out, or added. */
+function mutated(object: Json): fc.Arbitrary<Json> {
+  const keys = Object.keys(object);
+  const one = fc.record({ key: fc.constantFrom(...keys, "more"), value: odd, code, drop: fc.boolean() });
+  return fc.array(one, { maxLength: 3 }).map((changes) => {
+    const result = { ...object };
+    for (const { key, value, code, drop } of changes)
+      if (key === "code") {
+        if (drop && typeof value !== "string") result.code = value;
+        else result.code = code;
+      } else if (key === "user_expressions") result[key] = drop ? { b: value === "x" ? 1 : code } : value;
+      else if (drop) delete result[key];
+      else if (isRecord(result[key]) && isRecord(value)) result[key] = { ...result[key], ...value };
+      else result[key] = value;
+    // A text that ended up as an expression would run.
+    if (
+      !isRecord(result.user_expressions) ||
+      Object.values(result.user_expressions).some((v) => typeof v === "string")
+    )
+      if (result.user_expressions !== undefined && typeof result.user_expressions === "object")
+        result.user_expressions = { a: "1" };
+    return result;
+  });
+}
+
+function isRecord(value: unknown): value is Json {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+const HEADER: Json = { ...wire.header("x"), subshell_id: null };
+const METADATA: Json = { cellId: "a", cellOrder: ["a"], deletedCells: ["b"] };
+
+const message = fc.constantFrom(...Object.keys(REQUESTS)).chain((type) =>
+  fc.record({
+    channel: fc.constantFrom("shell", "shell", "control", "stdin") as fc.Arbitrary<
+      "shell" | "control" | "stdin"
+    >,
+    type: fc.oneof({ weight: 9, arbitrary: fc.constant<unknown>(type) }, { weight: 1, arbitrary: odd }),
+    header: fc.oneof(
+      { weight: 5, arbitrary: fc.constant(HEADER) },
+      { weight: 1, arbitrary: mutated(HEADER) },
+    ),
+    metadata: fc.oneof(fc.constant({}), mutated(METADATA)),
+    parent: fc.oneof(fc.constant({}), mutated(HEADER)),
+    content: mutated(REQUESTS[type]!),
+    broken: fc.constantFrom("no", "no", "no", "no", "key", "json", "frames", "more", "identity"),
+    at: fc.nat(5),
+    bytes: fc.uint8Array({ maxLength: 40 }),
+  }),
+);
+
+test(
+  `random messages for ${SECONDS} s`,
+  async () => {
+    let count = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.array(message, { minLength: 5, maxLength: 40 }), async (messages) => {
+        for (const { channel, type, header, metadata, parent, content, broken, at, bytes } of messages) {
+          const full = {
+            ...header,
+            msg_type: type,
+            ...("msg_id" in header ? { msg_id: `fuzz-${count}` } : {}),
+          };
+          const parts = [full, parent, metadata, content].map((part) => JSON.stringify(part));
+          if (broken === "json") parts[at % 4] = parts[at % 4]!.slice(0, -1 - (at % 3));
+          let frames = sign(parts, broken === "key" ? "another key" : KEY);
+          if (broken === "frames") frames = frames.filter((_, i) => i !== at);
+          if (broken === "more") frames.push(...Array(at).fill(Buffer.from(bytes)));
+          if (broken === "identity") frames.unshift(Buffer.from(bytes));
+          await clients[channel].send(frames);
+          count++;
+        }
+        await expectAlive();
+      }),
+      { numRuns: 1e6, interruptAfterTimeLimit: SECONDS * 1000, markInterruptAsFailure: false },
+    );
+    expect(count).toBeGreaterThan(100);
+    const { status } = await ask("execute_request", { code: "%reset\nconst fine = 1" });
+    expect(status).toBe("ok");
+  },
+  SECONDS * 1000 + 60_000,
+);
+
+test("who has not the key runs nothing, whatever it signs with", async () => {
+  const marker = join(folder, "PWNED");
+  const content = JSON.stringify({ code: `require("fs").writeFileSync(${JSON.stringify(marker)}, "")` });
+  const other = new Dealer({ linger: 0 });
+  other.connect(`ipc://${join(folder, "s")}-1`);
+  for (const key of ["", "guess", KEY.slice(0, -1)]) {
+    const parts = [JSON.stringify(wire.header("execute_request")), "{}", "{}", content];
+    await other.send(sign(parts, key));
+    await other.send([...sign(parts, key).with(1, Buffer.alloc(0))]);
+    await other.send([...sign(parts, key).with(1, Buffer.alloc(64, "0"))]);
+    const shutdown = [JSON.stringify(wire.header("shutdown_request")), "{}", "{}", '{"restart":false}'];
+    await other.send(sign(shutdown, key));
+  }
+  await expectAlive();
+  await ask("execute_request", { code: "1" });
+  expect(existsSync(marker)).toBe(false);
+  other.close();
+}, 20_000);
+
+test("what is too long is dropped, what is long runs", async () => {
+  const giant = new Dealer({ linger: 0 });
+  giant.connect(`ipc://${join(folder, "s")}-1`);
+  const header = JSON.stringify(wire.header("execute_request"));
+  await giant.send(
+    sign([header, "{}", "{}", JSON.stringify({ code: `/*${"x".repeat(65 * 1024 * 1024)}*/` })]),
+  );
+  await expectAlive();
+  giant.close();
+  const deep = `${'{"a":'.repeat(100_000)}1${"}".repeat(100_000)}`;
+  const one = JSON.stringify({ code: "1" });
+  await clients.shell.send(sign([header, deep, "{}", one]));
+  await clients.shell.send(
+    sign([JSON.stringify({ ...wire.header("execute_request"), a: 1 }), "{}", deep, one]),
+  );
+  await clients.shell.send(sign([`{"b":${deep},${header.slice(1)}`, "{}", "{}", one]));
+  await expectAlive();
+  const { status } = await ask("execute_request", { code: `"${"x".repeat(2_000_000)}".length` });
+  expect(status).toBe("ok");
+}, 60_000);
