@@ -13,7 +13,7 @@ import type { Input } from "../input/input.ts";
 import type { Model } from "../model/model.ts";
 import { checkNumber, describe } from "../options.ts";
 import type { MimeBundle } from "../plot/figure.ts";
-import { escapeHtml } from "../plot/static.ts";
+import { escapeHtml } from "../plot/html.ts";
 import { type PairRow, promptText, type Said, saidOf } from "./pairs.ts";
 
 export interface RankOptions extends Omit<GenerateOptions, "cache" | "compact"> {

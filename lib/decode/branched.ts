@@ -3,7 +3,7 @@
 
 import { type Table, tableFromArrays } from "apache-arrow";
 import { Figure, type MimeBundle } from "../plot/figure.ts";
-import { escapeHtml } from "../plot/static.ts";
+import { escapeHtml } from "../plot/html.ts";
 import { verdictFigure } from "../plot/verdict.ts";
 import type { Provenance } from "../provenance.ts";
 

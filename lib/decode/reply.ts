@@ -3,7 +3,7 @@
 import { type Table, tableFromArrays } from "apache-arrow";
 import { Figure, type MimeBundle } from "../plot/figure.ts";
 import { formatValue } from "../plot/format.ts";
-import { escapeHtml } from "../plot/static.ts";
+import { escapeHtml } from "../plot/html.ts";
 import { tokenLogprobs } from "../plot/token-logprobs.ts";
 import type { Provenance } from "../provenance.ts";
 import type { LiveReply } from "./live.ts";

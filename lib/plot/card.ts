@@ -3,7 +3,7 @@
 
 import type { MimeBundle } from "./figure.ts";
 import { formatBytes } from "./format.ts";
-import { escapeHtml } from "./static.ts";
+import { escapeHtml } from "./html.ts";
 import { categories } from "./theme.ts";
 
 export interface CardInput {

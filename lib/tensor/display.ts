@@ -5,7 +5,7 @@ import { checkNames } from "../options.ts";
 import { card } from "../plot/card.ts";
 import { Figure, type MimeBundle } from "../plot/figure.ts";
 import { formatBytes, formatCount } from "../plot/format.ts";
-import { escapeHtml } from "../plot/static.ts";
+import { escapeHtml } from "../plot/html.ts";
 import { type TensorPlotOptions, tensorFigure } from "../plot/tensor-figure.ts";
 import { at } from "./choose.ts";
 import { cat } from "./join.ts";

@@ -1,4 +1,4 @@
-// Figures as JupyterLab loads them: a renderer for Plotly's MIME type, preferred over the static HTML beside it.
+// Figures as JupyterLab loads them: a renderer for Plotly's MIME type, preferred over the static picture beside it.
 // Relies on the renderer alone and works with every kernel; index.ts has what is for ours.
 
 import type { IRenderMime } from "@jupyterlab/rendermime-interfaces";

@@ -126,14 +126,21 @@ export class FigureRenderer extends Widget implements IRenderMime.IRenderer {
 
   #fallBack(model: IRenderMime.IMimeModel): void {
     const html = model.data["text/html"];
+    const svg = model.data["image/svg+xml"];
     const png = model.data["image/png"];
     const shown = document.createElement("div");
-    if (typeof html === "string") shown.innerHTML = this.#sanitizer.sanitize(html);
-    else if (typeof png === "string") {
+    // As an image an SVG runs nothing, whatever is in it.
+    const source =
+      typeof svg === "string"
+        ? `data:image/svg+xml,${encodeURIComponent(svg)}`
+        : typeof png === "string" && `data:image/png;base64,${png.replace(/\s/g, "")}`;
+    if (source) {
       const image = document.createElement("img");
-      image.src = `data:image/png;base64,${png.replace(/\s/g, "")}`;
+      image.src = source;
+      image.alt = String(model.data["text/plain"] ?? "");
       shown.append(image);
-    } else shown.textContent = String(model.data["text/plain"] ?? "This figure could not be drawn.");
+    } else if (typeof html === "string") shown.innerHTML = this.#sanitizer.sanitize(html);
+    else shown.textContent = String(model.data["text/plain"] ?? "This figure could not be drawn.");
     this.node.style.minHeight = "";
     this.node.replaceChildren(shown);
     this.#failed = true;

@@ -58,10 +58,10 @@ describe("lines", () => {
     expect(named.map(({ visible }) => visible).filter((one) => one === true)).toHaveLength(3);
   });
 
-  it("say in words alone what they show where Plotly cannot draw", async () => {
-    const html = bundleOf(await a.attention({ layer: 1 }).lines().spec())["text/html"] as string;
-    expect(html).toContain("looks at");
-    expect(html).not.toContain("<svg");
+  it("are lines from the left to the right where Plotly cannot draw, too", async () => {
+    const svg = bundleOf(await a.attention({ layer: 1 }).lines().spec())["image/svg+xml"] as string;
+    expect(svg).toContain("looks at");
+    expect(svg).toMatch(/<path d="M[\d.]+ [\d.]+L[\d.]+ [\d.]+/);
   });
 
   it("of all layers have a frame a layer, which fills the same traces", async () => {

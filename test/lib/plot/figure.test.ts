@@ -35,8 +35,8 @@ test("a figure is built once, when first asked for", async () => {
 test("the bundle has Plotly's type, words and an escaped picture without network", async () => {
   const bundle = (await display(new Figure(() => spec("<script>alert(1)</script>"))))!;
   expect(bundle["text/plain"]).toBe("<script>alert(1)</script>\ns");
-  expect(bundle["text/html"]).toContain("<svg");
-  expect(bundle["text/html"]).not.toMatch(/<script|src="http/);
+  expect(bundle["image/svg+xml"]).toMatch(/^<svg .*<rect .*&lt;script&gt;.*<\/svg>$/s);
+  expect(bundle["image/svg+xml"]).not.toMatch(/<script|href="http/);
   expect(JSON.stringify(bundle["application/vnd.plotly.v1+json"])).toContain("&lt;script&gt;");
 });
 
