@@ -246,7 +246,7 @@ export function analyse(program: Node): Scopes {
 }
 
 /** What the top level of a cell defines, `var` inside blocks included, in order of first appearance. */
-function topLevel(body: Node[]): Definition[] {
+export function topLevel(body: Node[]): Definition[] {
   const found = new Map<string, Definition>();
   const add = (name: string, kind: Kind): undefined => {
     if (!found.has(name)) found.set(name, { name, kind });

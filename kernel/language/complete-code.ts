@@ -16,14 +16,17 @@ export function completeness(code: string): Completeness {
     (/Unterminated string/.test(mistake.message) && code[mistake.offset] === "`");
   const atEnd = mistake.offset >= code.trimEnd().length || /found `EOF`/.test(mistake.message);
   if (!unterminated && !atEnd) return { status: "invalid", indent: "" };
-  return { status: "incomplete", indent: "  ".repeat(openBrackets(code)) };
+  return { status: "incomplete", indent: "  ".repeat(closing(code).length) };
 }
 
-function openBrackets(code: string): number {
-  let depth = 0;
-  for (const c of code.replace(/(["'`])(?:\\.|(?!\1)[^\\])*\1|\/\/[^\n]*|\/\*[\s\S]*?\*\//g, "")) {
-    if ("([{".includes(c)) depth++;
-    else if (")]}".includes(c)) depth = Math.max(0, depth - 1);
+/** The brackets that would close what a text has left open, `})` for `f({`. */
+export function closing(code: string): string {
+  const open: string[] = [];
+  const bare = code.replace(/(["'`])(?:\\.|(?!\1)[^\\])*\1|\/\/[^\n]*|\/\*[\s\S]*?\*\//g, "");
+  for (const c of bare) {
+    const at = "([{".indexOf(c);
+    if (at >= 0) open.push(")]}"[at]!);
+    else if (")]}".includes(c)) open.pop();
   }
-  return depth;
+  return open.reverse().join("");
 }

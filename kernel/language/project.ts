@@ -1,0 +1,74 @@
+// What the type checker takes for a project: a configuration that exists in memory alone, the names that every cell has, and
+// the root that all cells hang from. Relies on where this package and Node's types are installed. Says what cells run on: Node,
+// without a page, with decorators and modules as the session compiles them.
+
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { packageRoot } from "../session/root.ts";
+
+export const CONFIGURATION = "lensor-notebook.json";
+export const GLOBALS = "lensor-globals.d.ts";
+export const ROOT = "lensor-cells.ts";
+/** The text at somebody's cursor. */
+export const DRAFT = "lensor-draft.ts";
+
+const GLOBAL_NAMES = `
+/** Shows a value in the output of the cell whose code is running. */
+declare function display(value: unknown): Promise<void>;
+/** Asks the person in front of the notebook for a line of text. */
+declare function prompt(text?: unknown, options?: { password?: boolean }): Promise<string>;
+/** Resolves when this cell is run again or deleted: what it left running should end. */
+declare const invalidation: Promise<void>;
+`;
+
+/** The project's files that are the same for every notebook. */
+export function projectFiles(): [file: string, text: string][] {
+  return [
+    [CONFIGURATION, JSON.stringify(configuration())],
+    [GLOBALS, GLOBAL_NAMES],
+  ];
+}
+
+/** The root's text: it leads to every cell. */
+export function rootOf(files: Iterable<string>): string {
+  return [...files, ""].map((file) => (file ? `import"./${file}";` : "export{}")).join("\n");
+}
+
+function configuration(): object {
+  const require = createRequire(join(packageRoot(), "package.json"));
+  const declarations = ["dist/lib/index.d.ts", "lib/index.ts"].map((file) => join(packageRoot(), file));
+  return {
+    compilerOptions: {
+      target: "esnext",
+      lib: libraries(),
+      module: "esnext",
+      moduleResolution: "bundler",
+      moduleDetection: "force",
+      types: ["node"],
+      typeRoots: [dirname(dirname(require.resolve("@types/node/package.json")))],
+      paths: { lensor: [declarations.find(existsSync)] },
+      strict: true,
+      // A cell is often a draft: a parameter without a type is no mistake in it.
+      noImplicitAny: false,
+      experimentalDecorators: true,
+      useDefineForClassFields: true,
+      allowJs: true,
+      resolveJsonModule: true,
+      allowImportingTsExtensions: true,
+      skipLibCheck: true,
+      noEmit: true,
+    },
+    typeAcquisition: { enable: false },
+    files: [GLOBALS, ROOT, DRAFT],
+  };
+}
+
+/** What this Node has of the language's library, and what the session adds to it. */
+function libraries(): string[] {
+  const major = Number(process.versions.node.split(".")[0]);
+  if (major >= 24) return ["esnext"];
+  return major >= 22
+    ? ["es2024", "esnext.iterator", "esnext.collection", "esnext.disposable"]
+    : ["es2023", "esnext.disposable"];
+}
