@@ -2,76 +2,30 @@
 // signatures, a client without the key, giants. It answers or ignores them, runs nothing that was not signed, and goes on.
 // Five seconds of random messages, and sixty with LENSOR_FULL=1.
 
-import { type ChildProcess, spawn } from "node:child_process";
 import { createHmac } from "node:crypto";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Dealer } from "zeromq";
-import { CHANNELS, parseConnection } from "../../../kernel/protocol/connection.ts";
-import { type Json, type Message, Wire } from "../../../kernel/protocol/wire.ts";
-import { packageRoot } from "../../../kernel/session/root.ts";
+import { type Json, Wire } from "../../../kernel/protocol/wire.ts";
+import { KEY, KernelProcess } from "./process.ts";
 
 const SECONDS = process.env.LENSOR_FULL ? 60 : 5;
-const KEY = "the key of this connection";
 
-let folder: string;
-let kernel: ChildProcess;
-let said = "";
 const wire = new Wire(KEY);
-const clients = {} as Record<"shell" | "control" | "stdin", Dealer>;
+let kernel: KernelProcess;
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), "lensor-fuzz-"));
-  const file: Record<string, unknown> = { ip: join(folder, "s"), transport: "ipc", key: KEY };
-  for (const [i, channel] of CHANNELS.entries()) file[`${channel}_port`] = i + 1;
-  writeFileSync(join(folder, "connection.json"), JSON.stringify(file));
-  const script = join(packageRoot(), "kernel/cli/lensor.mjs");
-  kernel = spawn(process.execPath, [script, "kernel", join(folder, "connection.json")], {
-    cwd: folder,
-    env: { ...process.env, JUPYTER_DATA_DIR: folder },
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  kernel.stderr!.setEncoding("utf8").on("data", (text: string) => {
-    said += text;
-  });
-  const connection = parseConnection(file);
-  for (const channel of ["shell", "control", "stdin"] as const) {
-    clients[channel] = new Dealer({ linger: 0 });
-    clients[channel].connect(connection.address(channel));
-  }
-  expect(await ask("kernel_info_request")).toMatchObject({ status: "ok" });
+  kernel = new KernelProcess();
+  await expectAlive();
 }, 20_000);
 
-afterAll(() => {
-  for (const client of Object.values(clients)) client.close();
-  kernel.kill();
-  rmSync(folder, { recursive: true, force: true });
-});
-
-/** A good request's answer, whatever else is answered before it. */
-async function ask(type: string, content: Json = {}): Promise<Json> {
-  const header = wire.header(type);
-  await clients.shell.send(
-    wire.encode({ identities: [], header, parent: {}, metadata: {}, content, buffers: [] }),
-  );
-  for (;;) {
-    const { parent, content } = answerOf(await clients.shell.receive());
-    if (parent.msg_id === header.msg_id) return content;
-  }
-}
-
-function answerOf(frames: Buffer[]): Message {
-  const message = wire.decode(frames);
-  if (!message) throw new Error("The kernel has sent something that is no message.");
-  return message;
-}
+afterAll(() => kernel.close());
 
 async function expectAlive(): Promise<void> {
-  expect(await ask("kernel_info_request")).toMatchObject({ status: "ok", implementation: "lensor" });
-  expect(kernel.exitCode, said).toBe(null);
+  expect(await kernel.ask("kernel_info_request")).toMatchObject({ status: "ok", implementation: "lensor" });
+  expect(kernel.process.exitCode, kernel.said).toBe(null);
 }
 
 /** Four parts, as texts that need not be JSON, and their signature. */
@@ -209,7 +163,7 @@ test(
           if (broken === "frames") frames = frames.filter((_, i) => i !== at);
           if (broken === "more") frames.push(...Array(at).fill(Buffer.from(bytes)));
           if (broken === "identity") frames.unshift(Buffer.from(bytes));
-          await clients[channel].send(frames);
+          await kernel.clients[channel].send(frames);
           count++;
         }
         await expectAlive();
@@ -217,17 +171,17 @@ test(
       { numRuns: 1e6, interruptAfterTimeLimit: SECONDS * 1000, markInterruptAsFailure: false },
     );
     expect(count).toBeGreaterThan(100);
-    const { status } = await ask("execute_request", { code: "%reset\nconst fine = 1" });
+    const { status } = await kernel.ask("execute_request", { code: "%reset\nconst fine = 1" });
     expect(status).toBe("ok");
   },
   SECONDS * 1000 + 60_000,
 );
 
 test("who has not the key runs nothing, whatever it signs with", async () => {
-  const marker = join(folder, "PWNED");
+  const marker = join(kernel.folder, "PWNED");
   const content = JSON.stringify({ code: `require("fs").writeFileSync(${JSON.stringify(marker)}, "")` });
   const other = new Dealer({ linger: 0 });
-  other.connect(`ipc://${join(folder, "s")}-1`);
+  other.connect(`ipc://${join(kernel.folder, "s")}-1`);
   for (const key of ["", "guess", KEY.slice(0, -1)]) {
     const parts = [JSON.stringify(wire.header("execute_request")), "{}", "{}", content];
     await other.send(sign(parts, key));
@@ -237,14 +191,14 @@ test("who has not the key runs nothing, whatever it signs with", async () => {
     await other.send(sign(shutdown, key));
   }
   await expectAlive();
-  await ask("execute_request", { code: "1" });
+  await kernel.ask("execute_request", { code: "1" });
   expect(existsSync(marker)).toBe(false);
   other.close();
 }, 20_000);
 
 test("what is too long is dropped, what is long runs", async () => {
   const giant = new Dealer({ linger: 0 });
-  giant.connect(`ipc://${join(folder, "s")}-1`);
+  giant.connect(`ipc://${join(kernel.folder, "s")}-1`);
   const header = JSON.stringify(wire.header("execute_request"));
   await giant.send(
     sign([header, "{}", "{}", JSON.stringify({ code: `/*${"x".repeat(65 * 1024 * 1024)}*/` })]),
@@ -253,12 +207,12 @@ test("what is too long is dropped, what is long runs", async () => {
   giant.close();
   const deep = `${'{"a":'.repeat(100_000)}1${"}".repeat(100_000)}`;
   const one = JSON.stringify({ code: "1" });
-  await clients.shell.send(sign([header, deep, "{}", one]));
-  await clients.shell.send(
+  await kernel.clients.shell.send(sign([header, deep, "{}", one]));
+  await kernel.clients.shell.send(
     sign([JSON.stringify({ ...wire.header("execute_request"), a: 1 }), "{}", deep, one]),
   );
-  await clients.shell.send(sign([`{"b":${deep},${header.slice(1)}`, "{}", "{}", one]));
+  await kernel.clients.shell.send(sign([`{"b":${deep},${header.slice(1)}`, "{}", "{}", one]));
   await expectAlive();
-  const { status } = await ask("execute_request", { code: `"${"x".repeat(2_000_000)}".length` });
+  const { status } = await kernel.ask("execute_request", { code: `"${"x".repeat(2_000_000)}".length` });
   expect(status).toBe("ok");
 }, 60_000);
