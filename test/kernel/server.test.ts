@@ -172,6 +172,50 @@ describe("a Jupyter server", () => {
     });
   });
 
+  test("asks the person, also for a password; a question that was interrupted takes no answer from the next", async () => {
+    const ask = (code: string, answers: string[]) => {
+      const future = kernel.requestExecute({ code, allow_stdin: true });
+      const asked: unknown[] = [];
+      future.onStdin = ({ header, content }) => {
+        asked.push(content);
+        const value = answers.shift();
+        if (value !== undefined) kernel.sendInputReply({ status: "ok", value }, header as never);
+      };
+      return { asked, done: future.done };
+    };
+    const unanswered = ask("await prompt('nobody?')", []);
+    while (unanswered.asked.length === 0) await new Promise((r) => setTimeout(r, 10));
+    await kernel.interrupt();
+    expect((await unanswered.done).content).toMatchObject({ status: "error", ename: "Interrupt" });
+    const code = "const who = await prompt('who?'), secret = await prompt('secret?', { password: true });";
+    const answered = ask(code, ["Kit", "hush"]);
+    expect((await answered.done).content.status).toBe("ok");
+    expect(answered.asked).toEqual([
+      { prompt: "who?", password: false },
+      { prompt: "secret?", password: true },
+    ]);
+    expect((await run("[who, secret]")).result).toBe("[ 'Kit', 'hush' ]");
+  });
+
+  test("what it ran is in its history", async () => {
+    await run("const remembered = 'for later';");
+    const { content } = await kernel.requestHistory({
+      hist_access_type: "search",
+      pattern: "const remembered*",
+      output: false,
+      raw: true,
+      n: 5,
+      unique: true,
+      session: 0,
+      start: 0,
+      stop: 0,
+    } as KernelMessage.IHistoryRequestMsg["content"]);
+    expect(content).toMatchObject({
+      status: "ok",
+      history: [[1, expect.any(Number), "const remembered = 'for later';"]],
+    });
+  });
+
   test("restarts with no names left", async () => {
     await run("const before = 1;");
     await kernel.restart();

@@ -70,6 +70,20 @@ describe("in mode auto", () => {
     expect(page.shown.get(c!)).toMatch(/^Cancelled: Not run: \[\d+\] failed, and this cell uses its `y`.$/);
   });
 
+  test("a cell with magics has its names like any other; %reset takes all of them, and no cell has run", async () => {
+    const [a, b, c] = cells("%%time\nlet x = 2", "x * 10", "%reset");
+    page.connect();
+    await page.run(b!);
+    expect(ran()).toEqual([a, b]);
+    expect(page.shown.get(b!)).toBe("20");
+    await page.run(c!);
+    await until(() => state(b!) === "new");
+    expect(state(a!)).toBe("new");
+    await page.run(b!);
+    expect(ran()).toEqual([a, b, c, a, b]);
+    expect(page.shown.get(b!)).toBe("20");
+  });
+
   test("a value changed in place is made anew before it is changed again", async () => {
     const [a, b, c] = cells("const o = { n: 0 }", "o.n += 1; o.n", "o.n");
     page.connect();
