@@ -138,7 +138,7 @@ function marksOf(
         const box = lies
           ? { left: low, top: near, width: high - low, height: far - near }
           : { left: near, top: low, width: far - near, height: high - low };
-        return { bar, box, isTurned: d! < c! !== !lies };
+        return { bar, box, isTurned: lies ? d! < c! : d! > c! };
       });
       const outline = record(record(trace.marker).line);
       const rects = boxes.map(({ bar: { i }, box }) => {

@@ -15,15 +15,17 @@ export interface HeatmapInput {
   upward: Axis;
   scale: Scale;
   font: Font;
+  /** Rectangles are sharp at any size, and take seventy bytes each: how many this map may have. */
+  most: number;
 }
 
-/** Rectangles are sharp at any size, and take seventy bytes each. */
-const MOST_RECTS = 300;
+/** Cells of different sizes cannot be pixels. */
+const UNEVEN = 3000;
 const MOST_TEXTS = 600;
 /** Pixels along a side of the picture: no screen shows more. */
 const MOST_SIDE = 1200;
 
-export function heatmap({ trace, across, upward, scale, font }: HeatmapInput): Marks {
+export function heatmap({ trace, across, upward, scale, font, most }: HeatmapInput): Marks {
   const rows = list(trace.z).map(list);
   const width = rows.reduce((most, row) => Math.max(most, row.length), 0);
   const isTurned = trace.transpose === true;
@@ -40,7 +42,7 @@ export function heatmap({ trace, across, upward, scale, font }: HeatmapInput): M
       if (h < 1 || w < 1) return { inside: "", over: "" };
       const gaps = [trace.xgap, trace.ygap].map((gap) => within(numberOr(gap, 0), 0, 20));
       const isEven = [columns, lines].every((all) => isRegular(all));
-      const asRects = h * w <= MOST_RECTS || (!isEven && h * w <= 20 * MOST_RECTS);
+      const asRects = h * w <= most || (!isEven && h * w <= UNEVEN);
       const body = asRects
         ? rects(given, gaps as [number, number])
         : picture(given, gaps as [number, number]);

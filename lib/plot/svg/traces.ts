@@ -6,7 +6,7 @@ import { bars } from "./bars.ts";
 import { type Scale, scaleOf } from "./colours.ts";
 import { heatmap } from "./heatmap.ts";
 import { counted, valuesOf } from "./histogram.ts";
-import { type Marks, MOST_POINTS } from "./marks.ts";
+import { type Marks, MOST_CELLS, MOST_POINTS } from "./marks.ts";
 import { colour, type Json, list, number, record, words } from "./read.ts";
 import type { Resolved } from "./resolve.ts";
 import { isUnseen, type ScatterMarks, scatter } from "./scatter.ts";
@@ -44,6 +44,7 @@ export function tracesOf(
     )
     .filter(({ trace }) => trace.visible !== false);
   const share = Math.max(20, Math.floor(MOST_POINTS / (all.length || 1)));
+  const most = Math.floor(MOST_CELLS / (all.filter(({ trace }) => trace.type === "heatmap").length || 1));
   const made = new Map<Json, Marks>();
   const unknown = new Set<string>();
   placeBars(look, all, font, made);
@@ -53,7 +54,7 @@ export function tracesOf(
     const panel = `${across.id} ${upward.id}`;
     if (trace.type === "heatmap") {
       const scale = scales.get(words(trace.coloraxis)) ?? scaleOf(trace, cellsOf(trace), "z");
-      made.set(trace, heatmap({ trace, across, upward, scale, font }));
+      made.set(trace, heatmap({ trace, across, upward, scale, font, most }));
       if (scales.has(words(trace.coloraxis))) made.get(trace)!.scale = scale;
     } else if (trace.type === "scatter" || trace.type === "scattergl") {
       const group = words(trace.stackgroup);
