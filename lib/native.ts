@@ -87,7 +87,7 @@ export type OpName =
   | ("route" | "dispatch" | "combine" | "grouped" | "groupedFrozen")
   | ("rowLoss" | "linearLoss" | "linearLogprobs")
   | ("scan" | "unfold" | "fold" | "cholesky" | "solveTriangular" | "eigh" | "matchLook" | "matchFit")
-  | ("markSmallest" | "sparseSweep" | "gptqSweep" | "groupRows")
+  | ("markSmallest" | "sparseSweep" | "roundGroups" | "gptqSweep" | "groupRows")
   | ("permute" | "reshape" | "expand" | "slice");
 
 export interface ModelSpec {

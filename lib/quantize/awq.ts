@@ -13,7 +13,7 @@ import { partOf } from "../tune/targets.ts";
 import { clipped } from "./clip.ts";
 import { inverseFor, makerOf, scaled, tied } from "./fold.ts";
 import { checkFormat, formatOf } from "./format.ts";
-import { type Grid, type GridOptions, gridOf, rounded, spread } from "./grid.ts";
+import { type Grid, type GridOptions, gridOf, onGrid, rounded } from "./grid.ts";
 import { putRounded, type Rounder } from "./quantizer.ts";
 
 /** Exponents that are tried: s = (mean |x|)^alpha, 0 leaves all as it is. */
@@ -108,15 +108,9 @@ async function scalesOf(
       const weights = input.names.map((name) => unpacked(model, name));
       const losses = candidates.map((scales) => {
         const each = weights.map((weight, i) => {
-          const { bits, group, symmetric } = formatOf(
-            call,
-            grid,
-            input.names[i]!,
-            shapes.get(input.names[i]!)![1]!,
-          );
-          const grown = weight.mul(scales);
-          const to = spread(grown.reshape(weight.shape[0]!, -1, group), bits, symmetric);
-          return rounded(grown, to, bits).div(scales).sub(weight).matmul(rows).pow(2).sum();
+          const name = input.names[i]!;
+          const format = formatOf(call, grid, name, shapes.get(name)![1]!);
+          return onGrid(weight.mul(scales), format).values.div(scales).sub(weight).matmul(rows).pow(2).sum();
         });
         return each.reduce((a, b) => a.add(b));
       });

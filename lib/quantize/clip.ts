@@ -3,7 +3,7 @@
 
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Format } from "./format.ts";
-import { rounded, type Scales, spread } from "./grid.ts";
+import { onGrid, type Scales } from "./grid.ts";
 
 /** Shares of the group's largest weight that are tried. */
 const REACHES = Array.from({ length: 11 }, (_, i) => 1 - i / 20);
@@ -12,16 +12,15 @@ const REACHES = Array.from({ length: 11 }, (_, i) => 1 - i / 20);
  * Of each group the scales whose rounding moves the output least: d H_g d^T of what it changes, H_g the group's own part of H.
  * @param weight f32 `[rows, columns]`
  */
-export function clipped(weight: Tensor, hessian: Tensor, { bits, group, symmetric }: Format): Scales {
+export function clipped(weight: Tensor, hessian: Tensor, format: Format): Scales {
   const [rows, columns] = weight.shape as [number, number];
+  const { group } = format;
   const count = columns / group;
-  const groups = weight.reshape(rows, count, group);
   const own = diagonalBlocks(hessian, group);
   let best: (Scales & { loss: Tensor }) | undefined;
   for (const reach of REACHES) {
-    const most = groups.abs().max(-1, { keepdim: true }).mul(reach);
-    const scales = spread(groups.clamp(most.neg(), most), bits, symmetric);
-    const change = rounded(weight, scales, bits).sub(weight).reshape(rows, count, group).permute(1, 0, 2);
+    const { values, ...scales } = onGrid(weight, format, reach);
+    const change = values.sub(weight).reshape(rows, count, group).permute(1, 0, 2);
     const loss = change.matmul(own).mul(change).sum(-1).permute(1, 0).unsqueeze(-1);
     if (!best) {
       best = { ...scales, loss };

@@ -7,9 +7,9 @@ import { enqueue, enqueueAll, upload } from "../tensor/queue.ts";
 import { scope, untrack } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Format } from "./format.ts";
-import { GROUPS, type Grid, type GridOptions, gridOf, spread } from "./grid.ts";
+import { GROUPS, type Grid, type GridOptions, gridOf, onGrid, type Rounded } from "./grid.ts";
 import { type Factor, factorOf, type Order } from "./hessian.ts";
-import { quantizer, type Rounded, type Rounder } from "./quantizer.ts";
+import { quantizer, type Rounder } from "./quantizer.ts";
 
 /** Columns that are swept before those behind them hear of it. */
 const BLOCK = 128;
@@ -77,13 +77,13 @@ export function swept(weight: Tensor, { u, dead, order, groups: turns }: Factor,
     const [values, scale, offset] = made.map((x, i) => (back[i] ? x.indexSelect(1, back[i]) : x));
     return { values: values!, scale: scale!.unsqueeze(-1), offset: offset!.unsqueeze(-1) };
   }
-  const scales = spread(alive.reshape(rows, -1, group), bits, symmetric);
+  const { scale, offset } = onGrid(alive, format);
   const flat = (x: Tensor) => x.squeeze(-1);
   const groups = BigInt64Array.from({ length: columns }, (_, i) => BigInt(Math.floor(i / group)));
   const index = upload(groups, [columns], "i64", "groups").indexSelect(0, order);
-  const inputs = [alive.indexSelect(1, order), u, flat(scales.scale), flat(scales.offset), index].map((x) =>
+  const inputs = [alive.indexSelect(1, order), u, flat(scale), flat(offset), index].map((x) =>
     x.contiguous(),
   );
   const values = enqueue("gptqSweep", params, matrix("gptq", columns), inputs);
-  return { ...scales, values: values.indexSelect(1, order.sort(0).indices) };
+  return { scale, offset, values: values.indexSelect(1, order.sort(0).indices) };
 }

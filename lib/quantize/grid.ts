@@ -2,6 +2,7 @@
 // shares. Tensors in, tensors out; formats and models are other files'.
 
 import { checkChoice, checkFlag, checkNumber } from "../options.ts";
+import { enqueueAll } from "../tensor/queue.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 export interface GridOptions {
@@ -37,31 +38,33 @@ export interface Scales {
   readonly offset: Tensor;
 }
 
-/** Far below what f16 can hold: a group of zeros has codes too. */
-const TINY = 2 ** -24;
+/** Weights that their grids can hold. */
+export interface Rounded extends Scales {
+  /** f32 `[rows, columns]`. */
+  readonly values: Tensor;
+}
 
 /**
- * The grid from end to end of each group. Symmetric: scale = 2 max|w| / (2^bits - 1), as GPTQ's code has it: the largest number
- * lies half a step inside or outside. Else scale = (max - min) / (2^bits - 1), with 0 between the two.
- * @param groups f32 `[rows, groups, group]`
+ * Each weight as the nearest number of the grid from end to end of its group. Symmetric: scale = 2 max|w| / (2^bits - 1), as
+ * GPTQ's code has it: the largest number lies half a step inside or outside. Else scale = (max - min) / (2^bits - 1), with 0
+ * between the two.
+ * @param weight f32 `[rows, columns]`
+ * @param reach The ends are cut to this share of the group's largest |w|
  */
-export function spread(groups: Tensor, bits: number, symmetric: boolean): Scales {
-  const steps = 2 ** bits - 1;
-  const kept = (x: Tensor) => x.cast("f16").cast("f32");
-  const last = { keepdim: true };
-  if (symmetric) {
-    const scale = kept(
-      groups
-        .abs()
-        .max(-1, last)
-        .mul(2 / steps)
-        .maximum(TINY),
-    );
-    return { scale, offset: scale.mul(-(2 ** (bits - 1))) };
-  }
-  const offset = kept(groups.min(-1, last).minimum(0));
-  const scale = kept(groups.max(-1, last).maximum(0).sub(offset).div(steps).maximum(TINY));
-  return { scale, offset };
+export function onGrid(
+  weight: Tensor,
+  { bits, group, symmetric }: Required<GridOptions>,
+  reach = 1,
+): Rounded {
+  const [rows, columns] = weight.shape as [number, number];
+  const made = (name: string, columns: number) => ({ name, dtype: "f32" as const, shape: [rows, columns] });
+  const [values, scale, offset] = enqueueAll(
+    "roundGroups",
+    [bits, symmetric ? 1 : 0, group, reach],
+    [made("rounded", columns), made("scale", columns / group), made("offset", columns / group)],
+    [weight.contiguous()],
+  ) as [Tensor, Tensor, Tensor];
+  return { values, scale: scale.unsqueeze(-1), offset: offset.unsqueeze(-1) };
 }
 
 /** w' of w `[rows, columns]`. */

@@ -5,8 +5,8 @@ import type { Compression } from "../compress/method.ts";
 import { checkNames, checkNumber } from "../options.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Format } from "./format.ts";
-import { codesOf, type GridOptions, gridOf, spread } from "./grid.ts";
-import { quantizer, type Rounded } from "./quantizer.ts";
+import { codesOf, type GridOptions, gridOf, onGrid, type Rounded } from "./grid.ts";
+import { quantizer } from "./quantizer.ts";
 
 /** What its authors take: |e|^p counts, the first weight of the quadratic part, and its growth. */
 const P = 0.7;
@@ -44,7 +44,7 @@ export function solved(weight: Tensor, { bits, group }: Format, rounds: number):
   const groups = weight.reshape(rows, columns / group, group);
   const mean = { keepdim: true };
   const half = (x: Tensor) => x.cast("f16").cast("f32");
-  const { scale, offset: start } = spread(groups, bits, false);
+  const { scale, offset: start } = onGrid(weight, { bits, group, symmetric: false });
   let offset = start;
   let beta = BETA;
   let best: { values: Tensor; offset: Tensor; error: Tensor } | undefined;

@@ -5,8 +5,8 @@ import type { Compression } from "../compress/method.ts";
 import { checkFlag, checkNames } from "../options.ts";
 import { upload } from "../tensor/queue.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { nearest } from "./grid.ts";
-import { quantizer, type Rounded } from "./quantizer.ts";
+import { nearest, type Rounded } from "./grid.ts";
+import { quantizer } from "./quantizer.ts";
 
 /** The paper's appendix E. */
 export const NF4 = [

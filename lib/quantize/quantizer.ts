@@ -9,13 +9,7 @@ import { scope } from "../tensor/scope.ts";
 import { noGrad } from "../tensor/tape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkFormat, type Format, formatOf, rowsOf } from "./format.ts";
-import { codesOf, type Grid, rounded, type Scales, spread } from "./grid.ts";
-
-/** A matrix whose numbers its format can hold. */
-export interface Rounded extends Scales {
-  /** f32 `[rows, columns]`. */
-  readonly values: Tensor;
-}
+import { codesOf, type Grid, onGrid, type Rounded } from "./grid.ts";
 
 /** What a method does for all matrices that read the same input. */
 export interface Rounder {
@@ -71,12 +65,7 @@ export function quantizer({ name, options, grid, blind = false, begin }: Quantiz
 }
 
 /** To the nearest number of the grid from end to end. */
-export const NEAREST: Rounder = {
-  round(weight, { bits, group, symmetric }) {
-    const scales = spread(weight.reshape(weight.shape[0]!, -1, group), bits, symmetric);
-    return { ...scales, values: rounded(weight, scales, bits) };
-  },
-};
+export const NEAREST: Rounder = { round: (weight, format) => onGrid(weight, format) };
 
 /** Rounds a matrix where it stands. `hessian`: of its input, for the report. */
 export async function putRounded(

@@ -89,7 +89,7 @@ const lensor_ops* profile_begin(const lensor_ops* plain) {
       LENSOR_TIME(loss_rows);
   LENSOR_TIME(unfold), LENSOR_TIME(fold), LENSOR_TIME(cholesky), LENSOR_TIME(solve_triangular),
       LENSOR_TIME(eigen), LENSOR_TIME(mark_smallest), LENSOR_TIME(sparse_sweep);
-  LENSOR_TIME(gptq_sweep);
+  LENSOR_TIME(round_groups), LENSOR_TIME(gptq_sweep);
   LENSOR_TIME(sum_squares), LENSOR_TIME(optimizer_step), LENSOR_TIME(match_look), LENSOR_TIME(match_fit);
 #undef LENSOR_TIME
   return &table;

@@ -260,6 +260,9 @@ inline Work sparse_sweep(const lensor_view* w, const lensor_view* u, int64_t, in
                          const lensor_view* out) {
   return {"sparseSweep", count(w) * static_cast<double>(last(w)), moved(w, u, out)};
 }
+inline Work round_groups(const lensor_round_groups* g) {
+  return {"roundGroups", 8 * count(g->w), moved(g->w, g->values)};
+}
 inline Work gptq_sweep(const lensor_gptq* g) {
   return {"gptqSweep", count(g->w) * static_cast<double>(last(g->w)), moved(g->w, g->u, g->values)};
 }

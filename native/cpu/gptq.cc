@@ -4,6 +4,7 @@
 //   w(r, l) -= e U(j, l) for l > j
 // Sixteen rows side by side in the lanes of a vector go through all columns; a block of columns is swept,
 // then the columns behind it are corrected by the whole block at once. A row's bits depend on no other row.
+#include "grid.h"
 #include "kernels.h"
 #include "scratch.h"
 #include "walk.h"
@@ -49,30 +50,13 @@ void pack(const Sweep& s, int64_t first, float* to) {
       store(to, load_part(s.u + j * s.cols + l, (int)least(kLanes, s.cols - l), 0));
 }
 
-f32v as_half(f32v x) {
-  uint16_t half[kLanes];
-  store_f16(half, x);
-  return load_f16(half);
-}
-
-// The numbers from end to end of a group (lib/quantize/grid.ts says the same): scale and offset [16].
-void spread(const Sweep& s, const float* w, int64_t count, float* scale, float* offset) {
-  const f32v tiny = set1(0x1p-24f);
+Grid spread(const Sweep& s, const float* w) {
   f32v low = zero(), high = zero();
-  for (int64_t i = 0; i < count; i++) {
+  for (int64_t i = 0; i < s.group; i++) {
     const f32v x = load(w + i * kLanes);
     low = vmin(low, x), high = vmax(high, x);
   }
-  if (s.symmetric) {
-    const f32v most = vmax(high, sub(zero(), low));
-    const f32v step = as_half(vmax(mul(most, set1((float)(2.0 / s.steps))), tiny));
-    store(scale, step);
-    store(offset, mul(step, set1(-(float)((s.steps + 1) / 2))));
-  } else {
-    const f32v least = as_half(low);
-    store(scale, as_half(vmax(div(sub(high, least), set1((float)s.steps)), tiny)));
-    store(offset, least);
-  }
+  return grid_of(low, high, s.steps, s.symmetric);
 }
 
 // Columns [first, last) of sixteen rows, w [cols][16]; error [last - first][16].
@@ -81,12 +65,12 @@ void sweep_block(const Sweep& s, int64_t first, int64_t last, float* w, float* e
   const f32v most = set1((float)s.steps);
   for (int64_t j = first; j < last; j++) {
     const int64_t group = s.given ? s.index[j] : j / s.group;
-    if (!s.given && j % s.group == 0)
-      spread(s, w + j * kLanes, s.group, scale + group * kLanes, offset + group * kLanes);
-    const f32v step = load(scale + group * kLanes), from = load(offset + group * kLanes);
+    if (!s.given && j % s.group == 0) {
+      const Grid grid = spread(s, w + j * kLanes);
+      store(scale + group * kLanes, grid.scale), store(offset + group * kLanes, grid.offset);
+    }
     const f32v x = load(w + j * kLanes);
-    const f32v code = vmin(vmax(nearest(div(sub(x, from), step)), zero()), most);
-    const f32v q = fma(code, step, from);
+    const f32v q = on_grid(x, {load(scale + group * kLanes), load(offset + group * kLanes)}, most);
     const float* u = s.u + j * s.cols;
     const f32v e = div(sub(x, q), set1(u[j]));
     store(w + j * kLanes, q);

@@ -109,6 +109,8 @@ lensor_status eigen(lensor_context*, const lensor_view* x, const lensor_view* va
 lensor_status mark_smallest(lensor_context*, const lensor_view* x, int64_t count, const lensor_view* out);
 lensor_status sparse_sweep(lensor_context*, const lensor_view* w, const lensor_view* u, int64_t block,
                            int32_t keep, int32_t of, double sparsity, const lensor_view* out);
+// grid.cc
+lensor_status round_groups(lensor_context*, const lensor_round_groups*);
 // gptq.cc
 lensor_status gptq_sweep(lensor_context*, const lensor_gptq*);
 // optimize.cc

@@ -59,6 +59,7 @@ const lensor_ops table = {
     .eigen = eigen,
     .mark_smallest = mark_smallest,
     .sparse_sweep = sparse_sweep,
+    .round_groups = round_groups,
     .gptq_sweep = gptq_sweep,
     .sum_squares = sum_squares,
     .optimizer_step = optimizer_step,

@@ -505,6 +505,19 @@ typedef struct lensor_loss_rows {
   const float* factor; /* NULL: logits stay; or [rows]: d loss / d logits * factor replaces them */
 } lensor_loss_rows;
 
+/* Of each group of columns of a row of w the grid from end to end, w' = scale code + offset, codes from 0 to
+ * 2^bits - 1, scale and offset as f16 can hold them, and the nearest of its numbers to each weight. All
+ * contiguous f32. */
+typedef struct lensor_round_groups {
+  const lensor_view* w;    /* [rows, cols] */
+  int32_t bits, symmetric; /* symmetric: offset = -2^(bits - 1) scale; else 0 lies between the ends */
+  int64_t group;           /* columns, a multiple of 16 */
+  float reach; /* the ends are cut to this share of the group's largest |w|, at most 1: what lies beyond is
+                  cut */
+  const lensor_view *scale, *offset; /* [rows, groups] */
+  const lensor_view* values;         /* [rows, cols] */
+} lensor_round_groups;
+
 /* GPTQ's sweep of w with U upper, H^-1 = U^T U: w' = scale code + offset, codes from 0 to 2^bits - 1, a scale
  * and an offset for each group of columns of a row, as f16 can hold them. All contiguous f32. */
 typedef struct lensor_gptq {
@@ -677,6 +690,7 @@ typedef struct lensor_ops {
      `sparsity` of each block of columns goes. BAD_VALUE where U's diagonal is not positive. */
   lensor_status (*sparse_sweep)(lensor_context*, const lensor_view* w, const lensor_view* u, int64_t block,
                                 int32_t keep, int32_t of, double sparsity, const lensor_view* out);
+  lensor_status (*round_groups)(lensor_context*, const lensor_round_groups*);
   /* BAD_VALUE where U's diagonal is not positive. */
   lensor_status (*gptq_sweep)(lensor_context*, const lensor_gptq*);
   /* Sum of squares of all values of x (a float), f32: for clipping. Contiguous; fixed order. */

@@ -23,11 +23,23 @@ interface Form {
   short?: Record<string, string>;
 }
 
+/** For a pass that costs little, whatever it says. */
+const FEW_LAYERS = {
+  'instruct\\");': 'instruct\\").then((one) => one.student({ layers: 3 }));',
+};
+
 const notebooks: Form[] = [
   { name: "00-tour", seconds: 60 },
   { name: "02-tensors", seconds: 120 },
   { name: "03-fast", seconds: 240 },
-  { name: "04-attention", seconds: 240 },
+  {
+    name: "04-attention",
+    seconds: 240,
+    short: {
+      "slice(0, 1500)": "slice(0, 600)",
+      "[1450, 1500], keys: [1450, 1500]": "[550, 600], keys: [550, 600]",
+    },
+  },
   {
     name: "05-kv-cache",
     seconds: 400,
@@ -58,6 +70,7 @@ const notebooks: Form[] = [
     name: "08-finetune",
     seconds: 500,
     short: {
+      ...FEW_LAYERS,
       "chapters.slice(4)]": "[chapters[4]!.slice(0, 1000)]]",
       "batch: 4, length: 256, lr": "batch: 1, length: 64, lr",
       '"  batch: 4,': '"  batch: 2,',
@@ -72,6 +85,7 @@ const notebooks: Form[] = [
     name: "09-align",
     seconds: 700,
     short: {
+      ...FEW_LAYERS,
       "steps: 20, batch: 16": "steps: 2, batch: 4",
       "steps: 40, batch: 8": "steps: 1, batch: 4",
       "steps: 20, batch: 8": "steps: 2, batch: 4",
@@ -83,7 +97,7 @@ const notebooks: Form[] = [
     name: "10-quantize",
     seconds: 700,
     short: {
-      'instruct\\");': 'instruct\\").then((one) => one.student({ layers: 3 }));',
+      ...FEW_LAYERS,
       ".flat().slice(0, 24)": ".flat().slice(0, 2)",
       "pieces[4]!.slice(0, 6)": "pieces[4]!.slice(0, 1)",
       "calibrate.slice(0, 4)": "calibrate.slice(0, 1)",
@@ -95,7 +109,7 @@ const notebooks: Form[] = [
     name: "11-prune",
     seconds: 700,
     short: {
-      'instruct\\");': 'instruct\\").then((one) => one.student({ layers: 3 }));',
+      ...FEW_LAYERS,
       ".flat().slice(0, 32)": ".flat().slice(0, 2)",
       "pieces[4]!.slice(0, 6)": "pieces[4]!.slice(0, 1)",
       "shares = [0.3, 0.5, 0.6]": "shares = [0.5]",
@@ -122,6 +136,7 @@ const notebooks: Form[] = [
     name: "14-whole-life",
     seconds: 700,
     short: {
+      ...FEW_LAYERS,
       "slice(0, 24)": "slice(0, 1)",
       "slice(0, 1024)": "slice(0, 128)",
       "slice(1024, 1536)": "slice(128, 192)",
@@ -135,6 +150,7 @@ const notebooks: Form[] = [
     name: "13-merge",
     seconds: 600,
     short: {
+      ...FEW_LAYERS,
       "steps: 30, batch: 4, length: 128": "steps: 2, batch: 1, length: 64",
       "sums.slice(200), stories: stories.slice(80, 86)": "sums.slice(218), stories: stories.slice(80, 81)",
       "[0, 0.25, 0.5, 0.75, 1] }, skills: heldOut, refine: 1": "[0.5] }, skills: heldOut, refine: 0",

@@ -32,6 +32,8 @@ extern const Op kAttention, kAttentionGrad, kReceived;
 extern const Op kScan, kUnfold, kFold;
 // solve.cc
 extern const Op kCholesky, kSolveTriangular, kEigen, kMarkSmallest, kSparseSweep;
+// grid.cc
+extern const Op kRoundGroups;
 // gptq.cc
 extern const Op kGptqSweep;
 // group.cc
