@@ -1,39 +1,67 @@
-// `npm test`: sets up what is missing, then format and lint, types, the format of the C++, and every test. With --full also
-// the native code under sanitizers and all tests on the newer Nodes. Ends with one line that counts the tests.
+// `npm test`: sets up what is missing, then format and lint, types, the format of the C++, and every test. With --full the long
+// forms of the tests, the native code under sanitizers, and newer Nodes; with --full=tests, =sanitizers or =nodes one of these.
+// Ends with one line that counts the tests.
 
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { ensureChromium } from "./setup/chromium.mjs";
-import { fullSteps } from "./setup/full.mjs";
+import { nodes, sanitizers } from "./setup/full.mjs";
 import { moduleFile, root, script } from "./setup/paths.mjs";
 import { SetupError, show } from "./setup/process.mjs";
 import { filesUnder } from "./setup/stamp.mjs";
 import { command, setup } from "./setup.mjs";
 
+const PARTS = ["tests", "sanitizers", "nodes"];
 const say = (/** @type {string} */ text) => process.stdout.write(`${text}\n`);
 
 await command(async () => {
   const args = process.argv.slice(2);
-  const full = args.includes("--full");
-  const filters = args.filter((arg) => arg !== "--full");
+  const parts = partsOf(args);
+  const filters = args.filter((arg) => !arg.startsWith("--full"));
   await setup();
   const chromium = await ensureChromium(say);
   /** @type {string[]} */
   const failed = [];
-  for (const check of checks()) {
-    say(`\n> ${check.title}`);
-    if ((await show(check.command, check.args, { cwd: root })) !== 0) failed.push(check.title);
+  let counts;
+  if (parts.tests) {
+    for (const check of checks()) {
+      say(`\n> ${check.title}`);
+      if ((await show(check.command, check.args, { cwd: root })) !== 0) failed.push(check.title);
+    }
+    say("\n> tests");
+    // What tests repeat, they repeat in full on this Node, and a few times on the newer ones.
+    const repeats = parts.long ? { LENSOR_FULL: "1" } : {};
+    counts = await runTests(process.execPath, filters, { LENSOR_CHROMIUM: chromium ?? "", ...repeats });
+    if (!counts.ok) failed.push("tests");
   }
-  say("\n> tests");
-  // What tests repeat, they repeat in full on this Node, and a few times on the newer ones.
-  const repeats = full ? { LENSOR_FULL: "1" } : {};
-  const counts = await runTests(process.execPath, filters, { LENSOR_CHROMIUM: chromium ?? "", ...repeats });
-  if (!counts.ok) failed.push("tests");
-  if (full) failed.push(...(await fullSteps(say, (node, env) => runTests(node, filters, env), chromium)));
+  if (parts.sanitizers) failed.push(...(await sanitizers(say)));
+  if (parts.nodes)
+    failed.push(
+      ...(await nodes(say, (node, own) =>
+        runTests(node, filters.length ? filters : own, { LENSOR_CHROMIUM: chromium ?? "" }),
+      )),
+    );
   if (failed.length) say(`\nFailed: ${failed.join(", ")}`);
-  say(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
+  if (counts) say(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
   return failed.length ? 1 : 0;
 });
+
+/** @param {string[]} args */
+function partsOf(args) {
+  const given = args.find((arg) => arg.startsWith("--full"));
+  const [, only] = given?.split("=") ?? [];
+  if (only !== undefined && !PARTS.includes(only))
+    throw new SetupError(
+      `--full=${only}: there is no such part. Take one of ${PARTS.join(", ")}, or --full for all.`,
+    );
+  const has = (/** @type {string} */ part) => given !== undefined && (only ?? part) === part;
+  return {
+    tests: !only || has("tests"),
+    long: has("tests"),
+    sanitizers: has("sanitizers"),
+    nodes: has("nodes"),
+  };
+}
 
 /** What is checked without running any of it. */
 function checks() {

@@ -1,4 +1,5 @@
-// What `npm run test:full` adds: the native code under the address, undefined-behaviour and thread sanitizers, and every test on newer Nodes.
+// What `npm run test:full` adds: the native code under the address, undefined-behaviour and thread sanitizers, and on newer Nodes
+// the tests of what rests on Node.
 
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -11,13 +12,22 @@ import { onPath } from "./tools.mjs";
 
 const NODES = [24, 26];
 
+/** The kernel, and the library's ways in and out of native code and files: what native code computes is the same on every Node. */
+const ON_NODE = [
+  "kernel",
+  "lib/tensor",
+  "lib/model",
+  "lib/data",
+  "lib/text",
+  "lib/decode",
+  "lib/workers",
+].map((part) => `test/${part}`);
+
 /**
  * @param {(text: string) => void} say
- * @param {(node: string, env: Record<string, string>) => Promise<{ ok: boolean, passed: number, failed: number, skipped: number }>} runTests
- * @param {string | undefined} chromium
  * @returns {Promise<string[]>} what failed
  */
-export async function fullSteps(say, runTests, chromium) {
+export async function sanitizers(say) {
   /** @type {string[]} */
   const failed = [];
   // The kernels that this machine uses, and those that any can.
@@ -31,9 +41,20 @@ export async function fullSteps(say, runTests, chromium) {
       const args = ["--test-dir", folder, "--output-on-failure", "--no-tests=error"];
       if ((await show(ctest, args, { cwd: root })) !== 0) failed.push(`${sanitizer} sanitizer for ${isa}`);
     }
+  return failed;
+}
+
+/**
+ * @param {(text: string) => void} say
+ * @param {(node: string, filters: string[]) => Promise<{ ok: boolean, passed: number, failed: number, skipped: number }>} runTests
+ * @returns {Promise<string[]>} what failed
+ */
+export async function nodes(say, runTests) {
+  /** @type {string[]} */
+  const failed = [];
   for (const version of NODES) {
     say(`\n> tests on Node ${version}`);
-    const counts = await runTests(await nodeBinary(version), { LENSOR_CHROMIUM: chromium ?? "" });
+    const counts = await runTests(await nodeBinary(version), ON_NODE);
     say(`Node ${version}: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
     if (!counts.ok) failed.push(`tests on Node ${version}`);
   }
