@@ -9,9 +9,10 @@ import { SessionProcess } from "../session/process.ts";
 import { stripAnsi } from "./run/escape.ts";
 import { type Json, Outputs, readNotebook, withOutputs } from "./run/notebook.ts";
 
-const USAGE = `lensor run NOTEBOOK [--html FILE] [--out FILE] [--json] [--timeout SECONDS]
+const USAGE = `lensor run NOTEBOOK [--html FILE] [--out FILE [--pictures]] [--json] [--timeout SECONDS]
   --html FILE   one self-contained page with the results
   --out FILE    the notebook with its new outputs
+  --pictures    in that notebook figures are pictures alone, for a repository: small, and GitHub shows them
   --json        one line a cell: index, status, seconds, text
   --timeout S   the longest any one cell may take
 `;
@@ -20,6 +21,7 @@ interface Options {
   readonly notebook: string;
   readonly html?: string;
   readonly out?: string;
+  readonly pictures: boolean;
   readonly json: boolean;
   readonly timeoutMs?: number;
 }
@@ -69,7 +71,10 @@ export async function main(args: string[]): Promise<number> {
   await session.close();
   process.off("SIGINT", onInterrupt);
 
-  if (options.out) writeFileSync(options.out, `${JSON.stringify(withOutputs(notebook, results), null, 1)}\n`);
+  if (options.out) {
+    const saved = withOutputs(notebook, results, options);
+    writeFileSync(options.out, `${JSON.stringify(saved, null, 1)}\n`);
+  }
   if (options.html) writeFileSync(options.html, (await import("./run/page.ts")).pageOf(notebook, results));
   if (failed === undefined) return 0;
   const { failure, count } = results.get(failed)!;
@@ -144,12 +149,15 @@ function parse(args: string[]): Options {
     options: {
       html: { type: "string" },
       out: { type: "string" },
+      pictures: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
       timeout: { type: "string" },
     },
   });
   const [notebook, ...more] = positionals;
   if (!notebook || more.length) throw new Error(`expected one notebook.\n${USAGE}`);
+  if (values.pictures && !values.out)
+    throw new Error(`--pictures is about the notebook that --out writes.\n${USAGE}`);
   const seconds = values.timeout === undefined ? undefined : Number(values.timeout);
   if (seconds !== undefined && !(seconds > 0))
     throw new Error(`--timeout should be a number of seconds, and is "${values.timeout}".\n${USAGE}`);
@@ -157,6 +165,7 @@ function parse(args: string[]): Options {
     notebook,
     html: values.html,
     out: values.out,
+    pictures: values.pictures,
     json: values.json,
     timeoutMs: seconds && seconds * 1000,
   };

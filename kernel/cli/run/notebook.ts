@@ -105,17 +105,35 @@ export class Outputs {
   }
 }
 
-/** The notebook with the outputs of this run in place of those it had. */
+const FIGURE = "application/vnd.plotly.v1+json";
+
+/** Without the live figure where a picture says the same. */
+function pictured(output: Json): Json {
+  const data = output.data as Json | undefined;
+  if (!data?.[FIGURE] || !data["image/svg+xml"]) return output;
+  return { ...output, data: Object.fromEntries(Object.entries(data).filter(([type]) => type !== FIGURE)) };
+}
+
+/**
+ * The notebook with the outputs of this run in place of those it had.
+ * @param options.pictures Figures as pictures alone
+ */
 export function withOutputs(
   notebook: Notebook,
   results: ReadonlyMap<number, { outputs: Json[]; count: number }>,
+  { pictures = false } = {},
 ): Json {
   return {
     ...notebook.raw,
     cells: notebook.cells.map((cell, index) => {
       if (cell.type !== "code") return cell.raw;
       const result = results.get(index);
-      return { ...cell.raw, outputs: result?.outputs ?? [], execution_count: result?.count ?? null };
+      const outputs = result?.outputs ?? [];
+      return {
+        ...cell.raw,
+        outputs: pictures ? outputs.map(pictured) : outputs,
+        execution_count: result?.count ?? null,
+      };
     }),
   };
 }

@@ -80,14 +80,39 @@ export function pixelOf({ range, ends }: Axis, unit: number): number {
 
 export const lengthOf = ({ ends }: Axis) => Math.abs(ends[1] - ends[0]);
 
+/** Powers of ten that numbers have. */
+const POWERS = 300;
+
 /** Sets the range: as it is said, else around what the traces need. */
 export function setRange(axis: Axis, reaches: readonly Reach[]): void {
+  wish(axis, reaches);
+  if (axis.type === "log")
+    axis.range = [within(axis.range[0], -POWERS, POWERS), within(axis.range[1], -POWERS, POWERS)];
+  const [from, to] = axis.range;
+  // Closer than numbers can tell apart.
+  const least = Math.max(1e-140, 1e-12 * Math.max(Math.abs(from), Math.abs(to)));
+  if (!(Math.abs(to - from) > least))
+    axis.range = [from - (Math.abs(from) || 1), from + (Math.abs(from) || 1)];
+}
+
+/** Whether the figure says where it begins and ends. */
+export function isSaid({ given, type }: Axis): boolean {
+  const ends = list(given.range);
+  return (
+    ends.length === 2 &&
+    type !== "category" &&
+    given.autorange !== true &&
+    !ends.some((end) => Number.isNaN(number(end)))
+  );
+}
+
+function wish(axis: Axis, reaches: readonly Reach[]): void {
   const { given } = axis;
   const said = list(given.range);
   const ends = [0, 1].map((i) =>
     axis.type === "category" ? unitOf(axis, each(said, i)) : number(each(said, i)),
   );
-  const isTurned = given.autorange === "reversed" || String(given.autorange).endsWith(" reversed");
+  const isTurned = given.autorange === "reversed" || words(given.autorange).endsWith(" reversed");
   if (said.length === 2 && ends.every(Number.isFinite) && ends[0] !== ends[1] && given.autorange !== true) {
     axis.range = [ends[0]!, ends[1]!];
     return;

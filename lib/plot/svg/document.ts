@@ -10,7 +10,7 @@ import { type Bar, colourBar, roomFor } from "./colour-bar.ts";
 import { type Frame, frameOf, marginsOf, placeAxes } from "./frame.ts";
 import { drawn, legendOf, roomBeside } from "./legend.ts";
 import type { Marks } from "./marks.ts";
-import { notes, shapes } from "./notes.ts";
+import { notes, shapes, widen } from "./notes.ts";
 import { colour, type Json, list, numberOr, record, titled, within, words } from "./read.ts";
 import { type Resolved, resolved, type Theme } from "./resolve.ts";
 import { block, escaped, FAMILIES, type Font, fontOf, px, written } from "./text.ts";
@@ -118,7 +118,7 @@ function settled(
 ): Frame {
   let sides = marginsOf(look.layout);
   const domains = new Map([...axes.values()].map((axis) => [axis, axis.domain] as const));
-  const ranges = new Map([...axes.values()].map((axis) => [axis, axis.range] as const));
+  let ranges = new Map([...axes.values()].map((axis) => [axis, axis.range] as const));
   const place = () => {
     for (const [axis, domain] of domains) axis.domain = domain;
     for (const [axis, range] of ranges) axis.range = range;
@@ -127,6 +127,8 @@ function settled(
     return frame;
   };
   let frame = place();
+  widen(look.layout, { axes, frame, font });
+  ranges = new Map([...axes.values()].map((axis) => [axis, axis.range] as const));
   const shown = legendOf(look.layout, marks, frame, font);
   const beyond = shown ? roomBeside(shown, frame) : { right: 0, bottom: 0 };
   const wide = Math.max(beyond.right, ...bars.map((bar) => roomFor(bar, frame, font)));

@@ -39,10 +39,11 @@ export function heatmap({ trace, across, upward, scale, font, most }: HeatmapInp
   return {
     ...{ across, upward, trace, level: 0, x: columns, y: lines },
     draw: () => {
-      if (h < 1 || w < 1) return { inside: "", over: "" };
+      const asPixels = [columns[0], columns.at(-1), lines[0], lines.at(-1)].every(Number.isFinite);
+      if (h < 1 || w < 1 || (!asPixels && h * w > UNEVEN)) return { inside: "", over: "" };
       const gaps = [trace.xgap, trace.ygap].map((gap) => within(numberOr(gap, 0), 0, 20));
       const isEven = [columns, lines].every((all) => isRegular(all));
-      const asRects = h * w <= most || (!isEven && h * w <= UNEVEN);
+      const asRects = h * w <= most || ((!isEven || !asPixels) && h * w <= UNEVEN);
       const body = asRects
         ? rects(given, gaps as [number, number])
         : picture(given, gaps as [number, number]);
@@ -104,8 +105,9 @@ function rects(
     const [y, height] = side(ys[l]!, ys[l + 1]!, gapY);
     for (let c = 0; c < xs.length - 1; c++) {
       const value = valueAt(l, c);
-      if (Number.isNaN(value)) continue;
       const [x, width] = side(xs[c]!, xs[c + 1]!, gapX);
+      // A place that is no number is nowhere.
+      if (Number.isNaN(value + x + y + width + height)) continue;
       out.push(
         `<rect x="${px(x)}" y="${px(y)}" width="${px(width)}" height="${px(height)}" fill="${hexAt(scale, value)}"/>`,
       );
@@ -165,7 +167,7 @@ function texts(trace: Json, { valueAt, columns, lines, across, upward, scale }: 
   for (let l = 0; l < lines.length - 1; l++)
     for (let c = 0; c < columns.length - 1; c++) {
       const value = valueAt(l, c);
-      if (Number.isNaN(value)) continue;
+      if (Number.isNaN(value + columns[c]! + columns[c + 1]! + lines[l]! + lines[l + 1]!)) continue;
       const text = template.replace(/%\{(\w+)(?::([^}]{1,12}))?\}/g, (_, key: string, format = "") =>
         key === "z"
           ? (formatted(value, format) ?? String(value))

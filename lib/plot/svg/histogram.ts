@@ -16,8 +16,11 @@ export function counted(trace: Json, all: readonly number[]): Json {
   const rough = wished > 0 ? (high - low) / Math.min(wished, MOST) : usual(all);
   const step = asked > 0 && (high - low) / asked <= MOST ? asked : roundStep(rough > 0 ? rough : 1);
   const first = Math.floor(low / step);
-  const counts = new Array<number>(Math.max(1, Math.floor(high / step) - first + 1)).fill(0);
-  for (const value of values) counts[Math.floor(value / step) - first]! += 1;
+  const counts = new Array<number>(Math.min(2 * MOST, Math.max(1, Math.floor(high / step) - first + 1))).fill(
+    0,
+  );
+  for (const value of values)
+    counts[Math.min(counts.length - 1, Math.max(0, Math.floor(value / step) - first))]! += 1;
   const share = shareOf(trace.histnorm, values.length);
   const middles = counts.map((_, i) => Number(((first + i + 0.5) * step).toPrecision(12)));
   const amounts = counts.map((count) => count * share);

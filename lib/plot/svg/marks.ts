@@ -21,7 +21,7 @@ export interface Marks extends Reach {
 }
 
 /** Points that one figure draws at most: beyond, every n-th of a trace, and lines without what no pixel shows. */
-export const MOST_POINTS = 6000;
+export const MOST_POINTS = 4000;
 
 /** Cells of heat maps that one figure draws as shapes; beyond, each map is a picture. */
 export const MOST_CELLS = 400;

@@ -1,7 +1,7 @@
 // What is written and drawn on a figure beside its traces: notes, with or without a line to what they speak of, and shapes. Both
 // stand at values of axes or at shares of the paper. Whatever has no place is left out.
 
-import { type Axis, noteUnitOf, pixelOf, unitOf } from "./axis.ts";
+import { type Axis, isSaid, noteUnitOf, pixelOf, unitOf } from "./axis.ts";
 import { type Frame, paperX, paperY } from "./frame.ts";
 import { colour, type Json, number, numberOr, record, records, within, words } from "./read.ts";
 import { stroke } from "./scatter.ts";
@@ -13,7 +13,7 @@ export interface Ground {
   font: Font;
 }
 
-const MOST = 600;
+const MOST = 400;
 
 /** Pixels of a place on an axis, on its domain, or on the paper. */
 function placeOf(
@@ -42,6 +42,41 @@ export function notes(layout: Json, ground: Ground): string {
     .join("");
 }
 
+/** Axes that end where the figure's things do go on until its notes are in, as Plotly has them. */
+export function widen(layout: Json, ground: Ground): void {
+  const usual = record(layout.annotationdefaults);
+  for (const note of records(layout.annotations).slice(0, MOST)) {
+    if (note.visible === false) continue;
+    const it = block(words(note.text), fontOf({ ...record(usual.font), ...record(note.font) }, ground.font));
+    const hasArrow = { ...usual, ...note }.showarrow !== false;
+    for (const isAcross of [true, false]) {
+      const axis = ground.axes.get(words(isAcross ? note.xref : note.yref) || (isAcross ? "x" : "y"));
+      if (!axis || isSaid(axis)) continue;
+      const place = pixelOf(axis, noteUnitOf(axis, isAcross ? note.x : note.y));
+      const shift = isAcross ? numberOr(note.xshift, 0) : -numberOr(note.yshift, 0);
+      const away = hasArrow ? (isAcross ? numberOr(note.ax, -10) : numberOr(note.ay, -30)) : 0;
+      const size = isAcross ? it.width : it.height;
+      const before = { start: 0, top: 0, middle: size / 2, end: size, bottom: size }[
+        isAcross ? acrossOf(note, hasArrow) : downOf(note, hasArrow)
+      ];
+      include(axis, place + shift + away - before, place + shift + away - before + size);
+    }
+  }
+}
+
+/** Pixels that have to lie between the ends of an axis. */
+function include(axis: Axis, low: number, high: number): void {
+  const [from, to] = axis.range;
+  const perPixel = (to - from) / (axis.ends[1] - axis.ends[0]);
+  const units = [low, high].map((pixel) => from + (pixel - axis.ends[0]) * perPixel);
+  // A note far outside must not make the rest a point.
+  const span = Math.abs(to - from);
+  const [least, most] = [Math.min(from, to), Math.max(from, to)];
+  const inside = units.filter((unit) => unit > least - span && unit < most + span);
+  const ends = [Math.min(least, ...inside), Math.max(most, ...inside)] as [number, number];
+  axis.range = from < to ? ends : [ends[1], ends[0]];
+}
+
 function noteOf(note: Json, ground: Ground): string {
   if (note.visible === false) return "";
   const [x, y] = [
@@ -54,8 +89,8 @@ function noteOf(note: Json, ground: Ground): string {
   const head = { x: x + numberOr(note.xshift, 0), y: y - numberOr(note.yshift, 0) };
   // A line leads from the words to the place.
   const at = hasArrow ? { x: head.x + numberOr(note.ax, -10), y: head.y + numberOr(note.ay, -30) } : head;
-  const across = acrossOf(note, ground.frame, hasArrow);
-  const down = downOf(note, ground.frame, hasArrow);
+  const across = acrossOf(note, hasArrow);
+  const down = downOf(note, hasArrow);
   const align = { left: "start", right: "end", center: "middle" }[words(note.align)] as "start" | undefined;
   const angle = numberOr(note.textangle, 0);
   const line =
@@ -67,7 +102,7 @@ function noteOf(note: Json, ground: Ground): string {
           1,
         )
       : "";
-  const ground_ = backOf(note, it, at, across, down);
+  const back = backOf(note, it, at, across, down);
   const opacity = numberOr(note.opacity, 1);
   const text = written(it, {
     ...at,
@@ -76,12 +111,12 @@ function noteOf(note: Json, ground: Ground): string {
     angle,
     align: it.lines.length > 1 ? (align ?? "middle") : across,
   });
-  const all = line + ground_ + text;
+  const all = line + back + text;
   return opacity < 1 && all ? `<g opacity="${within(opacity, 0, 1)}">${all}</g>` : all;
 }
 
 /** Without a word for it, what stands at the left third of the paper goes on to the right, and so on; on axes in the middle. */
-function acrossOf(note: Json, _frame: Frame, hasArrow: boolean): "start" | "middle" | "end" {
+function acrossOf(note: Json, hasArrow: boolean): "start" | "middle" | "end" {
   const said = words(note.xanchor);
   if (said === "left") return "start";
   if (said === "right") return "end";
@@ -90,7 +125,7 @@ function acrossOf(note: Json, _frame: Frame, hasArrow: boolean): "start" | "midd
   return x <= 1 / 3 ? "start" : x >= 2 / 3 ? "end" : "middle";
 }
 
-function downOf(note: Json, _frame: Frame, hasArrow: boolean): "top" | "middle" | "bottom" {
+function downOf(note: Json, hasArrow: boolean): "top" | "middle" | "bottom" {
   const said = words(note.yanchor);
   if (said === "top" || said === "middle" || said === "bottom") return said;
   if (hasArrow || words(note.yref) !== "paper") return "middle";

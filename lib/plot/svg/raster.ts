@@ -16,6 +16,14 @@ const OPTIONS: ResvgRenderOptions = {
 
 export function pngFrom(svg: string): Uint8Array {
   const { Resvg } = loaded();
+  checkFonts(Resvg);
+  return new Resvg(svg, OPTIONS).render().asPng();
+}
+
+let hasFonts = false;
+
+function checkFonts(Resvg: typeof import("@resvg/resvg-js").Resvg): void {
+  if (hasFonts) return;
   const letters = new Resvg(
     `<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><text y="9">m</text></svg>`,
     OPTIONS,
@@ -25,7 +33,7 @@ export function pngFrom(svg: string): Uint8Array {
       expected: "any TrueType or OpenType font where the system keeps its fonts",
       fix: 'Install one (on Debian: apt-get install fonts-dejavu-core), or save the figure as ".svg".',
     });
-  return new Resvg(svg, OPTIONS).render().asPng();
+  hasFonts = true;
 }
 
 /** On first need: it is native code, which a machine may lack. */

@@ -18,13 +18,14 @@ export function list(value: unknown): unknown[] {
     : [];
 }
 
+/** Beyond this, sums and squares of numbers leave what numbers can be. */
+const MOST = 1e150;
+
 /** NaN for what is no number; Plotly takes text that reads as one for one. */
 export function number(value: unknown): number {
-  if (typeof value === "number") return Number.isFinite(value) ? value : Number.NaN;
-  if (typeof value === "bigint") return Number(value);
-  return typeof value === "string" && value.trim() !== "" && Number.isFinite(Number(value))
-    ? Number(value)
-    : Number.NaN;
+  const isSaid = typeof value === "string" ? value.trim() !== "" : typeof value === "bigint";
+  const one = typeof value === "number" ? value : isSaid ? Number(value) : Number.NaN;
+  return Math.abs(one) <= MOST ? one : Number.NaN;
 }
 
 export function numberOr(value: unknown, otherwise: number): number {

@@ -30,7 +30,7 @@ export interface Block {
 }
 
 /** Longer text than this is a mistake or an attack. */
-const MOST = 600;
+const MOST = 400;
 const MOST_LINES = 40;
 export const LINE = 1.3;
 

@@ -24,7 +24,7 @@ export function ticksOf(axis: Axis, pixels: number): Tick[] {
 
 function wished({ given, isAcross, type }: Axis, pixels: number): number {
   const most = number(given.nticks);
-  if (most > 0) return Math.min(most, MOST);
+  if (most > 0) return within(most, 1, MOST);
   if (type === "category") return Math.min(MOST, pixels / 15);
   return within(pixels / (isAcross ? 80 : 40), 4, 9) + 1;
 }
@@ -75,12 +75,14 @@ function named(axis: Axis, step: number): Tick[] {
 
 function spaced(axis: Axis, step: number, from: number): Tick[] {
   const [low, high] = [Math.min(...axis.range), Math.max(...axis.range)];
-  if (!(step > 0) || (high - low) / step > MOST) return [];
+  if (!(step > 1e-140) || (high - low) / step > MOST) return [];
   const slack = (high - low) * 1e-6;
   const most = Math.max(Math.abs(low), Math.abs(high));
   const out: Tick[] = [];
-  for (let i = Math.ceil((low - slack - from) / step); from + i * step <= high + slack; i++) {
-    const value = Number((from + i * step).toPrecision(12));
+  const first = Math.ceil((low - slack - from) / step);
+  for (let k = 0; k <= MOST; k++) {
+    const value = Number((from + (first + k) * step).toPrecision(12));
+    if (!(value <= high + slack)) break;
     out.push({ at: value, text: textOf(axis, value, step, most) });
   }
   return out;

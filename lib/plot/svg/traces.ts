@@ -53,9 +53,11 @@ export function tracesOf(
   for (const { trace, own, across, upward } of all) {
     const panel = `${across.id} ${upward.id}`;
     if (trace.type === "heatmap") {
-      const scale = scales.get(words(trace.coloraxis)) ?? scaleOf(trace, cellsOf(trace), "z");
+      const shared = scales.get(words(trace.coloraxis));
+      const scale = shared ?? scaleOf(trace, cellsOf(trace), "z");
       made.set(trace, heatmap({ trace, across, upward, scale, font, most }));
-      if (scales.has(words(trace.coloraxis))) made.get(trace)!.scale = scale;
+      // A map of nothing has no bar.
+      if (shared && list(trace.z).some((row) => list(row).length > 0)) made.get(trace)!.scale = shared;
     } else if (trace.type === "scatter" || trace.type === "scattergl") {
       const group = words(trace.stackgroup);
       const below = group ? (stacks.get(`${panel} ${group}`) ?? new Map<number, number>()) : undefined;

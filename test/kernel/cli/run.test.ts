@@ -93,6 +93,17 @@ describe("lensor run", () => {
     ]);
   });
 
+  test("--pictures: a figure that has a picture is saved as that alone, one that has none as it is", async () => {
+    const both = `({ [Symbol.for("Jupyter.display")]: () => ({
+      "application/vnd.plotly.v1+json": { data: [], layout: {} }, "image/svg+xml": "<svg/>", "text/plain": "words" }) })`;
+    const path = notebook("pictures.ipynb", [both, figure]);
+    await lensor("run", path, "--out", "pictures-out.ipynb", "--pictures");
+    const saved = JSON.parse(readFileSync(join(folder, "pictures-out.ipynb"), "utf8"));
+    expect(saved.cells[0].outputs[0].data).toEqual({ "image/svg+xml": "<svg/>", "text/plain": "words" });
+    expect(Object.keys(saved.cells[1].outputs[0].data)).toContain("application/vnd.plotly.v1+json");
+    expect((await lensor("run", path, "--pictures")).status).toBe(2);
+  });
+
   test("a failing cell: status 1, its error, nothing after it runs", async () => {
     const path = notebook("bad.ipynb", [
       "1",
