@@ -110,7 +110,7 @@ const notebooks: Form[] = [
     seconds: 700,
     short: {
       ...FEW_LAYERS,
-      ".flat().slice(0, 32)": ".flat().slice(0, 2)",
+      ".flat().slice(0, 16)": ".flat().slice(0, 2)",
       "pieces[4]!.slice(0, 6)": "pieces[4]!.slice(0, 1)",
       "shares = [0.3, 0.5, 0.6]": "shares = [0.5]",
       "steps: 12, batch: 4, length: 128": "steps: 1, batch: 1, length: 32",
