@@ -173,10 +173,13 @@ export class Kernel {
         if (output.type === "page") pages.push(output.data);
         else if (!silent) this.#publishOutput(message, output, count);
       },
-      input: (prompt, password) =>
-        execution.allowStdin
-          ? this.#questions.ask(message, prompt, password)
-          : Promise.reject(new Error("This front end does not support input.")),
+      input: (prompt, password) => {
+        if (!execution.allowStdin) return Promise.reject(new Error("This front end does not support input."));
+        // Front ends listen to a request until it is answered: a later question would be first in line for ever.
+        if (this.#running?.message !== message)
+          return Promise.reject(new Error("This cell has ended: it can ask nobody any more."));
+        return this.#questions.ask(message, prompt, password);
+      },
     };
     try {
       return await this.#session.execute({ code, silent, count, cell, order, deleted }, frontend);

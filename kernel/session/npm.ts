@@ -56,7 +56,7 @@ async function run(args: readonly string[], folder: string, title: string): Prom
   let fetched = 0;
   const state = (): { "text/plain": string } => {
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
-    return { "text/plain": `${title}: ${seconds} s, ${fetched} answers of the registry` };
+    return { "text/plain": `${title}: ${seconds} s${fetched ? `, ${fetched} answers of the registry` : ""}` };
   };
   const shown = host.display(state());
   const timer = setInterval(() => host.update(shown, state()), PACE_MS);

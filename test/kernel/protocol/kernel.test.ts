@@ -20,6 +20,7 @@ class ScriptedSession implements Session {
   interrupts = 0;
   closed = false;
   release: () => void = () => {};
+  later: () => Promise<string> = async () => "";
 
   async execute(request: ExecuteRequest, frontend: Frontend): Promise<Executed> {
     this.requests.push(request);
@@ -33,6 +34,8 @@ class ScriptedSession implements Session {
       const asked = ["first?", "second?"].map((prompt) => frontend.input(prompt, false));
       frontend.output({ type: "stream", name: "stdout", text: (await Promise.all(asked)).join(" ") });
     }
+    if (request.code === "ask later")
+      this.later = () => frontend.input("much later?", false).catch((error: Error) => error.message);
     if (request.code === "ask and go") void frontend.input("late?", false).catch(() => {});
     if (request.code === "fail alone") return { failure, contained: true };
     if (request.code === "superseded") return { contained: true };
@@ -323,6 +326,12 @@ test("two questions at once are asked one after the other; an answer to another 
   await receive();
   await story(msg_id);
   expect(published.find(({ header }) => header.msg_type === "stream")?.content.text).toBe("one two");
+});
+
+test("a cell that has ended asks nobody", async () => {
+  await ask("execute_request", { code: "ask later", allow_stdin: true });
+  await story((await send("kernel_info_request")).msg_id);
+  expect(await session.later()).toMatch(/This cell has ended/);
 });
 
 test("what a cell that has ended still asked is forgotten", async () => {

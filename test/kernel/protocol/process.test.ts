@@ -31,7 +31,7 @@ test("SIGINT interrupts the cell, and the kernel goes on", async () => {
   });
   expect(user_expressions).toMatchObject({ kept: { status: "ok", data: { "text/plain": "5" } } });
   await kernel.close();
-}, 20_000);
+}, 120_000);
 
 test("a shutdown lets cells clean up, answers and ends; the next kernel finds what was run", async () => {
   const told = join(folder, "told");
@@ -54,7 +54,7 @@ test("a shutdown lets cells clean up, answers and ends; the next kernel finds wh
   const range = { hist_access_type: "range", session: 0, start: 1, stop: 2, output: false, raw: true };
   expect((await second.ask("history_request", range)).history).toEqual([[2, 1, "typeof marked"]]);
   await second.close();
-}, 30_000);
+}, 120_000);
 
 test("SIGTERM ends it, and what the cells have started", async () => {
   const kernel = new KernelProcess(folder);
@@ -65,4 +65,4 @@ test("SIGTERM ends it, and what the cells have started", async () => {
   await ended;
   expect(kernel.said).toBe("");
   await kernel.close();
-}, 20_000);
+}, 120_000);

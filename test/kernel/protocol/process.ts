@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Dealer, Subscriber } from "zeromq";
-import { CHANNELS, parseConnection } from "../../../kernel/protocol/connection.ts";
+import { CHANNELS, type Channel, parseConnection } from "../../../kernel/protocol/connection.ts";
 import { type Json, type Message, Wire } from "../../../kernel/protocol/wire.ts";
 import { packageRoot } from "../../../kernel/session/root.ts";
 
@@ -15,6 +15,8 @@ export class KernelProcess {
   readonly folder: string;
   readonly process: ChildProcess;
   readonly wire = new Wire(KEY);
+  /** tslab answers under its client's own session, from which a Wire that sends takes nothing. */
+  readonly #reader = new Wire(KEY);
   readonly clients = {} as Record<"shell" | "control" | "stdin", Dealer>;
   /** What the kernel has published, as it comes. */
   readonly published: Message[] = [];
@@ -23,15 +25,19 @@ export class KernelProcess {
   readonly #iopub = new Subscriber({ linger: 0 });
   readonly #ownFolder: boolean;
 
-  /** @param folder Where it runs and keeps its history; by default one of its own. */
-  constructor(folder?: string) {
+  /**
+   * @param folder Where it runs and keeps its history; by default one of its own.
+   * @param other Another kernel than this checkout's: what Node runs, with the connection file after its last word.
+   */
+  constructor(folder?: string, other?: readonly string[]) {
     this.#ownFolder = folder === undefined;
     this.folder = folder ?? mkdtempSync(join(tmpdir(), "lensor-process-"));
     const file: Record<string, unknown> = { ip: join(this.folder, "s"), transport: "ipc", key: KEY };
     for (const [i, channel] of CHANNELS.entries()) file[`${channel}_port`] = i + 1;
-    writeFileSync(join(this.folder, "connection.json"), JSON.stringify(file));
-    const script = join(packageRoot(), "kernel/cli/lensor.mjs");
-    this.process = spawn(process.execPath, [script, "kernel", join(this.folder, "connection.json")], {
+    const path = join(this.folder, "connection.json");
+    writeFileSync(path, JSON.stringify(file));
+    const command = other ?? [join(packageRoot(), "kernel/cli/lensor.mjs"), "kernel", ""];
+    this.process = spawn(process.execPath, [...command.slice(0, -1), command.at(-1) + path], {
       cwd: this.folder,
       env: { ...process.env, JUPYTER_DATA_DIR: this.folder },
       stdio: ["ignore", "ignore", "pipe"],
@@ -39,19 +45,23 @@ export class KernelProcess {
     this.process.stderr!.setEncoding("utf8").on("data", (text: string) => {
       this.said += text;
     });
-    const connection = parseConnection(file);
+    // tslab names local sockets as it names ports.
+    const address = (channel: Channel): string =>
+      parseConnection(file)
+        .address(channel)
+        .replace(/-(?=\d$)/, other ? ":" : "-");
     for (const channel of ["shell", "control", "stdin"] as const) {
       this.clients[channel] = new Dealer({ linger: 0, routingId: "client" });
-      this.clients[channel].connect(connection.address(channel));
+      this.clients[channel].connect(address(channel));
     }
-    this.#iopub.connect(connection.address("iopub"));
+    this.#iopub.connect(address("iopub"));
     this.#iopub.subscribe("");
     void this.#listen();
   }
 
   async #listen(): Promise<void> {
     for await (const frames of this.#iopub) {
-      const message = this.wire.decode(frames);
+      const message = this.#reader.decode(frames);
       if (message) this.published.push(message);
     }
   }
@@ -66,7 +76,7 @@ export class KernelProcess {
   /** The content of a request's reply, whatever else is answered before it. */
   async reply(channel: "shell" | "control", id: string): Promise<Json> {
     for (;;) {
-      const message = this.wire.decode(await this.clients[channel].receive());
+      const message = this.#reader.decode(await this.clients[channel].receive());
       if (!message) throw new Error("The kernel has sent something that is no message.");
       if (message.parent.msg_id === id) return message.content;
     }
