@@ -14,7 +14,19 @@ import { browserPath, command, drawnMarks, type Lab, open, openLab, pictures, ru
 const plotly = "application/vnd.plotly.v1+json";
 // Those that take minutes; test/notebooks runs them each time, and their figures have tests of their own.
 const slow = process.env.LENSOR_FULL
-  ? ["04-attention", "05-kv-cache", "06-data", "07-train", "08-finetune", "09-align"]
+  ? [
+      "04-attention",
+      "05-kv-cache",
+      "06-data",
+      "07-train",
+      "08-finetune",
+      "09-align",
+      "10-quantize",
+      "11-prune",
+      "12-moe",
+      "13-merge",
+      "14-whole-life",
+    ]
   : [];
 const committed = ["00-tour", "02-tensors", "03-fast", ...slow];
 
