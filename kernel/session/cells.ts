@@ -8,7 +8,6 @@ import { compileCell } from "../compile/cell.ts";
 import { asksReset } from "../compile/magics.ts";
 import { CellSyntaxError } from "../compile/parse.ts";
 import { placeAt } from "../compile/positions.ts";
-import { deno } from "./deno.ts";
 import { bundleOf, canDisplay } from "./display.ts";
 import { failureOf, placeOfValue, refusedAt, rememberCell, syntaxFailure } from "./errors.ts";
 import { beginRun, dropStale, endRun, isPending } from "./flag.ts";
@@ -101,12 +100,15 @@ export class Cells {
   }
 
   async #execute(
-    { cellFunction, compiled, filename }: Prepared,
+    { cellFunction, compiled, filename, source }: Prepared,
     command: RunCommand,
     run: Run,
     visible: Map<string, Binding>,
   ): Promise<void> {
-    const returned = await cellFunction.call(undefined, this.#surroundings(compiled.inputs, run, visible));
+    await this.#modules.bring(source);
+    const deno = compiled.references.includes("Deno") ? (await import("./deno.ts")).deno : undefined;
+    const surroundings = this.#surroundings(compiled.inputs, run, visible, deno);
+    const returned = await cellFunction.call(undefined, surroundings);
     // An interrupted cell may come this far later on; it has been answered.
     if (run.cancelled) return;
     try {
@@ -141,7 +143,12 @@ export class Cells {
   }
 
   /** What compiled code calls `$cell`. */
-  #surroundings(inputs: readonly string[], run: Run, visible: Map<string, Binding>): object {
+  #surroundings(
+    inputs: readonly string[],
+    run: Run,
+    visible: Map<string, Binding>,
+    deno: object | undefined,
+  ): object {
     const names: Record<string, unknown> = {};
     for (const name of inputs) {
       const binding = visible.get(name)!;

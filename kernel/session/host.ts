@@ -8,7 +8,6 @@ import { type InputHandle, inputs as widgets } from "./inputs.ts";
 import { every } from "./intrinsics.ts";
 import { type Command, emit, type MimeBundle } from "./link.ts";
 import { currentRun, flag, labelOf } from "./run.ts";
-import { sh } from "./shell.ts";
 import { flush } from "./streams.ts";
 
 export interface Host {
@@ -115,6 +114,14 @@ async function showNow(value: unknown, show: (bundle: MimeBundle) => void): Prom
   const ready = bundle instanceof Promise ? await bundle : bundle;
   if (ready) show(ready);
 }
+
+type Shell = typeof import("./shell.ts").sh;
+
+/** Loaded when a cell first runs a command. */
+const sh = async (...command: Parameters<Shell>): Promise<void> =>
+  (await import("./shell.ts")).sh(...command);
+sh.text = async (...command: Parameters<Shell>): Promise<string> =>
+  (await import("./shell.ts")).sh.text(...command);
 
 /** Globals of every cell: `display(value)` shows now, `await prompt("name?")` asks through the front end, sh`ls` runs a command. */
 export function installGlobals(require: NodeJS.Require): void {

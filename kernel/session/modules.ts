@@ -9,7 +9,6 @@ import vm from "node:vm";
 import { placeLike } from "./errors.ts";
 import { isPending } from "./flag.ts";
 import { currentRun, flag, Interrupt } from "./run.ts";
-import * as tslab from "./tslab.ts";
 
 type Namespace = Record<string, unknown>;
 type ImportOptions = { with?: Record<string, string> };
@@ -26,6 +25,7 @@ export class Modules {
   readonly #import: Import;
   readonly #stamps = new Map<string, string>();
   #hooked: Promise<void> | undefined;
+  #tslab: typeof import("./tslab.ts") | undefined;
 
   constructor(folder: string) {
     this.folder = folder;
@@ -33,7 +33,7 @@ export class Modules {
     const url = pathToFileURL(filename).href;
     const require = createRequire(filename);
     this.require = Object.assign((specifier: string): unknown => {
-      if (specifier === "tslab") return tslab.default;
+      if (specifier === "tslab" && this.#tslab) return this.#tslab.default;
       this.#dropEdited();
       const exports: unknown = require(specifier);
       this.#noteLoaded();
@@ -59,7 +59,7 @@ export class Modules {
   async import(specifier: unknown, options?: ImportOptions): Promise<Namespace> {
     const here = new Error();
     const name = withoutNpm(String(specifier));
-    if (name === "tslab") return tslab;
+    if (name === "tslab") return import("./tslab.ts");
     try {
       if (isFile(name)) await (this.#hooked ??= hook());
       this.#dropEdited();
@@ -72,6 +72,11 @@ export class Modules {
       placeLike(error, here);
       throw error;
     }
+  }
+
+  /** Brings what a cell's text asks for and `require` cannot wait for. */
+  async bring(source: string): Promise<void> {
+    if (source.includes("tslab")) this.#tslab ??= await import("./tslab.ts");
   }
 
   /** Files of the person's own that CommonJS has loaded, outside of any package. */
