@@ -157,33 +157,65 @@ export function written(it: Block, place: Place): string {
   const baseline = (i: number) => top + font.size * (0.95 + LINE * i);
   const turn = place.angle ? ` transform="rotate(${px(place.angle)} ${px(place.x)} ${px(place.y)})"` : "";
   const mono = font.isMono ? ` font-family="${MONOSPACE}"` : "";
-  const look = `font-size="${px(font.size)}" fill="${font.colour}"${align === "start" ? "" : ` text-anchor="${align}"`}${font.isBold ? ' font-weight="bold"' : ""}`;
-  const shown = lines.map((line) => line.map((run, i) => runOf(run, font, line[i - 1]?.rise ?? 0)).join(""));
-  const one = (text: string, i: number) =>
-    `<text x="${px(x)}" y="${px(baseline(i))}" ${look}${mono}${turn}>${text}</text>`;
-  return shown.map((text, i) => (text ? one(text, i) : "")).join("");
+  const look = `font-size="${px(font.size)}" fill="${font.colour}"${font.isBold ? ' font-weight="bold"' : ""}${mono}${turn}`;
+  return lines
+    .map((line, i) => {
+      const pieces = piecesOf(line, font);
+      if (pieces.length === 0) return "";
+      // A line in pieces begins at its left, whatever it is aligned to.
+      const long = lineWidth(line, font);
+      const isApart = pieces.some(({ isSign }) => isSign);
+      const start = x - { start: 0, middle: long / 2, end: long }[align];
+      const anchor = isApart || align === "start" ? "" : ` text-anchor="${align}"`;
+      const text = isApart
+        ? apart(pieces, font, start)
+        : pieces.map((one, j) => runOf(one, font, pieces[j - 1])).join("");
+      return `<text x="${px(isApart ? start : x)}" y="${px(baseline(i))}" ${look}${anchor}>${text}</text>`;
+    })
+    .join("");
 }
 
-/** What the Helvetica family has no letters for: a renderer that looks for one then takes another family for the whole line. */
+/** What the Helvetica family has no letters for. */
 const SIGNS =
   /([^\u0020-\u04ff\u1e00-\u1eff\u2009-\u2015\u2017-\u2026\u202f\u2030-\u203a\u2190-\u2195\u2202-\u221e\u2248\u2260-\u2265]+)/u;
 const SIGN_FAMILIES = "'DejaVu Sans','Segoe UI Symbol','Apple Symbols','Arial Unicode MS',sans-serif";
 
-function runOf(run: Run, font: Font, risen: number): string {
-  const text = font.isMono
-    ? escaped(run.text)
-    : run.text
-        .split(SIGNS)
-        .map((part, i) =>
-          i % 2 ? `<tspan font-family="${SIGN_FAMILIES}">${escaped(part)}</tspan>` : escaped(part),
-        )
-        .join("");
+interface Piece extends Run {
+  isSign: boolean;
+}
+
+function piecesOf(line: readonly Run[], font: Font): Piece[] {
+  if (font.isMono) return line.map((run) => ({ ...run, isSign: false }));
+  return line.flatMap((run) =>
+    run.text
+      .split(SIGNS)
+      .flatMap((text, i): Piece[] => (text ? [{ ...run, text, isSign: i % 2 === 1 }] : [])),
+  );
+}
+
+/** Signs are placed by themselves: renderers that look for another family for one letter take it for all that stand with it. */
+function apart(pieces: readonly Piece[], font: Font, start: number): string {
+  let at = start;
+  return pieces
+    .map((piece, i) => {
+      const before = pieces[i - 1];
+      const x = before && (piece.isSign || before.isSign) ? at : undefined;
+      at += lineWidth([piece], font);
+      return runOf(piece, font, before, x);
+    })
+    .join("");
+}
+
+function runOf(run: Piece, font: Font, before: Piece | undefined, x?: number): string {
+  const risen = before?.rise ?? 0;
   const look = [
+    x !== undefined && `x="${px(x)}"`,
+    run.isSign && `font-family="${SIGN_FAMILIES}"`,
     run.isBold && !font.isBold && 'font-weight="bold"',
     run.isItalic && 'font-style="italic"',
     run.colour && `fill="${run.colour}"`,
     run.scale !== 1 && `font-size="${px(font.size * run.scale)}"`,
     run.rise !== risen && `dy="${px((risen - run.rise) * font.size)}"`,
   ].filter(Boolean);
-  return look.length === 0 ? text : `<tspan ${look.join(" ")}>${text}</tspan>`;
+  return look.length === 0 ? escaped(run.text) : `<tspan ${look.join(" ")}>${escaped(run.text)}</tspan>`;
 }

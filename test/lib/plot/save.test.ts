@@ -3,8 +3,10 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Resvg } from "@resvg/resvg-js";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { Figure } from "../../../lib/plot/figure.ts";
+import { svgOf } from "../../../lib/plot/svg/document.ts";
 import { layoutOf, tokens } from "../../../lib/plot/theme.ts";
 
 let folder: string;
@@ -35,6 +37,19 @@ test("a PNG has two pixels for each of the picture's, words in it and clear grou
   expect([png.readUInt32BE(16), png.readUInt32BE(20)]).toEqual([1600, 600]);
   // Eight bits of red, green, blue and clearness.
   expect([...png.subarray(24, 26)]).toEqual([8, 6]);
+});
+
+test("a sign that the usual letters lack changes no letter beside it", () => {
+  const left = (title: string) => {
+    const svg = svgOf({ data: [], layout: layoutOf({ title, subtitle: "", height: 60 }) }, "");
+    const image = new Resvg(svg, { fitTo: { mode: "zoom", value: 2 } }).render();
+    // The first 200 of 1600 pixels of each row hold the letters before the sign.
+    const rows = Array.from({ length: 120 }, (_, y) => image.pixels.subarray(y * 6400, y * 6400 + 800));
+    return Buffer.concat(rows);
+  };
+  const plain = left("Which of the words is it, a or b");
+  expect(plain.some((value) => value > 0)).toBe(true);
+  expect(left("Which of the words is it, ⏎ or b").equals(plain)).toBe(true);
 });
 
 test("a page holds the live figure and the pictures, and nothing in it ends its script early", async () => {
