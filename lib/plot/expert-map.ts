@@ -82,7 +82,7 @@ export function expertMap({ choices, tokens, count, from, to, model }: ExpertMap
     ],
     layout: {
       ...layoutOf({
-        title: `A token keeps its expert's number from one layer to the next in ${formatValue((100 * kept) / Math.max(1, total))} % of cases; chance is ${formatValue(100 / count)} %`,
+        title: `${formatValue((100 * kept) / Math.max(1, total))} % of tokens keep their expert's number in the next layer; chance is ${formatValue(100 / count)} %`,
         subtitle: `${model}, tokens ${formatCount(from)} to ${formatCount(to - 1)}; the expert with the largest gate, by its number${count > colours ? " (colours repeat)" : ""}`,
         height: layers * high + margin.t + margin.b,
         margin,
