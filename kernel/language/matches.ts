@@ -1,8 +1,8 @@
 // From the language server's list of completions to what Jupyter shows: names in the order of their worth, the range they
 // replace, what each is, and for those that nobody has imported yet the import they need. Pure.
 
-import { CELL } from "./cells.ts";
 import { offsetAt, type Range } from "./positions.ts";
+import { CELL } from "./texts.ts";
 
 export interface TypedMatch {
   readonly text: string;

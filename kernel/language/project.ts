@@ -15,11 +15,25 @@ export const DRAFT = "lensor-draft.ts";
 
 const GLOBAL_NAMES = `
 /** Shows a value in the output of the cell whose code is running. */
-declare function display(value: unknown): Promise<void>;
+declare const display: {
+  (value: unknown, options?: { id?: string }): Promise<void>;
+  /** Replaces what is shown under an id. */
+  update(id: string, value: unknown): Promise<void>;
+  /** Clears the cell's output; with \`wait\`, when the next output comes. */
+  clear(options?: { wait?: boolean }): void;
+};
 /** Asks the person in front of the notebook for a line of text. */
 declare function prompt(text?: unknown, options?: { password?: boolean }): Promise<string>;
+/** Runs a command and shows what it prints. It throws where the command fails. */
+declare const sh: {
+  (command: TemplateStringsArray, ...values: unknown[]): Promise<void>;
+  /** Runs a command and gives what it prints. */
+  text(command: TemplateStringsArray, ...values: unknown[]): Promise<string>;
+};
 /** Resolves when this cell is run again or deleted: what it left running should end. */
 declare const invalidation: Promise<void>;
+/** The display helpers of Deno's notebooks. */
+declare const Deno: { readonly jupyter: any };
 `;
 
 /** The project's files that are the same for every notebook. */
@@ -37,7 +51,7 @@ export function rootOf(files: Iterable<string>): string {
 
 function configuration(): object {
   const require = createRequire(join(packageRoot(), "package.json"));
-  const declarations = ["dist/lib/index.d.ts", "lib/index.ts"].map((file) => join(packageRoot(), file));
+  const ours = (...files: string[]) => files.map((file) => join(packageRoot(), file)).filter(existsSync);
   return {
     compilerOptions: {
       target: "esnext",
@@ -47,7 +61,11 @@ function configuration(): object {
       moduleDetection: "force",
       types: ["node"],
       typeRoots: [dirname(dirname(require.resolve("@types/node/package.json")))],
-      paths: { lensor: [declarations.find(existsSync)] },
+      // What the session itself stands in for, wherever the folder is.
+      paths: {
+        lensor: ours("dist/lib/index.d.ts", "lib/index.ts"),
+        tslab: ours("dist/kernel/session/tslab.d.ts", "kernel/session/tslab.ts"),
+      },
       strict: true,
       // A cell is often a draft: a parameter without a type is no mistake in it.
       noImplicitAny: false,

@@ -10,7 +10,7 @@ import { packageRoot } from "../session/root.ts";
 import { Connection } from "./rpc.ts";
 
 /** A server that is silent for so long is ended, and the next question starts another. */
-const ANSWER_MS = 20_000;
+const ANSWER_MS = 60_000;
 /** After so many deaths within a minute it is left alone for a minute. */
 const DEATHS = 4;
 const PAUSE_MS = 60_000;

@@ -1,17 +1,18 @@
 // Completion, hover, signatures and diagnostics of cells, from TypeScript's own language server.
-// Relies on cells.ts for what the cells are and on server.ts for somebody to ask. Knows no values: that is language.ts.
+// Relies on modules.ts for what the cells are and on server.ts for somebody to ask. Knows no values: that is language.ts.
 // One question at a time, since each may be about another text at the cursor.
 
 import { isUtf8 } from "node:buffer";
 import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { Cells } from "./cells.ts";
 import { type CompletionList, matchesOf, type TypedCompletion } from "./matches.ts";
+import { draftOf, modulesOf } from "./modules.ts";
 import { declarationAt, offsetAt, type Position, positionAt, type Range } from "./positions.ts";
 import { CONFIGURATION, DRAFT, projectFiles, ROOT, rootOf } from "./project.ts";
 import type { Connection } from "./rpc.ts";
 import { LanguageServer } from "./server.ts";
+import type { Texts } from "./texts.ts";
 import { type Hover, hoverText, type SignatureHelp, signatureText } from "./words.ts";
 
 /** A mistake that the type checker finds in a cell's text; offsets are UTF-16 units. */
@@ -39,7 +40,7 @@ const ERROR = 1;
 const MOST_BYTES = 4_000_000;
 
 export class TypeScript {
-  readonly cells = new Cells();
+  readonly #cells: Texts;
   readonly #folder: string;
   readonly #server: LanguageServer;
   /** What each server has been told: by file, its text and how often it changed. */
@@ -47,7 +48,8 @@ export class TypeScript {
   #turn: Promise<unknown> = Promise.resolve();
 
   /** @param folder The notebook's folder. */
-  constructor(folder: string) {
+  constructor(folder: string, cells: Texts) {
+    this.#cells = cells;
     this.#folder = folder;
     this.#server = new LanguageServer({ folder, configuration: CONFIGURATION });
   }
@@ -85,15 +87,14 @@ export class TypeScript {
   /** The mistakes in a cell, first one first; none for a cell that is not there. */
   diagnose(cell: string): Promise<readonly Diagnostic[]> {
     return this.#ask(async (connection) => {
-      const file = this.cells.file(cell);
-      const text = this.cells.text(cell);
-      if (file === undefined || text === undefined) return [];
+      const known = this.#cells.get(cell);
+      if (!known) return [];
       const report = await this.#server.ask<{ items?: LspDiagnostic[] }>(
         connection,
         "textDocument/diagnostic",
-        { textDocument: { uri: this.#uri(file) } },
+        { textDocument: { uri: this.#uri(known.file) } },
       );
-      return diagnosticsIn(text, report.items ?? []);
+      return diagnosticsIn(known.text, report.items ?? []);
     });
   }
 
@@ -123,7 +124,7 @@ export class TypeScript {
 
   /** Brings the server's files up to what the cells are now. */
   #tellAll(connection: Connection): void {
-    const modules = this.cells.modules();
+    const modules = modulesOf(this.#cells);
     if (!this.#told.has(connection)) {
       this.#told.set(connection, new Map());
       for (const [file, text] of projectFiles()) this.#tell(connection, file, text);
@@ -135,7 +136,7 @@ export class TypeScript {
   }
 
   #draft(connection: Connection, code: string, offset: number): object {
-    this.#tell(connection, DRAFT, this.cells.draft(code));
+    this.#tell(connection, DRAFT, draftOf(this.#cells, code));
     return { textDocument: { uri: this.#uri(DRAFT) }, position: positionAt(code, offset) };
   }
 

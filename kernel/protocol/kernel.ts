@@ -182,7 +182,8 @@ export class Kernel {
       },
     };
     try {
-      return await this.#session.execute({ code, silent, count, cell, order, deleted }, frontend);
+      const attended = execution.allowStdin;
+      return await this.#session.execute({ code, silent, count, cell, order, deleted, attended }, frontend);
     } catch (error) {
       return { failure: failureOf(error as Error) };
     }

@@ -38,9 +38,9 @@ export const responses: ReadonlyMap<string, Response> = new Map(
     },
     async inspect_request(content, session) {
       const code = text(content, "code");
-      const inspected = await session.inspect(code, toUnits(code, cursorOf(content, 0)));
-      const { found } = inspected;
-      return { found, data: found ? { "text/plain": inspected.text } : {}, metadata: {} };
+      const detail = whole(content, "detail_level", 0) > 0;
+      const { found, data } = await session.inspect(code, toUnits(code, cursorOf(content, 0)), detail);
+      return { found, data, metadata: {} };
     },
     async is_complete_request(content, session) {
       const { status, indent } = await session.isComplete(text(content, "code"));

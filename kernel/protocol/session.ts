@@ -37,6 +37,8 @@ export interface ExecuteRequest {
   readonly cell?: string;
   readonly order?: readonly string[];
   readonly deleted?: readonly string[];
+  /** A person is there, who can be asked, and shown things when it has run. */
+  readonly attended?: boolean;
   /** By free name of the code: the cell that defines what it means, where that is known. */
   readonly meanings?: Readonly<Record<string, string>>;
 }
@@ -85,7 +87,8 @@ export interface Session {
     code: string,
     cursor: number,
   ): Promise<{ matches: readonly string[]; start: number; end: number; types: readonly string[] }>;
-  inspect(code: string, cursor: number): Promise<{ found: boolean; text: string }>;
+  /** @param detail Whether more than a reminder is wanted: where it is declared, and how. */
+  inspect(code: string, cursor: number, detail: boolean): Promise<{ found: boolean; data: MimeBundle }>;
   isComplete(
     code: string,
   ): Promise<{ status: "complete" | "incomplete" | "invalid" | "unknown"; indent: string }>;

@@ -4,6 +4,7 @@
 import { findSourceMap } from "node:module";
 import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
+import { excerpt, faint, red } from "../compile/excerpt.ts";
 import type { Place } from "../compile/positions.ts";
 import type { Failure } from "./link.ts";
 import { Interrupt } from "./run.ts";
@@ -98,9 +99,6 @@ function tidy(file: string): string {
   const plain = file.replace(/\?v=[0-9a-f]+$/, "");
   return plain.startsWith("file:") ? fileURLToPath(plain) : plain;
 }
-
-const red = (text: string): string => `\u001b[1;31m${text}\u001b[0m`;
-const faint = (text: string): string => `\u001b[2m${text}\u001b[0m`;
 
 /** What the protocol's `error` message carries: name, plain value, and a traceback with the cell's line and a caret. */
 export function failureOf(thrown: unknown): Failure {
@@ -199,22 +197,6 @@ function fold(frames: Frame[], own: Frame | undefined): string[] {
   closeRun();
   // One frame, the excerpt's own, says nothing the excerpt has not said.
   return kept.length === 1 && kept[0] === own ? [] : shown;
-}
-
-/** The cell's line with the one or two before it and a caret under the place. */
-function excerpt(cell: Omit<CellText, "place">, { line, column }: Place): string[] {
-  const source = cell.source.split("\n");
-  const width = String(line).length;
-  const out = [faint(`${cell.label}, line ${line}`)];
-  for (let n = Math.max(1, line - 2); n <= line && n <= source.length; n++) {
-    const text = source[n - 1]!.slice(0, 400);
-    out.push(`${n === line ? ">" : " "} ${String(n).padStart(width)} | ${text}`);
-  }
-  if (column <= 400) {
-    const pad = (source[line - 1] ?? "").slice(0, column - 1).replace(/[^\t]/g, " ");
-    out.push(`  ${" ".repeat(width)} | ${pad}${red("^")}`);
-  }
-  return out;
 }
 
 /** Where V8 itself refused compiled code: it puts `file:line`, the line and a caret before the message. */

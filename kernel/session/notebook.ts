@@ -13,6 +13,8 @@ import type { NameFacts } from "./link.ts";
 import { documentOf, type Known, modeOf, requestOf } from "./notebook-requests.ts";
 
 export interface Hooks {
+  /** The cells in document order, with the texts that are new. */
+  document(order: readonly string[], sources: Readonly<Record<string, string>>): void;
   /** Cells that are gone: their values may go. */
   removed(cells: readonly string[]): void;
   /** What the running cell will show is out of date already: it is to be stopped, and will run again. */
@@ -61,6 +63,7 @@ export class Notebook {
   #telling: NodeJS.Timeout | undefined;
   #quietUntil = 0;
   #orderTold = "";
+  #offered = false;
 
   constructor(hooks: Hooks) {
     this.#hooks = hooks;
@@ -194,6 +197,15 @@ export class Notebook {
     this.#tellSoon();
   }
 
+  /** Names that may be completed now, and the import that each would need: the pages add it. False where none is open. */
+  offer(imports: Readonly<Record<string, string>>): boolean {
+    const views = this.#documents.flatMap((document) => document.views);
+    const isNews = Object.keys(imports).length > 0 || this.#offered;
+    this.#offered = Object.keys(imports).length > 0;
+    for (const { comm } of isNews ? views : []) comm.send({ type: "imports", imports });
+    return views.length > 0;
+  }
+
   /** The person stops what runs: nothing follows either. */
   interrupted(): void {
     this.#superseded = false;
@@ -246,10 +258,9 @@ export class Notebook {
   #update(document: Document, { order, sources }: Known): void {
     const others = new Set(this.#documents.flatMap((d) => (d === document ? [] : d.order)));
     document.order = order.filter((id) => !others.has(id));
-    const gone = this.#flow.setDocument(
-      this.#documents.flatMap((d) => d.order),
-      sources,
-    );
+    const all = this.#documents.flatMap((d) => d.order);
+    const gone = this.#flow.setDocument(all, sources);
+    this.#hooks.document(all, sources);
     if (gone.length === 0) return;
     this.#scheduler.dropAsked(gone);
     this.#hooks.removed(gone);

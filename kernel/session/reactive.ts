@@ -7,23 +7,30 @@ import type { Executed, ExecuteRequest, Failure } from "../protocol/session.ts";
 import type { CommHandler, Comms } from "./comms.ts";
 import type { Notebook } from "./notebook.ts";
 import type { SessionProcess } from "./process.ts";
+import type { Types } from "./types.ts";
 
 export interface NotebookPort {
   /** What the cell's free names mean, and the order of cells where that is news; undefined outside open notebooks. */
   begin(request: ExecuteRequest): Promise<Pick<ExecuteRequest, "meanings" | "order"> | undefined>;
   end(failure: Failure | undefined): Executed;
   aborted(cell: string): Failure | undefined;
+  /** Names that the person may complete now, and the import that each would need. False where no page listens. */
+  readonly offer: (imports: Readonly<Record<string, string>>) => boolean;
   interrupted(): void;
   close(): void;
 }
 
-export function connectNotebook(child: SessionProcess, comms: Comms): NotebookPort {
+export function connectNotebook(child: SessionProcess, comms: Comms, types: Types): NotebookPort {
   let notebook: Notebook | undefined;
   let loading: Promise<void> | undefined;
   const load = async (): Promise<void> => {
     const { Notebook } = await import("./notebook.ts");
     notebook = new Notebook({
-      removed: (cells) => child.remove(cells),
+      removed(cells) {
+        child.remove(cells);
+        types.removed(cells);
+      },
+      document: (order, sources) => types.document(order, sources),
       supersede: () => child.interrupt({ last: false }),
     });
     notebook.variables(child.names);
@@ -70,6 +77,7 @@ export function connectNotebook(child: SessionProcess, comms: Comms): NotebookPo
         ? undefined
         : { ename: "Cancelled", evalue, traceback: [`\u001b[33mCancelled\u001b[0m: ${evalue}`] };
     },
+    offer: (imports) => notebook?.offer(imports) ?? false,
     interrupted: () => notebook?.interrupted(),
     close: () => notebook?.close(),
   };

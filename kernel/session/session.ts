@@ -3,42 +3,57 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { asksReset } from "../compile/magics.ts";
 import type { LanguageInfo, Session } from "../protocol/session.ts";
 import { Comms } from "./comms.ts";
+import { type Completion, completeBoth, inspectBoth, type Values } from "./help.ts";
 import { type SessionOptions, SessionProcess } from "./process.ts";
 import { connectNotebook } from "./reactive.ts";
 import { packageRoot } from "./root.ts";
+import { Types, typesMode } from "./types.ts";
 
 /** An idle child answers within a few milliseconds; after this it counts as busy. */
 const PATIENCE_MS = 250;
 
-type Completion = Awaited<ReturnType<Session["complete"]>>;
-type Inspection = Awaited<ReturnType<Session["inspect"]>>;
+type Inspected = Awaited<ReturnType<Values["inspect"]>>;
 
-export function openSession(options: SessionOptions = {}): Session & { readonly process: SessionProcess } {
+export interface OpenSession extends Session {
+  readonly process: SessionProcess;
+  readonly types: Types;
+}
+
+export function openSession(options: SessionOptions = {}): OpenSession {
   const comms = new Comms();
   const child = new SessionProcess({ ...options, comms });
-  const notebook = connectNotebook(child, comms);
-  const language = async () => (await import("./remembered.ts")).remembered(child.names);
+  const types = new Types(options.cwd ?? process.cwd(), typesMode(options.env ?? process.env));
+  const notebook = connectNotebook(child, comms, types);
+  const remembered = async () => (await import("./remembered.ts")).remembered(child.names);
+  const values: Values = {
+    async complete(code, cursor) {
+      const answer = (await child.ask("complete", code, cursor, PATIENCE_MS)) as Completion | undefined;
+      return answer ?? (await remembered()).complete(code, cursor);
+    },
+    async inspect(code, cursor) {
+      const answer = (await child.ask("inspect", code, cursor, PATIENCE_MS)) as Inspected | undefined;
+      return answer ?? (await remembered()).inspect(code, cursor);
+    },
+  };
   return {
     process: child,
+    types,
     info: languageInfo(),
     comms,
     async execute(request, frontend) {
       const begun = await notebook.begin(request);
+      if (asksReset(request.code)) types.reset();
       // Of an open notebook it is known which cells there are: a deletion that was undone must not take its values.
-      const failure = await child.execute(begun ? { ...request, deleted: [], ...begun } : request, frontend);
+      const run = begun ? { ...request, deleted: [], ...begun } : request;
+      const failure = (await types.begin(run, frontend)) ?? (await child.execute(run, frontend));
       return begun ? notebook.end(failure) : { failure };
     },
     aborted: (cell) => notebook.aborted(cell),
-    async complete(code, cursor) {
-      const answer = (await child.ask("complete", code, cursor, PATIENCE_MS)) as Completion | undefined;
-      return answer ?? (await language()).complete(code, cursor);
-    },
-    async inspect(code, cursor) {
-      const answer = (await child.ask("inspect", code, cursor, PATIENCE_MS)) as Inspection | undefined;
-      return answer ?? (await language()).inspect(code, cursor);
-    },
+    complete: (code, cursor) => completeBoth(types, values, notebook.offer, code, cursor),
+    inspect: (code, cursor, detail) => inspectBoth(types, values, code, cursor, detail),
     async isComplete(code) {
       return (await import("../language/complete-code.ts")).completeness(code);
     },
@@ -47,6 +62,7 @@ export function openSession(options: SessionOptions = {}): Session & { readonly 
       child.interrupt();
     },
     close() {
+      types.close();
       notebook.close();
       return child.close();
     },

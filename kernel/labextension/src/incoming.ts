@@ -1,5 +1,5 @@
 // Messages from the kernel as the extension takes them: the known ones with every field checked, everything else nothing.
-// Pure. Long texts are cut, since they go into tooltips and lists; nothing here is ever taken for HTML or code.
+// Pure. Long texts are cut, since they go into tooltips and lists; nothing here is ever taken for HTML, and for code only an import of one line.
 
 import type { Edge, GraphCell, Mark, Planned, State, ToFrontend, Variable } from "./messages.ts";
 
@@ -41,6 +41,15 @@ export function incoming(data: unknown): ToFrontend | undefined {
     case "variables": {
       const variables = list(data.variables, variable);
       return variables ? { type: "variables", variables } : undefined;
+    }
+    case "imports": {
+      if (!isRecord(data.imports)) return undefined;
+      // They go into a cell's text: one line, and nothing but an import.
+      const statements = Object.entries(data.imports).filter(
+        (entry): entry is [string, string] =>
+          typeof entry[1] === "string" && /^import [^\n;]{1,400};$/.test(entry[1]),
+      );
+      return { type: "imports", imports: Object.fromEntries(statements.slice(0, MOST)) };
     }
     case "lost": {
       const cells = ids(data.cells);

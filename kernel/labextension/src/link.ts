@@ -5,6 +5,7 @@ import type { ISessionContext } from "@jupyterlab/apputils";
 import type { INotebookModel } from "@jupyterlab/notebook";
 import { Signal } from "@lumino/signaling";
 import { Channel, type Owner } from "./channel.ts";
+import { Imports } from "./imports.ts";
 import { incoming } from "./incoming.ts";
 import type { Edge, GraphCell, Mark, Planned, ToFrontend, Variable } from "./messages.ts";
 import { modeOf } from "./mode.ts";
@@ -33,6 +34,7 @@ export class Link {
   readonly #channel: Channel;
   readonly #handlers: Handlers;
   readonly #told = new Told();
+  readonly #imports: Imports;
   readonly #asked = new Map<number, (plan: readonly string[] | undefined) => void>();
   #requests = 0;
   #timer: number | undefined;
@@ -43,6 +45,7 @@ export class Link {
     this.model = model;
     this.#handlers = handlers;
     this.#mode = modeOf(model);
+    this.#imports = new Imports(model);
     this.#channel = new Channel(session, {
       opening: () => {
         this.#told.forget();
@@ -151,6 +154,9 @@ export class Link {
         break;
       case "execute":
         this.#execute(message.cell);
+        break;
+      case "imports":
+        this.#imports.offered(message.imports);
         break;
       case "lost":
         this.#handlers.lost(message.message, message.cells);

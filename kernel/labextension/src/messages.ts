@@ -52,6 +52,8 @@ export type ToFrontend =
       readonly plan?: Planned | null;
     }
   | { readonly type: "graph"; readonly cells: readonly GraphCell[]; readonly edges: readonly Edge[] }
+  /** Names that were just offered as completions and that nobody has imported: the statement that each needs. */
+  | { readonly type: "imports"; readonly imports: Readonly<Record<string, string>> }
   | { readonly type: "variables"; readonly variables: readonly Variable[] }
   /** The process that held the variables has ended; running these cells, in order, brings them back. */
   | { readonly type: "lost"; readonly message: string; readonly cells: readonly string[] };

@@ -28,6 +28,7 @@ test("messages of the contract are taken as they are", () => {
       ],
     },
     { type: "lost", message: "It ended.", cells: ["a"] },
+    { type: "imports", imports: { hub: 'import { hub } from "lensor";' } },
   ];
   expect(messages.map(incoming)).toEqual(messages);
 });
@@ -46,6 +47,7 @@ test("what is not of the contract is no message, or is left out of one", () => {
     { type: "graph", cells: {}, edges: [] },
     { type: "variables" },
     { type: "lost", message: "It ended." },
+    { type: "imports", imports: [] },
   ];
   expect(wrong.map(incoming)).toEqual(wrong.map(() => undefined));
   const marks = { a: { state: "shiny" }, b: { state: "error", why: 3, seconds: -1 }, c: null };
@@ -53,6 +55,8 @@ test("what is not of the contract is no message, or is left out of one", () => {
     type: "marks",
     marks: { b: { state: "error", frozen: false, why: "" } },
   });
+  const imports = { a: "steal(); import 'a';", b: "import { b } from 'b';\nsteal();", c: "import { c } from 'c';" };
+  expect(incoming({ type: "imports", imports })).toEqual({ type: "imports", imports: { c: imports.c } });
   expect(incoming({ type: "plan", request: 1, cells: ["a", 2, null] })).toMatchObject({ cells: ["a"] });
 });
 

@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { placeAt } from "../../../kernel/compile/positions.ts";
-import { Cells } from "../../../kernel/language/cells.ts";
+import { draftOf } from "../../../kernel/language/modules.ts";
+import { Texts } from "../../../kernel/language/texts.ts";
 import { TypeScript } from "../../../kernel/language/typescript.ts";
 import { FILES } from "./cases/case.ts";
 import { completion } from "./cases/completion.ts";
@@ -18,8 +19,8 @@ for (const [name, text] of Object.entries(FILES)) {
   mkdirSync(dirname(join(folder, name)), { recursive: true });
   writeFileSync(join(folder, name), text);
 }
-const typescript = new TypeScript(folder);
-const { cells } = typescript;
+const cells = new Texts();
+const typescript = new TypeScript(folder, cells);
 
 afterAll(() => {
   typescript.close();
@@ -39,7 +40,7 @@ beforeEach(() => void notebook());
 
 async function errors(cell: string): Promise<string[]> {
   const found = await typescript.diagnose(cell);
-  const text = cells.text(cell)!;
+  const text = cells.get(cell)!.text;
   return found.map(({ code, start }) => {
     const { line, column } = placeAt(text, start);
     return `${line}:${column} ${code}`;
@@ -113,10 +114,11 @@ describe("cells that come and go", () => {
   });
 
   test("where no order is known, a name that only a later cell defines is that one's", async () => {
-    const alone = new TypeScript(folder);
+    const texts = new Texts();
+    const alone = new TypeScript(folder, texts);
     try {
-      alone.cells.put("use", "const n: number = v");
-      alone.cells.put("definition", "const v = 1");
+      texts.put("use", "const n: number = v");
+      texts.put("definition", "const v = 1");
       expect(await alone.diagnose("use")).toEqual([]);
     } finally {
       alone.close();
@@ -124,11 +126,11 @@ describe("cells that come and go", () => {
   });
 
   test("a thousand lines of a console keep their names, the oldest of more do not", () => {
-    const console = new Cells();
-    for (let i = 0; i <= 1000; i++) console.put(`request-${i}`, `const v${i} = ${i}`, true);
-    expect(console.size).toBe(1000);
-    expect(console.draft("v0")).not.toContain("import{v0}");
-    expect(console.draft("v1")).toContain("import{v1}");
+    const texts = new Texts();
+    for (let i = 0; i <= 1000; i++) texts.put(`request-${i}`, `const v${i} = ${i}`, true);
+    expect(texts.size).toBe(1000);
+    expect(draftOf(texts, "v0")).not.toContain("import{v0}");
+    expect(draftOf(texts, "v1")).toContain("import{v1}");
   });
 });
 

@@ -59,7 +59,7 @@ class ScriptedSession implements Session {
     return { matches: ["zebra"], start: cursor - 1, end: cursor, types: ["instance"] };
   }
   async inspect() {
-    return { found: true, text: "facts" };
+    return { found: true, data: { "text/plain": "facts" } };
   }
   async isComplete() {
     return { status: "incomplete" as const, indent: "  " };

@@ -207,4 +207,20 @@ export const diagnostics: readonly Case[] = [
     cells: ["import.meta.dirname; require('node:fs'); __dirname"],
     errors: [],
   },
+  {
+    about: "magics, and what stands below them",
+    cells: ["const a = 1", "%env NAME=value\n%%time\nconst b: string = a"],
+    errors: ["3:7 2322"],
+  },
+  { about: "a cell that is no TypeScript at all", cells: ["%%html\n<b>hi</b> <i>"], errors: [] },
+  {
+    about: "the session's names",
+    cells: ["await sh`ls`; (await sh.text`ls`).trim(); display.clear()"],
+    errors: [],
+  },
+  {
+    about: "tslab's own module",
+    cells: ["import * as tslab from 'tslab'; tslab.display.html('<b>')"],
+    errors: [],
+  },
 ];
