@@ -22,7 +22,9 @@ export function importable(folder: string, code: string, cursor: number): TypedM
   const at = atCursor(code, cursor);
   if (!at || at.chain.length || at.module || at.prefix.length < LEAST_TYPED) return [];
   // In an import's own list, or where a name is being made, nothing is to be imported.
-  if (/\b(?:import|const|let|var|function|class|enum|interface|type)\s[^\n;=]*$/.test(code.slice(0, at.start)))
+  if (
+    /\b(?:import|const|let|var|function|class|enum|interface|type)\s[^\n;=]*$/.test(code.slice(0, at.start))
+  )
     return [];
   return [...all(folder).values()].filter(({ text }) => text.startsWith(at.prefix));
 }

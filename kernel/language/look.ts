@@ -50,13 +50,15 @@ const FAINT = "opacity:.6";
 function block(cell: Cell, { code, message, start, end }: Diagnostic): string {
   const place = placeAt(cell.source, start);
   const [, ...lines] = excerpt(cell, place, { length: end - start, mark: (text) => text });
-  const caret = lines.length > 1 ? lines.pop()! : undefined;
+  // A place far to the right has none.
+  const caret = lines.at(-1)?.startsWith(">") ? undefined : lines.pop();
   const source = lines.map((line) => {
     const isMeant = line.startsWith(">");
     const text = escaped(line.slice(2));
     return isMeant ? text : `<span style="${FAINT}">${text}</span>`;
   });
-  if (caret !== undefined) source.push(`<span style="color:${AMBER}">${escaped(caret.slice(2))}</span>`);
+  const amber = (carets: string): string => `<span style="color:${AMBER}">${carets}</span>`;
+  if (caret !== undefined) source.push(caret.slice(2).replace(/\^+/, amber));
   return (
     `<div>${escaped(message.slice(0, LONGEST_MESSAGE)).replace(/\n/g, "<br>")} ` +
     `<span style="${FAINT}">TS${code} · ${escaped(cell.label)}, line ${place.line}</span></div>` +

@@ -39,7 +39,8 @@ export async function completeBoth(
   const found = await within(VALUES_MS, ofValues);
   const matches = new Map(typed.matches.map((match) => [match.text, match]));
   const { importable } = await import("../language/importable.ts");
-  for (const match of importable(types.folder, code, cursor)) if (!matches.has(match.text)) matches.set(match.text, match);
+  for (const match of importable(types.folder, code, cursor))
+    if (!matches.has(match.text)) matches.set(match.text, match);
   return merged({ ...typed, matches: [...matches.values()] }, found, offer, code);
 }
 

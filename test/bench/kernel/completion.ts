@@ -48,7 +48,9 @@ async function amongMany(rounds: number): Promise<string[]> {
   const kernel = new KernelClient(ours);
   try {
     await kernel.ready();
-    await kernel.execute("interface Step { index: number; words: string[] }\nconst step0 = { index: 0, words: [''] };");
+    await kernel.execute(
+      "interface Step { index: number; words: string[] }\nconst step0 = { index: 0, words: [''] };",
+    );
     for (let i = 1; i < CELLS; i++)
       await kernel.execute(
         `const step${i}: Step = { ...step${i - 1}, index: ${i} };\nfunction after${i}(a: Step) { return [a, step${i}].map((s) => s.words.length); }`,
@@ -58,19 +60,34 @@ async function amongMany(rounds: number): Promise<string[]> {
       const { matches } = await kernel.request("complete_request", { code, cursor_pos: code.length });
       const ms = performance.now() - start;
       if (!(matches as string[]).includes(expected))
-        throw new Error(`No "${expected}" among the completions of ${code}: ${String(matches).slice(0, 200)}`);
+        throw new Error(
+          `No "${expected}" among the completions of ${code}: ${String(matches).slice(0, 200)}`,
+        );
       return ms;
     };
-    line(`the first, which starts the server (${CELLS} cells)`, milliseconds(await ask("step99.wor", "words")));
+    line(
+      `the first, which starts the server (${CELLS} cells)`,
+      milliseconds(await ask("step99.wor", "words")),
+    );
     const members: number[] = [];
     const names: number[] = [];
     for (let i = 0; i < 8 * rounds; i++) {
       members.push(await ask(`const first${i} = after${CELLS - 1}(step${i % CELLS}).fil`, "filter"));
-      names.push(await ask(`const other${i} = step${i % CELLS}.words.length + after${1 + (i % 9)}`, `after${90 + (i % 9)}`));
+      names.push(
+        await ask(
+          `const other${i} = step${i % CELLS}.words.length + after${1 + (i % 9)}`,
+          `after${90 + (i % 9)}`,
+        ),
+      );
     }
     line(`members among ${CELLS} cells`, spread(members));
     line(`names among ${CELLS} cells`, spread(names));
-    return against(`a completion among ${CELLS} cells, p50`, quantile([...members, ...names], 0.5), P50_MS, "ms");
+    return against(
+      `a completion among ${CELLS} cells, p50`,
+      quantile([...members, ...names], 0.5),
+      P50_MS,
+      "ms",
+    );
   } finally {
     await kernel.close();
   }

@@ -55,7 +55,11 @@ test("what is not of the contract is no message, or is left out of one", () => {
     type: "marks",
     marks: { b: { state: "error", frozen: false, why: "" } },
   });
-  const imports = { a: "steal(); import 'a';", b: "import { b } from 'b';\nsteal();", c: "import { c } from 'c';" };
+  const imports = {
+    a: "steal(); import 'a';",
+    b: "import { b } from 'b';\nsteal();",
+    c: "import { c } from 'c';",
+  };
   expect(incoming({ type: "imports", imports })).toEqual({ type: "imports", imports: { c: imports.c } });
   expect(incoming({ type: "plan", request: 1, cells: ["a", 2, null] })).toMatchObject({ cells: ["a"] });
 });
