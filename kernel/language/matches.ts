@@ -95,7 +95,11 @@ export function matchesOf(list: CompletionList | null, code: string, cursor: num
       ...(auto && { statement: statementOf(text, auto.moduleSpecifier, auto.importKind) }),
     });
   }
-  const matches = [...found.values()].sort((a, b) => compare(a.order, b.order) || compare(a.text, b.text));
+  // Who types capitals means them, where something begins so.
+  const exact = [...found.values()].filter(({ text }) => text.startsWith(code.slice(start, cursor)));
+  const matches = (exact.length ? exact : [...found.values()]).sort(
+    (a, b) => compare(a.order, b.order) || compare(a.text, b.text),
+  );
   return { matches: matches.slice(0, MOST_MATCHES), start, end };
 }
 

@@ -73,12 +73,7 @@ async function amongMany(rounds: number): Promise<string[]> {
     const names: number[] = [];
     for (let i = 0; i < 8 * rounds; i++) {
       members.push(await ask(`const first${i} = after${CELLS - 1}(step${i % CELLS}).fil`, "filter"));
-      names.push(
-        await ask(
-          `const other${i} = step${i % CELLS}.words.length + after${1 + (i % 9)}`,
-          `after${90 + (i % 9)}`,
-        ),
-      );
+      names.push(await ask(`const other${i} = step${i % CELLS}.words.length + after9`, `after9${i % 10}`));
     }
     line(`members among ${CELLS} cells`, spread(members));
     line(`names among ${CELLS} cells`, spread(names));

@@ -186,4 +186,6 @@ export const completion: readonly Case[] = [
     cells: ["const herd = { zebras: 1 }", "const 𝑥 = '😀'; herd.ze|"],
     offers: ["zebras"],
   },
+  { about: "capitals as they are typed", cells: ["Math.sq|"], offers: ["sqrt", "!SQRT2"] },
+  { about: "capitals that nobody typed", cells: ["Math.sqrt1|"], offers: ["SQRT1_2"] },
 ];
