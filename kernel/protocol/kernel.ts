@@ -235,6 +235,8 @@ export class Kernel {
     for (let before = -1; before !== this.#queue.length && performance.now() < limit; ) {
       before = this.#queue.length;
       await pause(GATHER_MS);
+      // Where something kept this thread meanwhile, the time is up before the sockets were read.
+      await new Promise((resolve) => setImmediate(resolve));
     }
   }
 

@@ -58,11 +58,11 @@ function merged(
   }
   const others = matches.filter(({ text, statement }) => statement && !found.has(text));
   const isOffered = offer(Object.fromEntries(others.map(({ text, statement }) => [text, statement!])));
-  // A page that adds no imports gets them with the name, where a statement can stand before it.
-  const isLineStart = /(?:^|\n)[ \t]*$/.test(code.slice(0, start));
+  // A page that adds no imports gets them with the name, where there is no other and a statement can stand before it.
+  const isAlone = found.size === 0 && /(?:^|\n)[ \t]*$/.test(code.slice(0, start));
   for (const { text, type, statement } of others)
     if (isOffered) found.set(text, type);
-    else if (isLineStart) found.set(`${statement}\n${text}`, type);
+    else if (isAlone) found.set(`${statement}\n${text}`, type);
   return { matches: [...found.keys()], types: [...found.values()], start, end };
 }
 
