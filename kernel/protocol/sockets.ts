@@ -2,9 +2,14 @@
 // Relies on wire.ts for what a message is. Drops what is not signed with the connection's key; where the connection has
 // CurveZMQ's keys, all five are encrypted, and who does not know the public one is not connected at all.
 
-import { capability, Publisher, Reply, Router } from "zeromq";
+import { isUtf8 } from "node:buffer";
+import { capability, Reply, Router, XPublisher } from "zeromq";
 import type { Connection } from "./connection.ts";
 import { type Header, type Json, MAX_PART_BYTES, type Message, Wire } from "./wire.ts";
+
+/** The first byte of what a publisher hears of its subscribers. */
+const SUBSCRIBED = 1;
+const MAX_TOPIC_BYTES = 256;
 
 export type RequestChannel = "shell" | "control" | "stdin";
 
@@ -34,7 +39,14 @@ export async function openSockets(connection: Connection): Promise<Sockets> {
     control: new Router({ ...limits, handover: true }),
     stdin: new Router({ ...limits, handover: true }),
   };
-  const iopub = new Publisher({ linger: 1000, sendHighWaterMark: 10_000, ...curve });
+  // It tells of each subscription, and takes nothing much longer than one, or than CurveZMQ's greetings.
+  const iopub = new XPublisher({
+    linger: 1000,
+    sendHighWaterMark: 10_000,
+    maxMessageSize: 4096,
+    verbosity: "allSubs",
+    ...curve,
+  });
   const heartbeat = new Reply(limits);
   await Promise.all([
     ...(["shell", "control", "stdin"] as const).map((c) => routers[c].bind(connection.address(c))),
@@ -42,6 +54,7 @@ export async function openSockets(connection: Connection): Promise<Sockets> {
     heartbeat.bind(connection.address("hb")),
   ]);
   void echo(heartbeat);
+  void welcome();
 
   // One send at a time a socket: zeromq refuses a second before the first is queued.
   const senders = new Map(
@@ -55,6 +68,16 @@ export async function openSockets(connection: Connection): Promise<Sockets> {
     content,
     buffers: [],
   });
+
+  /** From when on it hears everything, a new subscriber cannot know otherwise. */
+  async function welcome(): Promise<void> {
+    for await (const [event] of iopub) {
+      const topic = event?.subarray(1);
+      if (event?.[0] !== SUBSCRIBED || !topic || topic.length > MAX_TOPIC_BYTES || !isUtf8(topic)) continue;
+      const welcomed = message(undefined, "iopub_welcome", { subscription: topic.toString() }, {});
+      senders.get(iopub)!.send(wire.encode({ ...welcomed, identities: topic.length ? [topic] : [] }));
+    }
+  }
 
   return {
     listen(channel, receive) {
@@ -100,7 +123,7 @@ async function echo(heartbeat: Reply): Promise<void> {
   for await (const frames of heartbeat) await heartbeat.send(frames);
 }
 
-function sender(socket: Router | Publisher): { send(frames: Buffer[]): void; idle(): Promise<void> } {
+function sender(socket: Router | XPublisher): { send(frames: Buffer[]): void; idle(): Promise<void> } {
   const queue: Buffer[][] = [];
   let working: Promise<void> | undefined;
   const work = async (): Promise<void> => {

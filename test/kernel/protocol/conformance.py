@@ -39,5 +39,10 @@ class LensorKernelTests(jupyter_kernel_test.KernelTests):
     invalid_code_samples = ["const = 7q", "let let let", "}", "%no_such_magic"]
 
 
+class LensorWelcomeTests(jupyter_kernel_test.IopubWelcomeTests):
+    kernel_name = "lensor"
+    support_iopub_welcome = True
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -13,7 +13,7 @@ test("jupyter_kernel_test passes", async () => {
   try {
     const { stderr } = await promisify(execFile)(python, [script], { env });
     // None skipped: every attribute that its tests look at is filled in.
-    expect(stderr).toMatch(/Ran 12 tests in [\d.]+s\s+OK\s*$/);
+    expect(stderr).toMatch(/Ran 13 tests in [\d.]+s\s+OK\s*$/);
   } finally {
     remove();
   }

@@ -409,6 +409,18 @@ test("input where the front end cannot ask is refused", async () => {
   );
 });
 
+test("who subscribes is told when it hears everything, by the topic it asked for", async () => {
+  for (const topic of ["", "status"]) {
+    const late = new Subscriber();
+    late.connect(parseConnection(file).address("iopub"));
+    late.subscribe(topic);
+    const { header, parent, content } = new Wire("key").decode(await late.receive())!;
+    expect(header.msg_type).toBe("iopub_welcome");
+    expect([parent, content]).toEqual([{}, { subscription: topic }]);
+    late.close();
+  }
+});
+
 test("a comm to an unknown target is closed; there are none to list", async () => {
   const { msg_id } = await send("comm_open", { comm_id: "c", target_name: "x", data: {} });
   expect(await story(msg_id)).toEqual(["busy", "comm_close", "idle"]);
