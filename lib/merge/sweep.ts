@@ -91,8 +91,8 @@ export async function sweep<Own extends string, Options extends MergeModelsOptio
   };
   try {
     const beside: SweptParent[] = [];
-    for (const parent of parents)
-      beside.push({ name: parent.name, ...(await quietly(() => losses(parent))) });
+    for (const [i, parent] of parents.entries())
+      beside.push({ name: names[i]!, ...(await quietly(() => losses(parent))) });
     await tried(first);
     if (rows.length === 0) throw new LensorError(`${CALL} was ended before a merge was measured`);
     for (let round = 0; round < refine; round++) await tried(between(rows));

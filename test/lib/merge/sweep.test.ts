@@ -41,6 +41,11 @@ describe("a sweep", () => {
     // Parents are kept in f32, merges in f16.
     for (const [i, end] of [sweep.rows[0]!, sweep.rows.at(-1)!].entries())
       expect(end.mean).toBeCloseTo(sweep.parents[i]!.mean, 3);
+    // Both are called alike.
+    expect(sweep.parents.map(({ name }) => name)).toEqual([`${a.name} (1)`, `${b.name} (2)`]);
+    const named = { over: { t: [0.5] }, skills };
+    const { parents } = await merge.sweep(merge.linear, { sums: a, stories: b }, named);
+    expect(parents.map(({ name }) => name)).toEqual(["sums", "stories"]);
     const [row] = sweep.rows;
     expect(row!.losses.sums).toBeCloseTo(Math.log(await perplexity(skills.sums)(a)), 3);
     expect(sweep.best.mean).toBe(Math.min(...sweep.rows.map(({ mean }) => mean)));
