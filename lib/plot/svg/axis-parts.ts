@@ -75,12 +75,16 @@ function lineOf(axis: Axis, axes: ReadonlyMap<string, Axis>, frame: Frame, side:
   return side === "bottom" || side === "right" ? Math.max(...ends) : Math.min(...ends);
 }
 
-/** The margins with room for what stands beside axes that ask for it. */
+/** The margins with room for what stands beside axes that ask for it, and for every label. */
 export function withRoom(axes: ReadonlyMap<string, Axis>, frame: Frame, sides: Sides, font: Font): Sides {
   const out = { ...sides };
   for (const axis of axes.values()) {
-    if (axis.given.automargin !== true) continue;
     const parts = partsOf(axis, axes, frame, font);
+    if (axis.given.automargin !== true) {
+      // A label that would be cut off moves the panel: there is no pointing at a picture to read the rest.
+      if (parts.side === "left") out.left = Math.max(out.left, out.left + parts.labelDepth + 2 - parts.at);
+      continue;
+    }
     out[parts.side] = Math.max(out[parts.side], parts.depth + 6);
     // The last label of an axis across stands half beyond its end.
     if (axis.isAcross) out.right = Math.max(out.right, parts.beyond);

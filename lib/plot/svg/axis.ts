@@ -28,6 +28,8 @@ export interface Reach {
   /** Bars and filled areas start from nothing. */
   zeroX?: boolean;
   zeroY?: boolean;
+  /** Words stand beyond what is drawn. */
+  hasWords?: boolean;
 }
 
 export function axisOf(id: string, given: Json, values: readonly unknown[]): Axis {
@@ -127,16 +129,18 @@ function wish(axis: Axis, reaches: readonly Reach[]): void {
 
 function around(axis: Axis, reaches: readonly Reach[]): [number, number] {
   const { type, categories, isAcross, given } = axis;
-  let [least, most] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  let [padded, zero] = [false, given.rangemode === "tozero" && type === "linear"];
-  for (const reach of reaches) {
-    for (const value of isAcross ? reach.x : reach.y)
-      if (Number.isFinite(value)) [least, most] = [Math.min(least, value), Math.max(most, value)];
-    padded ||= (isAcross ? reach.padX : reach.padY) === true;
-    zero ||= type === "linear" && (isAcross ? reach.zeroX : reach.zeroY) === true;
-  }
+  const parts = reaches.map((reach) => ({
+    ...endsOf(isAcross ? reach.x : reach.y),
+    isPadded: (isAcross ? reach.padX : reach.padY) === true,
+    fromZero: type === "linear" && (isAcross ? reach.zeroX : reach.zeroY) === true,
+    hasWords: reach.hasWords === true,
+  }));
+  const least = Math.min(...parts.map(({ low }) => low));
+  const most = Math.max(...parts.map(({ high }) => high));
   if (type === "category") return [Math.min(-0.5, least), Math.max(categories.length - 0.5, most, 0.5)];
-  if (least > most) return type === "log" ? [0, 1] : [-1, 6];
+  if (!(least <= most)) return type === "log" ? [0, 1] : [-1, 6];
+  const toZero = type === "linear" && given.rangemode === "tozero";
+  const zero = toZero || parts.some(({ fromZero }) => fromZero);
   const [low, high] = zero ? [Math.min(0, least), Math.max(0, most)] : [least, most];
   const span = high - low;
   // What is all in one place stands in the middle.
@@ -144,12 +148,19 @@ function around(axis: Axis, reaches: readonly Reach[]): [number, number] {
     const room = type === "log" ? 0.3 : Math.abs(low) || 1;
     return zero ? [Math.min(0, 2 * low), Math.max(0, 2 * high) || 1] : [low - room, high + room];
   }
-  const room = padded ? span * 0.06 : 0;
-  const grown = zero && !padded ? span * 0.055 : room;
-  return [
-    zero && low === 0 ? 0 : low - (zero ? grown : room),
-    zero && high === 0 ? 0 : high + (zero ? grown : room),
-  ];
+  // Each trace that wants room has it at its own ends.
+  const roomOf = (part: (typeof parts)[number]) =>
+    part.isPadded || zero ? span * (part.hasWords ? 0.1 : 0.06) : 0;
+  const from = Math.min(...parts.map((part) => (zero && part.low >= 0 ? 0 : part.low - roomOf(part))));
+  const to = Math.max(...parts.map((part) => (zero && part.high <= 0 ? 0 : part.high + roomOf(part))));
+  return [from, to];
+}
+
+function endsOf(values: readonly number[]): { low: number; high: number } {
+  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const value of values)
+    if (Number.isFinite(value)) [low, high] = [Math.min(low, value), Math.max(high, value)];
+  return { low, high };
 }
 
 /** Whether something that needs no more than its place is seen. */

@@ -126,6 +126,7 @@ function marksOf(
     ...{ across, upward, trace, level: 1 },
     x: lies ? ends.filter((end) => values.type !== "log" || end > 0).map(unit) : middles,
     y: lies ? middles : ends.filter((end) => values.type !== "log" || end > 0).map(unit),
+    hasWords: trace.textposition === "outside" && (trace.text ?? trace.texttemplate) !== undefined,
     ...(lies ? { zeroX: trace.base === undefined } : { zeroY: trace.base === undefined }),
     draw: () => {
       const boxes = placed.map((bar) => {

@@ -1,6 +1,6 @@
 // A histogram as bars: how many values fall into each of a row of equal intervals with round ends. Pure.
 
-import { isRecord, type Json, list, number } from "./read.ts";
+import { isRecord, type Json, list, number, within } from "./read.ts";
 import { roundStep } from "./ticks.ts";
 
 const MOST = 200;
@@ -15,14 +15,12 @@ export function counted(trace: Json, all: readonly number[]): Json {
   const wished = number(trace[lies ? "nbinsy" : "nbinsx"]);
   const rough = wished > 0 ? (high - low) / Math.min(wished, MOST) : usual(all);
   const step = asked > 0 && (high - low) / asked <= MOST ? asked : roundStep(rough > 0 ? rough : 1);
-  const first = Math.floor(low / step);
-  const counts = new Array<number>(Math.min(2 * MOST, Math.max(1, Math.floor(high / step) - first + 1))).fill(
-    0,
-  );
-  for (const value of values)
-    counts[Math.min(counts.length - 1, Math.max(0, Math.floor(value / step) - first))]! += 1;
+  const start = startOf(all, step, low, high);
+  const count = within(Math.floor((high - start) / step) + 1, 1, 2 * MOST);
+  const counts = new Array<number>(count).fill(0);
+  for (const value of values) counts[within(Math.floor((value - start) / step), 0, count - 1)]! += 1;
   const share = shareOf(trace.histnorm, values.length);
-  const middles = counts.map((_, i) => Number(((first + i + 0.5) * step).toPrecision(12)));
+  const middles = counts.map((_, i) => Number((start + (i + 0.5) * step).toPrecision(12)));
   const amounts = counts.map((count) => count * share);
   return {
     ...trace,
@@ -30,6 +28,24 @@ export function counted(trace: Json, all: readonly number[]): Json {
     width: step,
     ...(lies ? { x: amounts, y: middles, orientation: "h" } : { x: middles, y: amounts, orientation: "v" }),
   };
+}
+
+/**
+ * Whole numbers stand in the middle of their intervals. Others begin at a round one, or, where the least or the greatest would lie at
+ * an edge, half an interval before.
+ */
+function startOf(values: readonly number[], step: number, low: number, high: number): number {
+  const start = Math.floor(low / step) * step;
+  if (values.every(Number.isInteger)) return step < 1 ? low - step / 2 : start - 0.5;
+  const isAtEdge = (value: number) => {
+    const share = ((((value - start) / step) % 1) + 1) % 1;
+    return Math.min(share, 1 - share) < 0.01;
+  };
+  const share = (test: (value: number) => boolean) => values.filter(test).length / (values.length || 1);
+  if (share((value) => isAtEdge(value + step / 2)) >= 0.1) return start;
+  const isCrowded = share(isAtEdge) > 0.3 || isAtEdge(low) || isAtEdge(high);
+  if (!isCrowded) return start;
+  return start + step / 2 < low ? start + step / 2 : start - step / 2;
 }
 
 /** Wider the more the values are spread, narrower the more there are. */

@@ -1,5 +1,5 @@
 // Text of a figure: Plotly's small HTML (bold, italics, line ends, colours of spans) as lines of runs, measured, and written as
-// SVG. What is written comes from strangers: tags that are not known are dropped, the rest is escaped, and what XML cannot hold
+// SVG. What is written comes from strangers: tags that are not known are text, text is escaped, and what XML cannot hold
 // goes.
 
 import { type Face, lengthOf } from "./letters.ts";
@@ -78,6 +78,9 @@ const lineWidth = (line: readonly Run[], font: Font) =>
     0,
   );
 
+/** Those that Plotly knows; others are text, in both. */
+const TAGS = new Set(["br", "b", "strong", "i", "em", "u", "s", "sub", "sup", "span", "a"]);
+
 function linesOf(text: string): Run[][] {
   const look = { isBold: false, isItalic: false, scale: 1, rise: 0 };
   const open: { tag: string; before: Omit<Run, "text"> }[] = [];
@@ -86,7 +89,7 @@ function linesOf(text: string): Run[][] {
   for (const part of text.slice(0, MOST).split(/(<\/?[a-z][^<>]*>)/i)) {
     const [, close, tag = "", rest = ""] = /^<(\/?)([a-z]+)([^<>]*)>$/i.exec(part) ?? [];
     const name = tag.toLowerCase();
-    if (!name) {
+    if (!TAGS.has(name)) {
       const plain = part.replace(/[\r\n\t]+/g, " ");
       if (plain) lines.at(-1)!.push({ ...now, text: decoded(plain) });
     } else if (name === "br") {

@@ -31,10 +31,10 @@ function wished({ given, isAcross, type }: Axis, pixels: number): number {
 
 const stepOf = (value: unknown) => (number(value) > 0 ? number(value) : undefined);
 
-/** 2, 5 or 10 times a power of ten, at least as much. */
+/** 2, 5 or 10 times the power of ten at or below it, at least as much: as Plotly rounds, 10 becomes 20. */
 export function roundStep(rough: number): number {
   const power = 10 ** Math.floor(Math.log10(rough));
-  return power * ([1, 2, 5, 10].find((factor) => factor * power >= rough * (1 - 1e-9)) ?? 10);
+  return power * ([2, 5, 10].find((factor) => factor * power >= rough * (1 - 1e-9)) ?? 10);
 }
 
 function said(axis: Axis): Tick[] {

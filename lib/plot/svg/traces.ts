@@ -57,7 +57,7 @@ export function tracesOf(
       const scale = shared ?? scaleOf(trace, cellsOf(trace), "z");
       made.set(trace, heatmap({ trace, across, upward, scale, font, most }));
       // A map of nothing has no bar.
-      if (shared && list(trace.z).some((row) => list(row).length > 0)) made.get(trace)!.scale = shared;
+      if (shared && hasCells(trace)) made.get(trace)!.scale = shared;
     } else if (trace.type === "scatter" || trace.type === "scattergl") {
       const group = words(trace.stackgroup);
       const below = group ? (stacks.get(`${panel} ${group}`) ?? new Map<number, number>()) : undefined;
@@ -129,6 +129,11 @@ function sharedScales(look: Resolved): Map<string, Scale> {
     }
   }
   return new Map([...values].map(([name, all]) => [name, scaleOf(look.colourAxis(name), all, "c")]));
+}
+
+function hasCells(trace: Json): boolean {
+  for (const value of cellsOf(trace)) if (!Number.isNaN(value)) return true;
+  return false;
 }
 
 function* cellsOf(trace: Json): Generator<number> {

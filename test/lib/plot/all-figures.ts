@@ -46,6 +46,9 @@ import type { Row } from "../../../lib/train/journal.ts";
 
 export const HOSTILE = `<script>a()</script>"'&\u0007`;
 
+/** For places so narrow that Plotly cuts the other one off. */
+const SHORT = `<x>"'&`;
+
 const random = (i: number) => Math.abs((Math.sin(i * 12.9898) * 43758.5453) % 1);
 const from = <T>(length: number, make: (i: number) => T): T[] => Array.from({ length }, (_, i) => make(i));
 const floats = (length: number) => Float32Array.from({ length }, (_, i) => random(i));
@@ -175,7 +178,7 @@ export const figures: Readonly<Record<string, () => PlotlySpec>> = {
     }),
   "adapter grid": () =>
     adapterGrid({
-      ...{ model: "m", kind: "lora, rank 8", layers: 4, parts: ["attn_q", HOSTILE] },
+      ...{ model: "m", kind: "lora, rank 8", layers: 4, parts: ["attn_q", SHORT] },
       changes: [
         [0.1, 0.2, null, 0.05],
         [null, 0.01, 0.02, 0.3],
@@ -183,7 +186,7 @@ export const figures: Readonly<Record<string, () => PlotlySpec>> = {
     }),
   "matrix grid": () =>
     matrixGrid({
-      ...{ title: "t", subtitle: "s", layers: 3, parts: ["attn_q", HOSTILE], bar: "off" },
+      ...{ title: "t", subtitle: "s", layers: 3, parts: ["attn_q", SHORT], bar: "off" },
       values: [
         [0.1, 0.2, null],
         [0.3, 0.1, 0.2],
@@ -250,7 +253,7 @@ export const figures: Readonly<Record<string, () => PlotlySpec>> = {
       ...{ live: 3e8, kept: 0, peak: 4e8, budget: 5e8, kinds: ["tensor", "weights"] },
       holders: [
         { cell: "Cell [1]", kind: "tensor", bytes: 2e8 },
-        { cell: HOSTILE, kind: "weights", bytes: 1e8 },
+        { cell: SHORT, kind: "weights", bytes: 1e8 },
       ],
       timeline: from(20, (i) => ({ age: 20 - i, kinds: [i * 1e7, 1e8] })),
     }),
@@ -315,7 +318,7 @@ export const figures: Readonly<Record<string, () => PlotlySpec>> = {
   "somebody's own lines on two axes": () =>
     adopted({
       data: [
-        { x: [1, 2, 3], y: [1, null, 3], name: HOSTILE, mode: "lines+markers" },
+        { x: [1, 2, 3], y: [1, null, 3], name: SHORT, mode: "lines+markers" },
         { x: [1, 2, 3], y: [100, 200, 300], name: "other", yaxis: "y2" },
       ],
       layout: {

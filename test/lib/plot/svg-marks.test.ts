@@ -224,6 +224,15 @@ describe("axes", () => {
     expect(at(named, "the first of the two").right).toBeLessThan(800);
   });
 
+  test("cut no label off, where Plotly would too", () => {
+    const long = "a name that is much longer than its margin";
+    const svg = drawn([{ type: "bar", orientation: "h", y: [long], x: [1] }], {
+      yaxis: { automargin: false },
+      margin: { l: 20 },
+    });
+    expect(at(svg, long).left).toBeGreaterThan(0);
+  });
+
   test("keep cells square where that is asked for", () => {
     const svg = drawn([{ type: "heatmap", z: [[1, 2, 3]], showscale: false }], {
       yaxis: { scaleanchor: "x", constrain: "domain" },
