@@ -3,6 +3,7 @@
 // everything else is answered at once, also while a cell computes.
 
 import { setTimeout as pause } from "node:timers/promises";
+import { commMessage } from "./comm-message.ts";
 import { type Execution, executionOf } from "./execution.ts";
 import { BadRequest } from "./fields.ts";
 import { History } from "./history.ts";
@@ -276,26 +277,4 @@ function replyTo(type: string): string {
 /** Of a session that could not even try. */
 function failureOf({ name, message }: Error): Failure {
   return { ename: name, evalue: message, traceback: [`${name}: ${message}`] };
-}
-
-const COMM_TYPES = new Map<string, CommMessage["type"]>([
-  ["comm_open", "open"],
-  ["comm_msg", "msg"],
-  ["comm_close", "close"],
-]);
-
-/** What a message says of a comm; undefined where it is none, or says nothing that can be read. */
-function commMessage({ header, content, metadata, buffers }: Message): CommMessage | undefined {
-  const type = COMM_TYPES.get(header.msg_type);
-  const { comm_id: id, target_name: target, data } = content;
-  if (!type || typeof id !== "string" || (type === "open" && typeof target !== "string")) return undefined;
-  const record = typeof data === "object" && data !== null && !Array.isArray(data) ? (data as Json) : {};
-  return {
-    type,
-    id,
-    ...(type === "open" ? { target: target as string } : {}),
-    data: record,
-    metadata,
-    buffers,
-  };
 }
