@@ -4,6 +4,7 @@
 
 import { createHmac } from "node:crypto";
 import { existsSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -196,6 +197,24 @@ test("who has not the key runs nothing, whatever it signs with", async () => {
   await kernel.ask("execute_request", { code: "1" });
   expect(existsSync(marker)).toBe(false);
   other.close();
+}, 120_000);
+
+test("bytes that are no ZeroMQ, on every socket, change nothing", async () => {
+  const greeting = Buffer.from([0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 1]);
+  const nonsense = [Buffer.alloc(100_000, 0xff), Buffer.from("GET / HTTP/1.1\r\n\r\n"), greeting];
+  for (let port = 1; port <= 5; port++)
+    for (const bytes of nonsense)
+      await new Promise<void>((resolve) => {
+        const socket = connect(join(kernel.folder, `s-${port}`), () => socket.end(bytes));
+        // One that waits for more of a greeting is left alone.
+        socket.setTimeout(100, () => socket.destroy());
+        socket
+          .on("error", () => {})
+          .on("close", () => resolve())
+          .resume();
+      });
+  await expectAlive();
+  expect(await kernel.ask("execute_request", { code: "1" })).toMatchObject({ status: "ok" });
 }, 120_000);
 
 test("what is too long is dropped, what is long runs", async () => {
