@@ -120,6 +120,21 @@ const others = [
     return { about, has: `${isa} (of ${isas.join(", ")}), ${threads} threads, ABI ${abi}` };
   },
 
+  /** Cells run without it. @returns {Promise<Finding>} */
+  async function languageServer() {
+    const about = "types";
+    const module = new URL("../../dist/kernel/language/server.js", import.meta.url);
+    if (!existsSync(module)) return { about, lacks: `not built. ${SETUP}`, optional: true };
+    try {
+      const { code, output } = await run((await import(module.href)).executable(), ["--version"]);
+      return code === 0
+        ? { about, has: `TypeScript ${output.trim().replace(/^Version /, "")}` }
+        : { about, lacks: `TypeScript's language server does not start: ${output.trim()}`, optional: true };
+    } catch (error) {
+      return { about, lacks: /** @type {Error} */ (error).message, optional: true };
+    }
+  },
+
   /** @returns {Finding} */
   function chromium() {
     const found = findChromium();

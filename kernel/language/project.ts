@@ -67,8 +67,6 @@ function configuration(): object {
         tslab: ours("dist/kernel/session/tslab.d.ts", "kernel/session/tslab.ts"),
       },
       strict: true,
-      // A cell is often a draft: a parameter without a type is no mistake in it.
-      noImplicitAny: false,
       experimentalDecorators: true,
       useDefineForClassFields: true,
       allowJs: true,

@@ -36,6 +36,11 @@ interface Location {
 }
 
 const ERROR = 1;
+/**
+ * A cell is often a draft: that a parameter has no type, or a package none, is no mistake in it. The option that asks for these
+ * stays on, since without it `const rows = []` could never be filled.
+ */
+const isUntyped = (code: number): boolean => code >= 7005 && code <= 7057 && !(code >= 7027 && code <= 7030);
 /** A file from which a declaration is shown is no larger. */
 const MOST_BYTES = 4_000_000;
 
@@ -192,7 +197,7 @@ function diagnosticsIn(text: string, items: readonly LspDiagnostic[]): Diagnosti
   const found = new Map<string, Diagnostic>();
   const last: Position = positionAt(text, text.length);
   for (const { range, severity = ERROR, code = 0, message } of items) {
-    if (severity !== ERROR) continue;
+    if (severity !== ERROR || isUntyped(code)) continue;
     const isBehind = range.start.line > last.line;
     if (isBehind && !(code >= 1000 && code < 2000)) continue;
     const start = isBehind ? text.trimEnd().length : offsetAt(text, range.start);

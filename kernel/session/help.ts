@@ -17,8 +17,9 @@ export interface Values {
 
 /** For types one waits this long; the server's first answer may take a second. */
 const TYPES_MS = 3000;
-/** Where types have answered a completion, values have this much longer. */
-const VALUES_MS = 50;
+/** Where types have answered a completion, values have had their time after this: a cell keeps them. */
+const VALUES_MS = 30;
+const LEAST_MS = 2;
 
 /**
  * @param offer Tells pages that can add an import which names would need one. Says whether there is such a page.
@@ -30,13 +31,14 @@ export async function completeBoth(
   code: string,
   cursor: number,
 ): Promise<Completion> {
-  const ofValues = values.complete(code, cursor);
+  const start = performance.now();
+  const ofValues = unheard(values.complete(code, cursor));
   const typed = await within(
     TYPES_MS,
     types.services()?.then((typescript) => typescript.complete(code, cursor)),
   );
   if (!typed) return ofValues;
-  const found = await within(VALUES_MS, ofValues);
+  const found = await within(Math.max(LEAST_MS, VALUES_MS - (performance.now() - start)), ofValues);
   const matches = new Map(typed.matches.map((match) => [match.text, match]));
   const { importable } = await import("../language/importable.ts");
   for (const match of importable(types.folder, code, cursor))
@@ -73,7 +75,7 @@ export async function inspectBoth(
   cursor: number,
   detail: boolean,
 ): Promise<Inspection> {
-  const ofValues = values.inspect(code, cursor);
+  const ofValues = unheard(values.inspect(code, cursor));
   const typed = await within(
     TYPES_MS,
     types.services()?.then((typescript) => typescript.inspect(code, cursor, detail)),
@@ -90,6 +92,12 @@ export async function inspectBoth(
       "text/markdown": `${typed}\n\n\`\`\`\n${value.text.replaceAll("```", "'''")}\n\`\`\``,
     },
   };
+}
+
+/** An answer that may fail before anybody waits for it. */
+function unheard<T>(answer: Promise<T>): Promise<T> {
+  answer.catch(() => {});
+  return answer;
 }
 
 /** What comes in time; undefined for what does not, or fails. */

@@ -223,4 +223,16 @@ export const diagnostics: readonly Case[] = [
     cells: ["import * as tslab from 'tslab'; tslab.display.html('<b>')"],
     errors: [],
   },
+  {
+    about: "a list that starts empty",
+    cells: [
+      "const rows = [];\nfor (const n of [1]) rows.push({ n });\nrows[0].n.toFixed(); const m = rows[0].m;",
+    ],
+    errors: ["3:40 2339"],
+  },
+  {
+    about: "a list that another cell fills",
+    cells: ["const rows = []", "rows.push(1); rows.length"],
+    errors: [],
+  },
 ];
