@@ -59,7 +59,12 @@ export class KernelClient {
     const connection = { transport: "ipc", ip, ...PORTS, signature_scheme: "hmac-sha256", key: this.#key };
     writeFileSync(file, JSON.stringify(connection));
     const [program, ...args] = contestant.command(file);
-    this.process = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"], cwd: this.#folder });
+    this.process = spawn(program, args, {
+      stdio: ["ignore", "ignore", "pipe"],
+      cwd: this.#folder,
+      // What is measured is no part of anybody's history.
+      env: { ...process.env, JUPYTER_DATA_DIR: this.#folder, IPYTHONDIR: this.#folder },
+    });
     let said = "";
     this.process.stderr!.setEncoding("utf8").on("data", (text: string) => {
       said = (said + text).slice(-2000);
