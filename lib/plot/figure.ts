@@ -59,7 +59,7 @@ export class Figure {
 
   /**
    * Writes the figure to a file, whole or not at all. What its name ends in says as what: `.svg`, the static picture; `.png`, that
-   * picture at two pixels for each of its own, on clear ground; `.html`, one self-contained page with the live figure (1.6 MB, for
+   * picture at two pixels for each of its own, on clear ground; `.html`, one self-contained page with the live figure (2.6 MB, for
    * Plotly is inside), which shows the static picture where scripts do not run.
    * @param options As for `svg`; a page without a theme follows its reader's.
    * @throws LensorError for another ending, a folder that is not there or not to be written to

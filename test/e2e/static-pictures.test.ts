@@ -3,7 +3,8 @@
 
 import { describe, expect, test } from "vitest";
 import { svgOf } from "../../lib/plot/svg/document.ts";
-import { figures, HOSTILE } from "../lib/plot/all-figures.ts";
+import { figures } from "../lib/plot/all-figures.ts";
+import { HOSTILE } from "../lib/plot/constructed.ts";
 import { textsOf } from "../lib/plot/svg-texts.ts";
 import { plotlyPage } from "./drawn-labels.ts";
 import { browserPath } from "./lab.ts";

@@ -5,7 +5,8 @@ import { Resvg } from "@resvg/resvg-js";
 import { describe, expect, test } from "vitest";
 import { svgOf } from "../../../lib/plot/svg/document.ts";
 import { tokens } from "../../../lib/plot/theme.ts";
-import { figures, HOSTILE } from "./all-figures.ts";
+import { figures } from "./all-figures.ts";
+import { HOSTILE } from "./constructed.ts";
 import { overlaps, textsOf } from "./svg-texts.ts";
 
 /** As a picture says it: marks are letters again, and what XML cannot hold is replaced. */
