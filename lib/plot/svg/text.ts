@@ -91,7 +91,7 @@ function linesOf(text: string): Run[][] {
     const name = tag.toLowerCase();
     if (!TAGS.has(name)) {
       const plain = part.replace(/[\r\n\t]+/g, " ");
-      if (plain) lines.at(-1)!.push({ ...now, text: decoded(plain) });
+      if (plain) lines.at(-1)!.push({ ...now, text: held(decoded(plain)) });
     } else if (name === "br") {
       if (lines.length < MOST_LINES) lines.push([]);
     } else if (close) {
@@ -124,10 +124,13 @@ function decoded(text: string): string {
   });
 }
 
-/** For text and for attributes; without what XML 1.0 forbids. */
+/** Without what XML 1.0 forbids. */
+const held = (text: string) =>
+  text.replace(/[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, "\ufffd");
+
+/** For text and for attributes. */
 export function escaped(text: string): string {
-  return text
-    .replace(/[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, "\ufffd")
+  return held(text)
     .replace(/&/g, "&amp;")
     .replace(/</g, "&lt;")
     .replace(/>/g, "&gt;")

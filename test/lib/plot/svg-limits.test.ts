@@ -53,6 +53,11 @@ describe("what is hostile or huge", () => {
     expect(() => new Resvg(svg, { font: { loadSystemFonts: false } })).not.toThrow();
   });
 
+  test("letters that XML cannot hold take the room of what stands for them", () => {
+    const [one, other] = ["a\u0007, b", "a\ufffd, b"].map((text) => drawn([], { title: { text } }));
+    expect(one).toBe(other);
+  });
+
   test("is never more than a notebook can take", () => {
     const many = Array.from({ length: 50_000 }, (_, i) => Math.sin(i * i));
     const size = (data: object[], layout: object = {}) => drawn(data, layout).length;
