@@ -17,8 +17,8 @@ export interface Values {
 
 /** For types one waits this long; the server's first answer may take a second. */
 const TYPES_MS = 3000;
-/** Where types have answered a completion, values have had their time after this: a cell keeps them. */
-const VALUES_MS = 30;
+/** Where types know something to complete, values have had their time after this: a cell may keep them. */
+const VALUES_MS = 10;
 const LEAST_MS = 2;
 
 /**
@@ -38,7 +38,10 @@ export async function completeBoth(
     types.services()?.then((typescript) => typescript.complete(code, cursor)),
   );
   if (!typed) return ofValues;
-  const found = await within(Math.max(LEAST_MS, VALUES_MS - (performance.now() - start)), ofValues);
+  const isKnown = typed.matches.some(({ statement }) => !statement);
+  const found = isKnown
+    ? await within(Math.max(LEAST_MS, VALUES_MS - (performance.now() - start)), ofValues)
+    : await ofValues;
   const matches = new Map(typed.matches.map((match) => [match.text, match]));
   const { importable } = await import("../language/importable.ts");
   for (const match of importable(types.folder, code, cursor))
