@@ -11,7 +11,8 @@ import { unnamedCell } from "./namespace.ts";
 /** What mistakes of types do: show under their cell, keep it from running, or nothing, without a server at all. */
 export type TypesMode = "show" | "block" | "off";
 
-/** The first check starts the server: not in the midst of "Run all". */
+/** Cells are checked when no other has begun for so long: "Run all" comes first. The first check starts the server, and waits longer. */
+const PAUSE_MS = 60;
 const QUIET_MS = 500;
 
 /** A cell whose mistakes are shown, or may be. */
@@ -80,8 +81,8 @@ export class Types {
     this.#checked.set(id, checked);
     this.#waiting.add(checked);
     clearTimeout(this.#timer);
-    if (this.#running?.pid) void this.#checkWaiting();
-    else this.#timer = setTimeout(() => void this.#checkWaiting(), QUIET_MS).unref();
+    const wait = this.#running?.pid ? PAUSE_MS : QUIET_MS;
+    this.#timer = setTimeout(() => void this.#checkWaiting(), wait).unref();
     return undefined;
   }
 
