@@ -14,7 +14,7 @@ import type { RequestChannel, Sockets } from "./sockets.ts";
 import type { Json, Message } from "./wire.ts";
 
 /** How long nothing more may come before what was sent with a failed cell counts as here; and the longest wait. */
-const GATHER_MS = 15;
+const GATHER_MS = 30;
 const GATHER_MOST_MS = 300;
 
 interface Queued {
