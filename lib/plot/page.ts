@@ -2,11 +2,9 @@
 // reader's light or dark. A content security policy with one random nonce keeps the page to its own script and off the network.
 
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { gzipSync } from "node:zlib";
 import type { PlotlySpec } from "./figure.ts";
 import { escapeHtml } from "./html.ts";
+import { packedPlotly, unpackPlotly } from "./plotly-inside.ts";
 import type { Theme } from "./svg/resolve.ts";
 import { tokens } from "./theme.ts";
 
@@ -18,8 +16,6 @@ export function figurePage(
   theme?: Theme,
 ): string {
   const nonce = randomBytes(16).toString("base64");
-  const plotly = createRequire(import.meta.url).resolve("plotly.js-dist/plotly.js");
-  const packed = gzipSync(readFileSync(plotly)).toString("base64");
   const image = (of: Theme) =>
     `data:image/svg+xml;base64,${Buffer.from(pictures[of], "utf8").toString("base64")}`;
   const alt = escapeHtml(words);
@@ -46,36 +42,17 @@ export function figurePage(
 </head>
 <body>
 <div id="figure">${picture}</div>
-<script type="application/gzip" id="plotly">${packed}</script>
+${packedPlotly()}
 <script type="application/json" id="spec">${json}</script>
 <script nonce="${nonce}">
 (async () => {
-  const packed = Uint8Array.from(atob(document.getElementById("plotly").textContent), (c) => c.charCodeAt(0));
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
-  const script = document.createElement("script");
-  script.nonce = "${nonce}";
-  script.textContent = await new Response(stream).text();
-  document.head.append(script);
-  const { data, layout, config, frames } = JSON.parse(document.getElementById("spec").textContent);
-  const isPlain = (v) => v && typeof v === "object" && !Array.isArray(v);
-  const merge = (into, from) => {
-    const out = { ...into };
-    for (const [key, value] of Object.entries(from))
-      out[key] = isPlain(out[key]) && isPlain(value) ? merge(out[key], value) : value;
-    return out;
-  };
+${unpackPlotly(nonce)}
+  const figure = JSON.parse(document.getElementById("spec").textContent);
   const place = document.getElementById("figure");
-  const dark = matchMedia("(prefers-color-scheme: dark)");
   const draw = async () => {
-    const variant = layout?.meta?.lensor?.[${theme ? JSON.stringify(theme) : 'dark.matches ? "dark" : "light"'}];
     const drawing = document.createElement("div");
     place.replaceChildren(drawing);
-    await Plotly.newPlot(drawing, {
-      data: data.map((trace, i) => (variant?.data?.[i] ? merge(trace, variant.data[i]) : trace)),
-      layout: variant ? merge(layout, variant.layout) : layout,
-      frames,
-      config: { responsive: true, displaylogo: false, ...config },
-    });
+    await Plotly.newPlot(drawing, drawn(figure, ${theme ? JSON.stringify(theme) : 'dark.matches ? "dark" : "light"'}));
   };
   dark.addEventListener("change", draw);
   await draw();

@@ -3,11 +3,9 @@
 // arrived in an output can style itself, but never run.
 
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { basename } from "node:path";
-import { gzipSync } from "node:zlib";
 import { Marked } from "marked";
+import { packedPlotly, unpackPlotly } from "../../../lib/plot/plotly-inside.ts";
 import { ansiToHtml, escapeHtml, overwritten, scriptJson } from "./escape.ts";
 import { highlight } from "./highlight.ts";
 import type { Json, Notebook } from "./notebook.ts";
@@ -123,40 +121,18 @@ function bundleHtml(data: Json, figures: unknown[]): string {
 
 /** Plotly compressed inside the page, and the few lines that unpack it and draw. */
 function figureScripts(figures: unknown[], nonce: string): string {
-  const plotly = createRequire(import.meta.url).resolve("plotly.js-dist/plotly.js");
-  const packed = gzipSync(readFileSync(plotly), { level: 9 }).toString("base64");
-  return `<script type="application/gzip" id="plotly">${packed}</script>
+  return `${packedPlotly()}
 <script type="application/json" id="figures">${scriptJson(figures)}</script>
 <script nonce="${nonce}">
 (async () => {
-  const packed = Uint8Array.from(atob(document.getElementById("plotly").textContent), (c) => c.charCodeAt(0));
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
-  const script = document.createElement("script");
-  script.nonce = "${nonce}";
-  script.textContent = await new Response(stream).text();
-  document.head.append(script);
+${unpackPlotly(nonce)}
   const figures = JSON.parse(document.getElementById("figures").textContent);
-  // lensor's figures carry a light and a dark variant (lib/plot/theme.ts); others are drawn as they are.
-  const merge = (into, from) => {
-    const result = { ...into };
-    for (const [key, value] of Object.entries(from)) {
-      const both = [result[key], value].every((v) => v && typeof v === "object" && !Array.isArray(v));
-      result[key] = both ? merge(result[key], value) : value;
-    }
-    return result;
-  };
-  const dark = matchMedia("(prefers-color-scheme: dark)");
   const draw = async () => {
     for (const place of document.querySelectorAll("[data-figure]")) {
-      const { data, layout, config, frames } = figures[place.dataset.figure];
-      const variant = layout?.meta?.lensor?.[dark.matches ? "dark" : "light"];
-      place.classList.toggle("foreign", !variant && dark.matches);
-      await Plotly.react(place, {
-        data: data.map((trace, i) => (variant?.data?.[i] ? merge(trace, variant.data[i]) : trace)),
-        layout: variant ? merge(layout, variant.layout) : layout,
-        frames,
-        config: { responsive: true, displaylogo: false, ...config },
-      });
+      const figure = figures[place.dataset.figure];
+      const theme = dark.matches ? "dark" : "light";
+      place.classList.toggle("foreign", dark.matches && !figure.layout?.meta?.lensor?.[theme]);
+      await Plotly.react(place, drawn(figure, theme));
     }
   };
   dark.addEventListener("change", draw);
