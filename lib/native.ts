@@ -1,12 +1,10 @@
 // The only file that touches the addon: finds it, types it, and ties it to the session's interrupt flag. What it passes on
 // has been checked in TypeScript; the addon checks again whatever could harm the process.
 
-import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { addonPath, REBUILD } from "./addon.ts";
 import { LensorError } from "./errors.ts";
 import { cellName, currentHost } from "./host.ts";
-import { packageRoot } from "./package.ts";
 
 /** Memory of one or more tensors: filled when the operation that makes it has run. Freed by `release`, else by the collector. */
 export interface NativeBuffer {
@@ -513,6 +511,9 @@ export interface Addon {
   releaseSketches(sketches: NativeSketches): void;
 }
 
+/** `LENSOR_ABI_VERSION` of the addon that this file speaks to. */
+const ABI = 5;
+
 let loaded: Addon | undefined;
 
 /** The addon, loaded when first used. @throws LensorError where it was not built or does not load */
@@ -521,21 +522,23 @@ export function native(): Addon {
 }
 
 function load(): Addon {
-  const path = process.env.LENSOR_ADDON || join(packageRoot(), "build", "lensor.node");
-  if (!existsSync(path))
-    throw new LensorError("lensor's native code is not built", {
-      expected: path,
-      fix: "In lensor's folder, run: npm run setup",
-    });
+  const path = addonPath();
   let addon: Addon;
   try {
     addon = createRequire(import.meta.url)(path) as Addon;
   } catch (cause) {
     throw new LensorError(`lensor's native code does not load: ${(cause as Error).message}`, {
-      fix: "In lensor's folder, run: npm run setup. LENSOR_CPU, LENSOR_THREADS and LENSOR_MEMORY, where set, must name what the machine has.",
+      fix: `${REBUILD} LENSOR_CPU, LENSOR_THREADS and LENSOR_MEMORY, where set, must name what the machine has.`,
       cause,
     });
   }
+  const { abi } = addon.info();
+  if (abi !== ABI)
+    throw new LensorError("lensor's native code is of another version", {
+      expected: `ABI ${ABI}`,
+      got: `ABI ${abi} in ${path}`,
+      fix: REBUILD,
+    });
   const host = currentHost();
   if (host) {
     addon.setInterruptFlag(host.interruptFlag);

@@ -1,103 +1,72 @@
-// `lensor install`: writes the kernelspec, so that Jupyter lists "TypeScript (lensor)".
-// Relies on Jupyter's own data folders. Touches nothing but the kernelspecs that it names, and none of another kernel's.
+// `lensor install`: the kernel and JupyterLab's side of it, into a person's own Jupyter. Relies on what the package carries;
+// touches nothing of other kernels and other extensions.
 
-import { execFileSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
-import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { packageRoot } from "../session/root.ts";
+import { ALIASES, argvIn, displayName, installKernelspec, isOurs, kernelFolder } from "./kernelspec.ts";
+import { installExtensions, labProblem, labVersion } from "./labextension.ts";
+import { jupyterDataFolders, PLACE_OPTIONS, PLACE_USAGE, type Place, placeOf } from "./places.ts";
 
 const USAGE = `lensor install [--user | --sys-prefix | --prefix FOLDER] [--alias NAMES]
-  --user        for you, in every Jupyter of yours (the default)
-  --sys-prefix  in the Python environment that "python3" on the path belongs to
-  --prefix P    in the environment P, for instance .venv
-  --alias N     also under other kernels' names, so that their notebooks open here: tslab,jslab,deno
+${PLACE_USAGE}  --alias N     also under other kernels' names, so that their notebooks open here: tslab,jslab,deno
 `;
 
-/** Other kernels for TypeScript, by the name that their notebooks ask for. */
-const ALIASES = ["tslab", "jslab", "deno"];
-
 export async function main(args: string[]): Promise<number> {
-  let folders: Map<string, string>;
+  let place: Place;
+  let names: string[];
   try {
-    const { data, aliases } = parse(args);
-    folders = new Map(["lensor", ...aliases].map((name) => [name, join(data, "kernels", name)]));
-    for (const folder of folders.values()) refuseForeign(folder);
+    ({ place, names } = parse(args));
+    for (const name of names) refuseForeign(kernelFolder(place.data, name));
   } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n${USAGE}`);
+    process.stderr.write(`lensor install: ${(error as Error).message}\n${USAGE}`);
     return 2;
   }
-  for (const [name, folder] of folders) {
-    installKernelspec(folder, name);
-    process.stdout.write(`Installed the kernel "${displayName(name)}" in ${folder}\n`);
+  try {
+    for (const name of names) {
+      const folder = kernelFolder(place.data, name);
+      installKernelspec(folder, name);
+      say(`Installed the kernel "${displayName(name)}" in ${folder}`);
+    }
+    extend(place);
+    return 0;
+  } catch (error) {
+    process.stderr.write(`lensor install: ${(error as Error).message}\n`);
+    return 1;
   }
-  return 0;
 }
 
-function displayName(name: string): string {
-  return name === "lensor" ? "TypeScript (lensor)" : `TypeScript (lensor, as ${name})`;
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+/** JupyterLab's side, where it would run. */
+function extend(place: Place): void {
+  const version = labVersion(place);
+  const problem = version && labProblem(version);
+  if (problem) {
+    say(`${problem}.`);
+    return;
+  }
+  const where = version ? `JupyterLab ${version}` : "JupyterLab, once one is there";
+  for (const name of installExtensions(place.data, jupyterDataFolders()))
+    say(`Installed ${name} for ${where}`);
+  if (!version) say("No JupyterLab was found. To get one: pip install jupyterlab");
 }
 
 /** @throws where a kernel of that name is there already, and is not this one */
 function refuseForeign(folder: string): void {
-  const file = join(folder, "kernel.json");
-  if (!existsSync(file)) return;
-  const { argv } = JSON.parse(readFileSync(file, "utf8")) as { argv?: unknown };
-  if (Array.isArray(argv) && argv.some((word) => /lensor\.m?js$/.test(String(word)))) return;
+  const argv = argvIn(folder);
+  if (argv === undefined || isOurs(argv)) return;
   throw new Error(
-    `lensor install: ${folder} holds another kernel, which stays as it is. To replace it, first remove it: ` +
+    `${folder} holds another kernel, which stays as it is. To replace it, first remove it: ` +
       `jupyter kernelspec remove ${folder.split(/[\\/]/).at(-1)}`,
   );
 }
 
-/** Writes the kernelspec into a folder. */
-export function installKernelspec(folder: string, name = "lensor"): void {
-  const root = packageRoot();
-  mkdirSync(folder, { recursive: true });
-  const spec = {
-    argv: [process.execPath, join(root, "kernel/cli/lensor.mjs"), "kernel", "{connection_file}"],
-    display_name: displayName(name),
-    language: "typescript",
-    interrupt_mode: "message",
-    kernel_protocol_version: "5.3",
-    // Jupyter then gives CurveZMQ's keys, where its transport_encryption is on.
-    metadata: { debugger: false, supported_encryption: "curve" },
-  };
-  writeFileSync(join(folder, "kernel.json"), `${JSON.stringify(spec, null, 2)}\n`);
-  copyFileSync(join(root, "kernel/cli/logo.svg"), join(folder, "logo-svg.svg"));
-}
-
-function parse(args: string[]): { data: string; aliases: string[] } {
-  const { values } = parseArgs({
-    args,
-    options: {
-      user: { type: "boolean" },
-      "sys-prefix": { type: "boolean" },
-      prefix: { type: "string" },
-      alias: { type: "string", default: "" },
-    },
-  });
-  const { user, "sys-prefix": sysPrefix, prefix, alias } = values;
-  if ([user, sysPrefix, prefix].filter((given) => given !== undefined).length > 1)
-    throw new Error("lensor install: --user, --sys-prefix and --prefix say where: give one of them.");
+function parse(args: string[]): { place: Place; names: string[] } {
+  const options = { ...PLACE_OPTIONS, alias: { type: "string", default: "" } } as const;
+  const { alias, ...where } = parseArgs({ args, options }).values;
   const aliases = alias.split(",").filter(Boolean);
   const unknown = aliases.find((name) => !ALIASES.includes(name));
-  if (unknown)
-    throw new Error(`lensor install: --alias takes ${ALIASES.join(", ")}, and this is "${unknown}".`);
-  return { data: dataFolder(sysPrefix, prefix), aliases };
-}
-
-function dataFolder(sysPrefix: boolean | undefined, prefix: string | undefined): string {
-  if (prefix !== undefined) return join(resolve(prefix), "share/jupyter");
-  if (!sysPrefix) return jupyterDataFolder();
-  const script = "import sys; print(sys.prefix)";
-  return join(execFileSync("python3", ["-c", script], { encoding: "utf8" }).trim(), "share/jupyter");
-}
-
-/** Where Jupyter looks for a person's own kernels. */
-export function jupyterDataFolder(): string {
-  if (process.env.JUPYTER_DATA_DIR) return process.env.JUPYTER_DATA_DIR;
-  if (process.platform === "darwin") return join(homedir(), "Library/Jupyter");
-  return join(process.env.XDG_DATA_HOME ?? join(homedir(), ".local/share"), "jupyter");
+  if (unknown) throw new Error(`--alias takes ${ALIASES.join(", ")}, and this is "${unknown}".`);
+  return { place: placeOf(where), names: ["lensor", ...aliases] };
 }

@@ -2,9 +2,8 @@
 // sockets, so that both start at once. Ends on a shutdown request, on SIGTERM, or when the server that started it is gone;
 // SIGINT interrupts the cell.
 
-import { join } from "node:path";
 import { openSession } from "../session/session.ts";
-import { jupyterDataFolder } from "./install.ts";
+import { historyFolder } from "./places.ts";
 
 export async function main(args: string[]): Promise<number> {
   const [path] = args;
@@ -25,7 +24,7 @@ export async function main(args: string[]): Promise<number> {
   );
   try {
     const sockets = await openSockets(readConnection(path));
-    const history = new History(new HistoryFolder(join(jupyterDataFolder(), "lensor", "history")));
+    const history = new History(new HistoryFolder(historyFolder()));
     const kernel = new Kernel(sockets, session, history);
     await Promise.race([kernel.ended, ended()]);
     await Promise.all([session.close(), history.close()]);

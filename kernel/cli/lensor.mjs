@@ -4,19 +4,21 @@
 import { existsSync } from "node:fs";
 
 const COMMANDS = {
-  install: "install the Jupyter kernel",
+  install: "install the kernel and JupyterLab's extension",
+  uninstall: "remove them",
   run: "run a notebook without a browser",
   doctor: "say what this machine has and what is missing",
+  build: "compile the native code, where no package of it fits this machine",
   bench: "measure speed",
 };
 const INTERNAL = ["kernel"];
 /** Runs as it stands: it has to say what is missing where nothing is built. */
-const UNBUILT = ["doctor"];
+const UNBUILT = ["doctor", "build"];
 
 const [command, ...args] = process.argv.slice(2);
 
 if (!command || !(command in COMMANDS || INTERNAL.includes(command))) {
-  const list = Object.entries(COMMANDS).map(([name, purpose]) => `  lensor ${name.padEnd(8)} ${purpose}`);
+  const list = Object.entries(COMMANDS).map(([name, purpose]) => `  lensor ${name.padEnd(9)} ${purpose}`);
   const asked = command && !/^(-h|--help|help)$/.test(command);
   const text = `${asked ? `lensor: there is no command "${command}". ` : ""}Commands:\n${list.join("\n")}\n`;
   (asked ? process.stderr : process.stdout).write(text);

@@ -4,7 +4,7 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { installKernelspec } from "../../kernel/cli/install.ts";
+import { installKernelspec } from "../../kernel/cli/kernelspec.ts";
 import { packageRoot } from "../../kernel/session/root.ts";
 
 /** The Python of the virtual environment; another one may be named for a run without set-up. */

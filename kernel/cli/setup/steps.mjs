@@ -28,7 +28,7 @@ const requirements = (/** @type {string} */ name) => join(root, "kernel/cli/setu
 
 /** What is installed is what the lockfile says; packages for other machines may be absent. */
 function modulesMatch() {
-  const installed = moduleFile(".package-lock.json");
+  const installed = join(paths.modules, ".package-lock.json");
   if (!existsSync(installed)) return false;
   const have = readJson(installed).packages;
   return Object.entries(readJson(join(root, "package-lock.json")).packages).every(
@@ -254,7 +254,7 @@ const kernelspec = {
   quiet: true,
   isDone: () => false,
   async work() {
-    const { installKernelspec } = await built("kernel/cli/install.js");
+    const { installKernelspec } = await built("kernel/cli/kernelspec.js");
     installKernelspec(join(paths.venv, "share/jupyter/kernels/lensor"));
   },
 };
