@@ -57,8 +57,10 @@ async function packAll() {
   await setup();
   rmSync(packages, { recursive: true, force: true });
   mkdirSync(packages, { recursive: true });
-  const made = [await npmPack(root), await npmPack(nativePackage())];
-  for (const file of [...made, await packWheel(packages, made)]) say(file);
+  const native = nativePackage();
+  const archives = [await npmPack(root), await npmPack(native)];
+  rmSync(native, { recursive: true });
+  for (const file of [...archives, await packWheel(packages, archives)]) say(file);
 }
 
 /** The folder of this machine's native code, as npm packs it. */

@@ -231,7 +231,8 @@ function extensionHash() {
 /** @type {Step} */
 const extension = {
   title: "JupyterLab extension",
-  isDone: () => isCurrent(extensionStamp(), extensionHash()),
+  isDone: () =>
+    existsSync(join(extensionOutput, "package.json")) && isCurrent(extensionStamp(), extensionHash()),
   async work() {
     unstamp(extensionStamp());
     const wanted = extensionHash();

@@ -1,7 +1,7 @@
 // The wheel `lensor-jupyter`: the npm package with all that it needs, JupyterLab's extension and the kernelspec, for people who
 // start from pip. Node is theirs, or the one that PyPI carries. Relies on hatchling, which pip fetches to build it.
 
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { paths, root } from "./paths.mjs";
 import { must } from "./process.mjs";
@@ -67,6 +67,6 @@ export async function packWheel(packages, archives) {
     folder,
   ];
   await must("Building the wheel", paths.python, pip);
-  const { readdirSync } = await import("node:fs");
+  rmSync(folder, { recursive: true });
   return join(packages, /** @type {string} */ (readdirSync(packages).find((name) => name.endsWith(".whl"))));
 }
