@@ -2,11 +2,21 @@
 // wheel for people who start from pip. `npm pack` makes the first of them by itself: npm calls `pack.mjs prepare` before and
 // `pack.mjs restore` after. Builds what is not built; leaves package.json as it was.
 
-import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { paths, root } from "./setup/paths.mjs";
-import { here, nativeDependencies, packageName } from "./setup/platforms.mjs";
+import { here, packageName } from "./setup/platforms.mjs";
 import { must, SetupError } from "./setup/process.mjs";
+import { published } from "./setup/published.mjs";
 import { packWheel } from "./setup/wheel.mjs";
 import { command, setup } from "./setup.mjs";
 
@@ -31,18 +41,19 @@ async function prepare() {
   await withQuietOutput(setup);
   packWidgets();
   if (!existsSync(original)) copyFileSync(manifest, original);
-  const published = JSON.parse(readFileSync(original, "utf8"));
-  published.optionalDependencies = nativeDependencies(published.version);
-  // What only a checkout can do.
-  delete published.scripts;
-  delete published.devDependencies;
-  writeFileSync(manifest, `${JSON.stringify(published, null, 2)}\n`);
+  write(published(JSON.parse(readFileSync(original, "utf8"))));
 }
 
 function restore() {
   if (!existsSync(original)) return;
-  copyFileSync(original, manifest);
-  rmSync(original);
+  renameSync(original, manifest);
+}
+
+/** In one step: others may be reading. @param {object} value */
+function write(value) {
+  const fresh = `${manifest}.new`;
+  writeFileSync(fresh, `${JSON.stringify(value, null, 2)}\n`);
+  renameSync(fresh, manifest);
 }
 
 /** The front end of Jupyter's widgets, as its own Python package built it, with its licence: inputs need it. */

@@ -24,22 +24,40 @@ export interface Lab {
   stop(): Promise<void>;
 }
 
+/** A Python with JupyterLab, and what its process is told besides. */
+export interface Jupyterlab {
+  readonly python: string;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
 /** Opens a copy of a notebook, so that running it changes nothing that is committed. Copies of others lie beside it. */
-export async function openLab(notebook: string, ...others: string[]): Promise<Lab> {
+export const openLab = (notebook: string, ...others: string[]): Promise<Lab> =>
+  openLabOf({ python: paths.python }, notebook, ...others);
+
+/** The same in another JupyterLab than the checkout's own. */
+export async function openLabOf(
+  { python, env }: Jupyterlab,
+  notebook: string,
+  ...others: string[]
+): Promise<Lab> {
   const folder = mkdtempSync(join(tmpdir(), "lensor-e2e-"));
   const work = join(folder, "work");
   mkdirSync(work);
   mkdirSync(output, { recursive: true });
   for (const file of [notebook, ...others]) copyFileSync(file, join(work, basename(file)));
   const server = spawn(
-    paths.python,
+    python,
     [
       ...jupyterArguments({ folder: work, browser: false }),
       // Gives the page `jupyterapp`, whose commands the tests call.
       "--LabApp.expose_app_in_browser=True",
       "--IdentityProvider.token=e2e",
     ],
-    { cwd: work, env: jupyterEnvironment(join(folder, "state")), stdio: ["ignore", "ignore", "pipe"] },
+    {
+      cwd: work,
+      env: { ...jupyterEnvironment(join(folder, "state")), ...env },
+      stdio: ["ignore", "ignore", "pipe"],
+    },
   );
   let log = "";
   server.stderr.setEncoding("utf8").on("data", (text: string) => {
