@@ -121,14 +121,20 @@ export async function extensions() {
 export async function addon() {
   const about = "native addon";
   const script = `
-    const [{ nativeInfo }, { addonPath }] = await Promise.all(process.argv.slice(1).map((path) => import(path)));
-    console.log(JSON.stringify({ path: addonPath(), ...nativeInfo() }));`;
+    try {
+      const [{ nativeInfo }, { addonPath }] = await Promise.all(process.argv.slice(1).map((path) => import(path)));
+      console.log(JSON.stringify({ path: addonPath(), ...nativeInfo() }));
+    } catch (error) {
+      console.log(error.message.replace(/\\s*\\n\\s*/g, ". "));
+      process.exitCode = 1;
+    }`;
   const modules = ["lib/native.js", "lib/addon.js"].map(dist);
   if (!modules.every((module) => existsSync(module))) return { about, lacks: `not built. ${AGAIN}` };
   const args = ["--input-type=module", "-e", script, ...modules.map((module) => module.href)];
   const { code, output } = await run(process.execPath, args);
-  if (code !== 0) return { about, lacks: errorIn(output) };
-  const { path, abi, isa, isas, threads } = JSON.parse(output.trim().split("\n").at(-1) ?? "");
+  const said = output.trim().split("\n").at(-1) ?? "";
+  if (code !== 0) return { about, lacks: said || "ends the process that loads it" };
+  const { path, abi, isa, isas, threads } = JSON.parse(said);
   return { about, has: `${isa} (of ${isas.join(", ")}), ${threads} threads, ABI ${abi}, ${short(path)}` };
 }
 
@@ -155,15 +161,6 @@ export function chromium() {
   return there
     ? { about: "Chromium", has: found }
     : { about: "Chromium", lacks: found ? `${found} is not there; ${lacks}` : lacks, optional: true };
-}
-
-/** The line that says what went wrong, of all that a failing Node prints. @param {string} output */
-function errorIn(output) {
-  const lines = output.trim().split("\n");
-  return (lines.find((line) => /^\w*Error\b/.test(line)) ?? lines.at(-1) ?? "no message").replace(
-    /^Error: /,
-    "",
-  );
 }
 
 /** @param {string} path */

@@ -28,7 +28,7 @@ function doctor(root: string, env: NodeJS.ProcessEnv = {}): Promise<{ status: nu
 test("on a checkout that is set up nothing is missing, and the addon names its instruction set and threads", async () => {
   const { status, text } = await doctor(packageRoot());
   expect(text.match(/^missing .*/gm)).toBeNull();
-  expect(text).toMatch(/^ok {7}native addon: \S+ \(of scalar.*\), \d+ threads, ABI \d+$/m);
+  expect(text).toMatch(/^ok {7}native addon: \S+ \(of scalar.*\), \d+ threads, ABI \d+, .*lensor\.node$/m);
   expect(text).toContain(join(packageRoot(), ".venv/share/jupyter/kernels/lensor"));
   expect(text).toMatch(/\nNothing is missing\.\n$/);
   expect(status).toBe(0);
