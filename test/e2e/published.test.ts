@@ -5,7 +5,7 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { basename, join, relative } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { root } from "../../kernel/cli/setup/paths.mjs";
 import { notebookOf } from "../notebook.ts";
@@ -31,7 +31,7 @@ describe.skipIf(!process.env.LENSOR_FULL || !browserPath)("the published package
       .split("\n")
       .filter((line) => /\.(?:tgz|whl)$/.test(line));
   }, 900_000);
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }), 120_000);
 
   /** Nothing of this checkout and of the person's own Jupyter. */
   function run(program: string, args: string[], options: { cwd?: string; bin?: string } = {}): string {
@@ -58,11 +58,12 @@ describe.skipIf(!process.env.LENSOR_FULL || !browserPath)("the published package
   const pip = (python: string, ...args: string[]) =>
     run(python, ["-m", "pip", "--disable-pip-version-check", ...args, "--quiet"]);
 
-  /** All that is there, but for what Python makes of what it has run. */
+  /** All files that are there, but for what Python makes of what it has run and JupyterLab 4.2 of its own settings. */
   const under = (path: string) =>
-    readdirSync(path, { recursive: true })
-      .map(String)
-      .filter((file) => !/__pycache__/.test(file))
+    readdirSync(path, { recursive: true, withFileTypes: true })
+      .filter((entry) => !entry.isDirectory())
+      .map((entry) => relative(path, join(entry.parentPath, entry.name)))
+      .filter((file) => !/__pycache__|etc\/jupyter\/labconfig/.test(file))
       .sort();
 
   /** The slider at its fifth place: the figure and the shape have followed. */
@@ -78,6 +79,7 @@ describe.skipIf(!process.env.LENSOR_FULL || !browserPath)("the published package
       await handle.focus();
       await handle.press("ArrowRight");
       await expect.poll(async () => (await seenCells(page))[2]?.text, { timeout: 30_000 }).toContain("5,5");
+      await page.getByText("randn [5, 5]").first().waitFor({ timeout: 30_000 });
       await page.screenshot({ path: join(output, `published-${picture}.png`) });
       expect(lab.foreign).toEqual([]);
     } finally {
