@@ -96,13 +96,14 @@ const notebooks: Form[] = [
       "pieces[4]!.slice(0, 6)": "pieces[4]!.slice(0, 1).map((piece) => piece.slice(0, 300))",
       "calibrate.slice(0, 4)": "calibrate.slice(0, 1)",
       "down = [4, 3, 2]": "down = [4, 3]",
+      'gguf(\\"Q4_K_M\\")': 'gguf(\\"Q4_0\\")',
       "steps: 12, batch: 4, length: 128": "steps: 1, batch: 1, length: 32",
     },
   },
   {
     name: "11-prune",
     short: {
-      ...FEW_LAYERS,
+      'instruct\\");': 'instruct\\").then((one) => one.student({ layers: 3 }));', // one may go
       ".flat().slice(0, 16)": ".flat().slice(0, 1)",
       "pieces[4]!.slice(0, 6)": "pieces[4]!.slice(0, 1).map((piece) => piece.slice(0, 300))",
       "shares = [0.3, 0.5, 0.6]": "shares = [0.5]",
