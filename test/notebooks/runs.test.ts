@@ -96,6 +96,7 @@ const notebooks: Form[] = [
       "pieces[4]!.slice(0, 6)": "pieces[4]!.slice(0, 1).map((piece) => piece.slice(0, 300))",
       "calibrate.slice(0, 4)": "calibrate.slice(0, 1)",
       "down = [4, 3, 2]": "down = [4, 3]",
+      "hqq(grid)": "hqq({ ...grid, rounds: 1 })",
       'gguf(\\"Q4_K_M\\")': 'gguf(\\"Q4_0\\")',
       "steps: 12, batch: 4, length: 128": "steps: 1, batch: 1, length: 32",
     },
