@@ -1,8 +1,9 @@
 // What `lensor doctor` looks at: each function answers one question about this machine. Relies on Node's own modules, and on
 // dist/ for what needs it, since it has to run before anything is built. Changes nothing.
 
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
+import { join } from "node:path";
 import { findChromium, INSTALL } from "./chromium.mjs";
 import { isCheckout, paths, root } from "./paths.mjs";
 import { run } from "./process.mjs";
@@ -114,6 +115,15 @@ export async function extensions() {
   const absent = Object.keys(found).filter((name) => !found[name]?.length);
   if (absent.length)
     return { about, lacks: `${absent.join(", ")} not found. Run: npx lensor install`, optional: true };
+  // JupyterLab takes the first. An update of the package leaves the copy that it made as it was.
+  const [first = ""] = found["@lensor/jupyterlab"] ?? [];
+  const [has, wants] = [first, root].map((folder) => versionIn(folder));
+  if (has !== wants)
+    return {
+      about,
+      lacks: `${first} is of version ${has}, this is ${wants}. Run: npx lensor install`,
+      optional: true,
+    };
   return { about, has: Object.values(found).flat().join(", ") };
 }
 
@@ -162,6 +172,9 @@ export function chromium() {
     ? { about: "Chromium", has: found }
     : { about: "Chromium", lacks: found ? `${found} is not there; ${lacks}` : lacks, optional: true };
 }
+
+/** @param {string} folder @returns {string} */
+const versionIn = (folder) => JSON.parse(readFileSync(join(folder, "package.json"), "utf8")).version;
 
 /** @param {string} path */
 const short = (path) => path.replace(`${root}/`, "").replace(homedir(), "~");

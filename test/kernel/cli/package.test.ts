@@ -107,6 +107,14 @@ test("installs the kernel, JupyterLab's extension and the front end of widgets, 
   const extensions = join(app, "data/labextensions");
   expect(readdirSync(extensions).sort()).toEqual(["@jupyter-widgets", "@lensor"]);
   expect((await command("doctor")).text).toMatch(/^ok {7}kernel lensor: installed in .*data/m);
+  // The doctor sees a copy that an update of the package left behind.
+  const copy = join(extensions, "@lensor/jupyterlab/package.json");
+  const described = JSON.parse(readFileSync(copy, "utf8"));
+  expect((await command("doctor")).text).toMatch(/^ok {7}JupyterLab's extension: .*data/m);
+  writeFileSync(copy, JSON.stringify({ ...described, version: "0.0.1" }));
+  expect((await command("doctor")).text).toMatch(
+    /^absent {3}JupyterLab's extension: .* is of version 0\.0\.1, this is .*npx lensor install$/m,
+  );
   // What the kernel wrote since goes with the last of it.
   for (const written of ["data/lensor/history", "cache/lensor/models"])
     mkdirSync(join(app, written), { recursive: true });
