@@ -10,8 +10,10 @@ import { packageRoot } from "../../kernel/session/root.ts";
 /** The Python of the virtual environment; another one may be named for a run without set-up. */
 export const python = join(process.env.LENSOR_VENV ?? join(packageRoot(), ".venv"), "bin/python");
 
+/** Looks for it, and does not import it: that takes seconds on a busy machine. */
 export function hasModule(name: string): boolean {
-  return existsSync(python) && spawnSync(python, ["-c", `import ${name}`]).status === 0;
+  const script = "import importlib.util, sys; sys.exit(importlib.util.find_spec(sys.argv[1]) is None)";
+  return existsSync(python) && spawnSync(python, ["-c", script, name]).status === 0;
 }
 
 /** @throws where set-up has not brought a module: a test that was skipped would look like one that passed */
