@@ -1,7 +1,7 @@
 // What a front end says over `lensor.notebook`, checked: a notebook's page may be anybody's. Pure; what cannot be read is
 // undefined, and is passed over.
 
-import type { Document, Mode, ToKernel } from "../labextension/src/messages.ts";
+import type { Document, Mode, ToKernel, TypesMode } from "../labextension/src/messages.ts";
 
 /** More cells than this are no notebook. */
 const MOST_CELLS = 20_000;
@@ -29,6 +29,10 @@ export function modeOf(mode: unknown): Mode | undefined {
   return mode === "auto" || mode === "lazy" || mode === "off" ? mode : undefined;
 }
 
+export function typesOf(types: unknown): TypesMode | undefined {
+  return types === "show" || types === "block" || types === "off" ? types : undefined;
+}
+
 export function requestOf(data: Json): ToKernel | undefined {
   switch (data.type) {
     case "document": {
@@ -38,6 +42,10 @@ export function requestOf(data: Json): ToKernel | undefined {
     case "mode": {
       const mode = modeOf(data.mode);
       return mode && { type: "mode", mode };
+    }
+    case "types": {
+      const types = typesOf(data.types);
+      return types || data.types == null ? { type: "types", types } : undefined;
     }
     case "run": {
       const cells = cellsOf(data.cells);

@@ -6,17 +6,19 @@ import type { Node } from "../dataflow/graph.ts";
 import { blame, drawn, marksOf, planned } from "../dataflow/marks.ts";
 import { Scheduler } from "../dataflow/scheduler.ts";
 import type { Outcome } from "../dataflow/status.ts";
-import type { Mark, ToFrontend } from "../labextension/src/messages.ts";
+import type { Mark, ToFrontend, TypesMode } from "../labextension/src/messages.ts";
 import type { CommMessage } from "../protocol/session.ts";
 import type { Comm, CommHandler } from "./comms.ts";
 import type { NameFacts } from "./link.ts";
-import { documentOf, type Known, modeOf, requestOf } from "./notebook-requests.ts";
+import { documentOf, type Known, modeOf, requestOf, typesOf } from "./notebook-requests.ts";
 
 export interface Hooks {
   /** The cells in document order, with the texts that are new. */
   document(order: readonly string[], sources: Readonly<Record<string, string>>): void;
   /** Cells that are gone: their values may go. */
   removed(cells: readonly string[]): void;
+  /** What mistakes of types should do; undefined where the person has set nothing. */
+  types(mode: TypesMode | undefined): void;
   /** What the running cell will show is out of date already: it is to be stopped, and will run again. */
   supersede(): void;
 }
@@ -88,6 +90,7 @@ export class Notebook {
     for (const forgotten of document.views.slice(0, -MOST_VIEWS)) forgotten.comm.close();
     document.views = document.views.slice(-MOST_VIEWS);
     this.#scheduler.mode = modeOf(data.mode) ?? "auto";
+    this.#hooks.types(typesOf(data.types));
     this.#update(document, opening);
     this.#tellAll();
     return {
@@ -229,6 +232,9 @@ export class Notebook {
         break;
       case "mode":
         this.#scheduler.mode = request.mode;
+        break;
+      case "types":
+        this.#hooks.types(request.types);
         break;
       case "run": {
         const cells = request.stale ? this.#scheduler.stale() : request.cells;

@@ -31,6 +31,7 @@ export function connectNotebook(child: SessionProcess, comms: Comms, types: Type
         types.removed(cells);
       },
       document: (order, sources) => types.document(order, sources),
+      types: (mode) => types.set(mode),
       supersede: () => child.interrupt({ last: false }),
     });
     notebook.variables(child.names);

@@ -3,17 +3,18 @@
 // they have been quiet for a moment. Cells never wait for it, unless the person wants mistakes to stop them.
 
 import { randomUUID } from "node:crypto";
+import type { TypesMode } from "../labextension/src/messages.ts";
 import { Texts } from "../language/texts.ts";
 import type { TypeScript } from "../language/typescript.ts";
 import type { ExecuteRequest, Failure, Frontend } from "../protocol/session.ts";
 import { unnamedCell } from "./namespace.ts";
 
-/** What mistakes of types do: show under their cell, keep it from running, or nothing, without a server at all. */
-export type TypesMode = "show" | "block" | "off";
-
 /** Cells are checked when no other has begun for so long: "Run all" comes first. The first check starts the server, and waits longer. */
 const PAUSE_MS = 60;
 const QUIET_MS = 500;
+
+/** What a display holds whose mistakes are gone. */
+const NOTHING = { "text/plain": "" };
 
 /** A cell whose mistakes are shown, or may be. */
 interface Checked {
@@ -28,7 +29,9 @@ interface Checked {
 export class Types {
   /** The notebook's. */
   readonly folder: string;
-  readonly #mode: TypesMode;
+  readonly #default: TypesMode;
+  /** What a front end has said that the person wants. */
+  #set: TypesMode | undefined;
   readonly #texts = new Texts();
   readonly #checked = new Map<string, Checked>();
   readonly #waiting = new Set<Checked>();
@@ -38,9 +41,29 @@ export class Types {
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
+  /** @param mode What holds until a front end says something else. */
   constructor(folder: string, mode: TypesMode) {
     this.folder = folder;
-    this.#mode = mode;
+    this.#default = mode;
+  }
+
+  get mode(): TypesMode {
+    return this.#set ?? this.#default;
+  }
+
+  /** Cells that begin from now on go by it. Switched off, what is shown goes, and the server with it. */
+  set(mode: TypesMode | undefined): void {
+    const before = this.mode;
+    this.#set = mode;
+    if (this.mode !== "off" || before === "off") return;
+    for (const { display, frontend } of this.#checked.values())
+      if (display !== undefined) frontend.output({ type: "update_display_data", data: NOTHING, id: display });
+    this.#checked.clear();
+    this.#waiting.clear();
+    clearTimeout(this.#timer);
+    this.#running?.close();
+    this.#running = undefined;
+    this.#typescript = undefined;
   }
 
   /** The server's process id, for measurements and tests; undefined while none runs. */
@@ -68,39 +91,52 @@ export class Types {
    */
   begin(request: ExecuteRequest, frontend: Frontend): Promise<Failure | undefined> | undefined {
     const { code, silent, cell, order, deleted, count, attended } = request;
-    if (silent || this.#mode === "off") return undefined;
+    if (silent) return undefined;
     if (deleted?.length) this.removed(deleted);
     const id = cell ?? unnamedCell(++this.#unnamed);
     this.#texts.put(id, code, cell === undefined);
     if (order) this.#texts.arrange(order);
+    // The texts are kept in any case: the person may want types later.
+    if (this.mode === "off") return undefined;
     const checked: Checked = { id, label: `Cell [${count}]`, frontend, shown: "" };
     this.#checked.delete(id);
-    if (this.#mode === "block") return this.#refusal(checked, code);
+    if (this.mode === "block") {
+      this.#checkSoon();
+      return this.#refusal(checked, code);
+    }
     if (!attended) return undefined;
     // A console's line is never run again: what it showed stands.
     this.#checked.set(id, checked);
     this.#waiting.add(checked);
-    clearTimeout(this.#timer);
-    const wait = this.#running?.pid ? PAUSE_MS : QUIET_MS;
-    this.#timer = setTimeout(() => void this.#checkWaiting(), wait).unref();
+    this.#checkSoon();
     return undefined;
   }
 
   /** The language services, which are loaded at the first call; undefined where nobody wants them. */
   services(): Promise<TypeScript> | undefined {
-    if (this.#mode === "off" || this.#closed) return undefined;
-    this.#typescript ??= import("../language/typescript.ts").then(({ TypeScript }) => {
-      this.#running = new TypeScript(this.folder, this.#texts);
-      if (this.#closed) this.#running.close();
-      return this.#running;
+    if (this.mode === "off" || this.#closed) return undefined;
+    if (this.#typescript) return this.#typescript;
+    const started: Promise<TypeScript> = import("../language/typescript.ts").then(({ TypeScript }) => {
+      const typescript = new TypeScript(this.folder, this.#texts);
+      // Meanwhile the session may have ended, or the person wants no types any more.
+      if (this.#closed || this.#typescript !== started) typescript.close();
+      else this.#running = typescript;
+      return typescript;
     });
-    return this.#typescript;
+    this.#typescript = started;
+    return started;
   }
 
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
     this.#running?.close();
+  }
+
+  #checkSoon(): void {
+    clearTimeout(this.#timer);
+    const wait = this.#running?.pid ? PAUSE_MS : QUIET_MS;
+    this.#timer = setTimeout(() => void this.#checkWaiting(), wait).unref();
   }
 
   async #checkWaiting(): Promise<void> {
@@ -151,10 +187,12 @@ export class Types {
     const [first] = found;
     if (!first || found.some(isSyntax)) return undefined;
     const { linesOf } = await import("../language/look.ts");
+    const why = `the cell was not run, since ${this.#set ? "type errors are set to" : "LENSOR_TYPES is"} "block"`;
     return {
       ename: "TypeScript",
-      evalue: `${first.message} (TS${first.code}; the cell was not run, since LENSOR_TYPES is "block")`,
-      traceback: linesOf({ label, source }, found),
+      evalue: `${first.message} (TS${first.code}; ${why})`,
+      // Pages show the traceback alone.
+      traceback: [...linesOf({ label, source }, found), "", `${why[0]!.toUpperCase()}${why.slice(1)}.`],
     };
   }
 }

@@ -1,5 +1,5 @@
 // Types in a real JupyterLab: a mistake under its cell, quiet, and gone in place when it is mended; a completion that brings
-// its import along.
+// its import along; mistakes that keep their cell from running, as soon as the settings say so.
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,7 +7,7 @@ import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { notebookOf } from "../notebook.ts";
-import { browserPath, choose, command, type Lab, openLab, pictures, runAll, write } from "./lab.ts";
+import { browserPath, choose, command, type Lab, open, openLab, pictures, runAll, write } from "./lab.ts";
 
 const cells = {
   size: "const size = 12;",
@@ -83,4 +83,29 @@ describe.skipIf(!browserPath)("types in JupyterLab (need Chromium)", () => {
       .poll(() => sourceOf("draft"), PATIENCE)
       .toBe('import { readFileSync } from "node:fs";\nconst text = readFileSync');
   });
+
+  test("type errors that block are a setting, which holds at once", async () => {
+    const set = async (mode: string) => {
+      await command(page, "settingeditor:open", { query: "Type errors" });
+      const select = page.locator("select", { has: page.locator("option", { hasText: "block" }) });
+      await select.waitFor(PATIENCE);
+      await select.selectOption({ label: mode });
+      await open(page, "types");
+      await choose(page, "values");
+      await command(page, "notebook:run-cell");
+    };
+    // The editor keeps what was chosen after a pause: until then the cell runs as before.
+    const shows = (mode: string, text: string) =>
+      expect
+        .poll(async () => {
+          await set(mode);
+          await page.waitForTimeout(1000);
+          return outputOf("values").textContent();
+        }, PATIENCE)
+        .toContain(text);
+    await shows("block", 'The cell was not run, since type errors are set to "block".');
+    await pictures(page, "types-block", "JupyterLab Light");
+    await shows("show", "TS2551 · Cell");
+    expect(await outputOf("values").textContent()).not.toContain("not run");
+  }, 180_000);
 });

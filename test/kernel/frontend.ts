@@ -5,7 +5,14 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Dealer, Subscriber } from "zeromq";
-import type { Mark, Mode, Planned, ToFrontend, ToKernel } from "../../kernel/labextension/src/messages.ts";
+import type {
+  Mark,
+  Mode,
+  Planned,
+  ToFrontend,
+  ToKernel,
+  TypesMode,
+} from "../../kernel/labextension/src/messages.ts";
 import { parseConnection } from "../../kernel/protocol/connection.ts";
 import { Kernel } from "../../kernel/protocol/kernel.ts";
 import { openSockets } from "../../kernel/protocol/sockets.ts";
@@ -103,13 +110,13 @@ export class FrontEnd {
   }
 
   /** Opens the comm, as a page does that is loaded. */
-  connect(mode: Mode = "auto"): void {
+  connect(mode: Mode = "auto", types?: TypesMode): void {
     if (this.#comm) this.#others.set(this.#comm, []);
     this.#comm = `comm-${++this.#ids}`;
     this.#told.clear();
     this.marks.clear();
     this.plan = null;
-    const data = { mode, ...this.#document() };
+    const data = { mode, types, ...this.#document() };
     this.#send("comm_open", { comm_id: this.#comm, target_name: "lensor.notebook", data });
   }
 

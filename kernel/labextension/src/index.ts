@@ -4,15 +4,20 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from "@jupyterlab/application";
 import { ICommandPalette, IToolbarWidgetRegistry } from "@jupyterlab/apputils";
 import { INotebookCellExecutor, INotebookTracker, type NotebookPanel } from "@jupyterlab/notebook";
+import { ISettingRegistry } from "@jupyterlab/settingregistry";
 import { addCommands } from "./commands.ts";
 import { CellExecutor } from "./executor.ts";
 import { graphIcon, variablesIcon } from "./icons.ts";
 import { Links } from "./links.ts";
 import { showMarks } from "./marks.ts";
+import { followSettings } from "./settings.ts";
 import { Sides } from "./sides.ts";
 import { modeSwitch, panelButtons, staleButton } from "./toolbar.ts";
 
 const links = new Links();
+
+/** The name of the schema with the settings, the toolbar's items and the shortcuts. */
+const PLUGIN = "@lensor/jupyterlab:plugin";
 
 const executor: JupyterFrontEndPlugin<INotebookCellExecutor> = {
   id: "@lensor/jupyterlab:executor",
@@ -24,18 +29,20 @@ const executor: JupyterFrontEndPlugin<INotebookCellExecutor> = {
 };
 
 const notebooks: JupyterFrontEndPlugin<void> = {
-  // The name of the schema with the toolbar's items and the shortcuts.
-  id: "@lensor/jupyterlab:plugin",
+  id: PLUGIN,
   description: "Marks, controls and panels of reactive notebooks.",
   autoStart: true,
   requires: [INotebookTracker],
-  optional: [ICommandPalette, IToolbarWidgetRegistry],
+  optional: [ICommandPalette, IToolbarWidgetRegistry, ISettingRegistry],
   activate: (
     app: JupyterFrontEnd,
     tracker: INotebookTracker,
     palette: ICommandPalette | null,
     toolbar: IToolbarWidgetRegistry | null,
+    settings: ISettingRegistry | null,
   ) => {
+    if (settings)
+      followSettings(settings, PLUGIN, links).catch((error) => console.debug("lensor: no settings.", error));
     const follow = (panel: NotebookPanel) => showMarks(panel, links.add(panel).link);
     tracker.forEach(follow);
     tracker.widgetAdded.connect((_, panel) => follow(panel));

@@ -7,7 +7,7 @@ import { Signal } from "@lumino/signaling";
 import { Channel, type Owner } from "./channel.ts";
 import { Imports } from "./imports.ts";
 import { incoming } from "./incoming.ts";
-import type { Edge, GraphCell, Mark, Planned, ToFrontend, Variable } from "./messages.ts";
+import type { Edge, GraphCell, Mark, Planned, ToFrontend, TypesMode, Variable } from "./messages.ts";
 import { modeOf } from "./mode.ts";
 import { type CodeText, Told } from "./told.ts";
 
@@ -22,6 +22,8 @@ export interface Handlers {
   /** Runs one cell as an ordinary execution. False where it cannot be. */
   execute(cell: string): boolean;
   lost(message: string, cells: readonly string[]): void;
+  /** What mistakes of types should do; undefined where the kernel decides. */
+  types(): TypesMode | undefined;
 }
 
 export class Link {
@@ -49,7 +51,8 @@ export class Link {
     this.#channel = new Channel(session, {
       opening: () => {
         this.#told.forget();
-        return { mode: modeOf(model), order: [], sources: {}, ...this.#told.update(this.#cells()) };
+        const [mode, types] = [modeOf(model), handlers.types()];
+        return { mode, types, order: [], sources: {}, ...this.#told.update(this.#cells()) };
       },
       received: (data) => {
         const message = incoming(data);
@@ -77,6 +80,11 @@ export class Link {
     if (!this.#channel.isOpen) return;
     const document = this.#told.update(this.#cells());
     if (document) this.#channel.send({ type: "document", ...document });
+  }
+
+  /** Tells the kernel that the person's setting has changed. A kernel that comes later hears of it in the opening. */
+  tellTypes(): void {
+    this.#channel.send({ type: "types", types: this.#handlers.types() });
   }
 
   /** What to execute for these cells, or for those that are stale; nothing where the kernel has no plans. */

@@ -6,6 +6,7 @@ import { Batches } from "./batches.ts";
 import { canFollowUp, codeCell, followUp, optionsFor } from "./execution.ts";
 import { Link } from "./link.ts";
 import { offerReplay } from "./lost.ts";
+import type { TypesMode } from "./messages.ts";
 
 export interface Linked {
   readonly link: Link;
@@ -19,9 +20,17 @@ type Context = NotebookPanel["context"];
 export class Links {
   readonly #linked = new Map<Context["model"], Linked>();
   readonly #panels = new Map<Context["model"], Set<NotebookPanel>>();
+  #types: TypesMode | undefined;
 
   of(model: Context["model"] | null | undefined): Linked | undefined {
     return model ? this.#linked.get(model) : undefined;
+  }
+
+  /** What mistakes of types should do, in every notebook; undefined where each kernel decides. */
+  setTypes(types: TypesMode | undefined): void {
+    if (types === this.#types) return;
+    this.#types = types;
+    for (const { link } of this.#linked.values()) link.tellTypes();
   }
 
   /** The link of the notebook that a new panel shows. */
@@ -50,6 +59,7 @@ export class Links {
         };
         offerReplay(message, cells, linked.replay);
       },
+      types: () => this.#types,
     });
     const batches = new Batches(link, view);
     const linked: Linked = { link, batches };

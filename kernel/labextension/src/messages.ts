@@ -12,9 +12,14 @@ export const TARGET = "lensor.notebook";
  */
 export type Mode = "auto" | "lazy" | "off";
 
+/** What mistakes of types do: show under their cell, keep it from running, or nothing, without a server at all. */
+export type TypesMode = "show" | "block" | "off";
+
 /** The data of comm_open. */
 export interface Opening extends Document {
   readonly mode: Mode;
+  /** The person's own setting; absent where the kernel's default holds. */
+  readonly types?: TypesMode;
 }
 
 /** The code cells in document order. */
@@ -28,6 +33,8 @@ export type ToKernel =
   /** Cells were edited, added, moved or deleted. Comes before any request that rests on it. */
   | ({ readonly type: "document" } & Document)
   | { readonly type: "mode"; readonly mode: Mode }
+  /** The person's setting has changed; without one the kernel's default holds. */
+  | { readonly type: "types"; readonly types?: TypesMode }
   /** A person asks for cells: named ones, or with `stale` those that are marked. Answered by a `plan` of the same number. */
   | {
       readonly type: "run";

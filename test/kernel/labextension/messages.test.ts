@@ -1,9 +1,11 @@
 // The extension's pure parts: what it takes from a kernel, what it tells one, and how it draws and says things.
 
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { arc, gutterFor, relatives } from "../../../kernel/labextension/src/arcs.ts";
 import { incoming } from "../../../kernel/labextension/src/incoming.ts";
 import { modeOf, setMode } from "../../../kernel/labextension/src/mode.ts";
+import { typesOf } from "../../../kernel/labextension/src/settings.ts";
 import { Told } from "../../../kernel/labextension/src/told.ts";
 import { duration, markText, planText, size, staleText } from "../../../kernel/labextension/src/words.ts";
 
@@ -134,6 +136,17 @@ test("a notebook's mode is one of the three, whatever its metadata says", () => 
   expect(["auto", "lazy", "off"].map((mode) => of({ mode }))).toEqual(["auto", "lazy", "off"]);
   const wrong = [undefined, null, 3, "lazy", [], {}, { mode: 3 }, { mode: "toString" }, { mode: ["off"] }];
   expect(wrong.map(of)).toEqual(wrong.map(() => "auto"));
+});
+
+test("of type errors every value that the settings offer is known, and only those", () => {
+  const file = new URL("../../../kernel/labextension/schema/plugin.json", import.meta.url);
+  const { properties } = JSON.parse(readFileSync(file, "utf8")) as {
+    properties: { typeErrors: { enum: string[]; default: string } };
+  };
+  const offered = properties.typeErrors.enum;
+  expect(offered.map(typesOf)).toEqual([undefined, "show", "block", "off"]);
+  expect(properties.typeErrors.default).toBe(offered[0]);
+  expect([undefined, null, 3, "Block", ["off"], {}].map(typesOf)).toEqual(Array(6).fill(undefined));
 });
 
 test("choosing a mode keeps what else the notebook's metadata says, and replaces what cannot be read", () => {
