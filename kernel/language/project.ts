@@ -6,6 +6,7 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { packageRoot } from "../session/root.ts";
+import type { OwnOptions } from "./tsconfig.ts";
 
 export const CONFIGURATION = "lensor-notebook.json";
 export const GLOBALS = "lensor-globals.d.ts";
@@ -36,10 +37,10 @@ declare const invalidation: Promise<void>;
 declare const Deno: { readonly jupyter: any };
 `;
 
-/** The project's files that are the same for every notebook. */
-export function projectFiles(): [file: string, text: string][] {
+/** The project's files that stay the same while a notebook is open. @param own What the person's own configuration says. */
+export function projectFiles(own: OwnOptions): [file: string, text: string][] {
   return [
-    [CONFIGURATION, JSON.stringify(configuration())],
+    [CONFIGURATION, JSON.stringify(configuration(own))],
     [GLOBALS, GLOBAL_NAMES],
   ];
 }
@@ -49,24 +50,26 @@ export function rootOf(files: Iterable<string>): string {
   return [...files, ""].map((file) => (file ? `import"./${file}";` : "export{}")).join("\n");
 }
 
-function configuration(): object {
+function configuration(own: OwnOptions): object {
   const require = createRequire(join(packageRoot(), "package.json"));
   const ours = (...files: string[]) => files.map((file) => join(packageRoot(), file)).filter(existsSync);
   return {
     compilerOptions: {
       target: "esnext",
-      lib: libraries(),
+      lib: [...libraries(), ...own.lib],
       module: "esnext",
       moduleResolution: "bundler",
       moduleDetection: "force",
-      types: ["node"],
-      typeRoots: [dirname(dirname(require.resolve("@types/node/package.json")))],
+      types: ["node", ...own.types],
+      typeRoots: [dirname(dirname(require.resolve("@types/node/package.json"))), ...own.typeRoots],
       // What the session itself stands in for, wherever the folder is.
       paths: {
+        ...own.paths,
         lensor: ours("dist/lib/index.d.ts", "lib/index.ts"),
         tslab: ours("dist/kernel/session/tslab.d.ts", "kernel/session/tslab.ts"),
       },
       strict: true,
+      ...own.flags,
       experimentalDecorators: true,
       useDefineForClassFields: true,
       allowJs: true,

@@ -4,15 +4,16 @@
 
 import { isUtf8 } from "node:buffer";
 import { readFile } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { type CompletionList, matchesOf, type TypedCompletion } from "./matches.ts";
 import { draftOf, modulesOf } from "./modules.ts";
 import { declarationAt, offsetAt, type Position, positionAt, type Range } from "./positions.ts";
 import { CONFIGURATION, DRAFT, projectFiles, ROOT, rootOf } from "./project.ts";
 import type { Connection } from "./rpc.ts";
-import { LanguageServer } from "./server.ts";
+import { executable, LanguageServer } from "./server.ts";
 import type { Texts } from "./texts.ts";
+import { ownOptions } from "./tsconfig.ts";
 import { type Hover, hoverText, type SignatureHelp, signatureText } from "./words.ts";
 
 /** A mistake that the type checker finds in a cell's text; offsets are UTF-16 units. */
@@ -51,6 +52,7 @@ export class TypeScript {
   /** What each server has been told: by file, its text and how often it changed. */
   readonly #told = new WeakMap<Connection, Map<string, { text: string; version: number }>>();
   #turn: Promise<unknown> = Promise.resolve();
+  #problem: string | undefined;
 
   /** @param folder The notebook's folder. */
   constructor(folder: string, cells: Texts) {
@@ -62,6 +64,11 @@ export class TypeScript {
   /** The server's process id; undefined while none runs. */
   get pid(): number | undefined {
     return this.#server.pid;
+  }
+
+  /** What is wrong with the folder's own tsconfig.json, in a line; known once something was asked. */
+  get problem(): string | undefined {
+    return this.#problem;
   }
 
   complete(code: string, cursor: number): Promise<TypedCompletion> {
@@ -132,7 +139,9 @@ export class TypeScript {
     const modules = modulesOf(this.#cells);
     if (!this.#told.has(connection)) {
       this.#told.set(connection, new Map());
-      for (const [file, text] of projectFiles()) this.#tell(connection, file, text);
+      const own = ownOptions(this.#folder, dirname(executable()));
+      this.#problem = own.problem;
+      for (const [file, text] of projectFiles(own)) this.#tell(connection, file, text);
     }
     const told = this.#told.get(connection)!;
     this.#tell(connection, ROOT, rootOf(modules.keys()));

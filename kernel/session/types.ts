@@ -38,6 +38,8 @@ export class Types {
   #typescript: Promise<TypeScript> | undefined;
   #running: TypeScript | undefined;
   #unnamed = 0;
+  /** What was said of the folder's tsconfig.json. */
+  #said: string | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -155,6 +157,7 @@ export class Types {
       const source = this.#texts.get(id)?.text;
       if (!typescript || source === undefined) return;
       const found = await typescript.diagnose(id);
+      this.#tellProblem(typescript, frontend);
       // It has been run again meanwhile, or deleted: somebody else checks it.
       if (this.#checked.get(id) !== checked || this.#closed) return;
       // A text that cannot be parsed has failed already, and said so.
@@ -177,10 +180,19 @@ export class Types {
     }
   }
 
-  async #refusal({ id, label }: Checked, source: string): Promise<Failure | undefined> {
+  /** Once, under the cell that is looked at first. */
+  #tellProblem({ problem }: TypeScript, frontend: Frontend): void {
+    if (problem === undefined || problem === this.#said) return;
+    this.#said = problem;
+    frontend.output({ type: "stream", name: "stderr", text: `${problem}\n` });
+  }
+
+  async #refusal({ id, label, frontend }: Checked, source: string): Promise<Failure | undefined> {
     let found: Awaited<ReturnType<TypeScript["diagnose"]>>;
     try {
-      found = (await (await this.services())?.diagnose(id)) ?? [];
+      const typescript = await this.services();
+      found = (await typescript?.diagnose(id)) ?? [];
+      if (typescript) this.#tellProblem(typescript, frontend);
     } catch {
       return undefined;
     }
