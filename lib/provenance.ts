@@ -3,6 +3,7 @@
 import { nativeInfo } from "./native.ts";
 import { packageVersion } from "./package.ts";
 
+/** What made a result, enough to make it again. Plain data, saved with the result. */
 export interface Provenance {
   readonly model: string;
   readonly options: Readonly<Record<string, unknown>>;

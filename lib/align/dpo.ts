@@ -35,7 +35,12 @@ const FORMS: Record<NonNullable<DpoOptions["loss"]>, Form> = {
   },
 };
 
-/** At the first step, where the model is its reference, "sigmoid" is ln 2. */
+/**
+ * Direct preference optimization (Rafailov et al. 2023, arXiv 2305.18290) for `model.align`: the model's own
+ * log-probabilities, beside those of the model it began as, are the reward. With `loss` also hinge, IPO and robust.
+ *
+ * At the first step, where the model is its reference, "sigmoid" is ln 2.
+ */
 export function dpo(options: DpoOptions = {}): Preference {
   checkNames("dpo", options, ["beta", "loss", "labelSmoothing"]);
   const { beta = 0.1, loss = "sigmoid", labelSmoothing = 0 } = options;

@@ -22,6 +22,12 @@ export interface Distillation {
   readonly options: Readonly<Required<GkdOptions>>;
 }
 
+/**
+ * Generalized knowledge distillation (Agarwal et al. 2023, arXiv 2306.13649) for `model.distill`: a student's next-token
+ * distributions are drawn to its teacher's by a Jensen-Shannon divergence, on given text and on replies of its own; where
+ * asked, its residual stream too.
+ * @throws LensorError for an option that is unknown or out of range
+ */
 export function gkd(options: GkdOptions = {}): Distillation {
   checkNames("gkd", options, ["beta", "temperature", "onPolicy", "hidden", "labels"]);
   const { beta = 0.5, temperature = 1, onPolicy = 0, hidden = 0, labels = 0 } = options;

@@ -25,6 +25,12 @@ export interface GrpoOptions {
   epochs?: number;
 }
 
+/**
+ * Group relative policy optimization (Shao et al. 2024, arXiv 2402.03300) for `model.reinforce`: a reply is worth what it is
+ * better than the others to its prompt, so no value head is learnt. By `loss` also Dr. GRPO (Liu et al. 2025, arXiv
+ * 2503.20783) and RLOO (Ahmadian et al. 2024, arXiv 2402.14740).
+ * @throws LensorError for an option that is unknown or out of range
+ */
 export function grpo(options: GrpoOptions = {}): Reinforcement {
   checkNames("grpo", options, ["group", "loss", "epsilon", "beta", "epochs"]);
   const { group = 8, loss = "grpo", epsilon = 0.2, beta = 0, epochs = 1 } = options;

@@ -18,6 +18,10 @@ export interface KtoOptions {
 }
 
 /**
+ * KTO (Ethayarajh et al. 2024, arXiv 2402.01306) for `model.align`: each reply is good or bad by itself, against how far the
+ * model has moved on the whole. Takes rows of prompt, completion and label; of a pair the chosen reply is good and the
+ * rejected one bad.
+ *
  * With r = ln pi(y) - ln ref(y) and z = max(0, mean r of other prompts' replies), not differentiated:
  * good replies 1 - sigma(beta (r - z)), bad ones 1 - sigma(beta (z - r)), the mean over both.
  */

@@ -12,7 +12,12 @@ export interface OrpoOptions {
   beta?: number;
 }
 
-/** -mean ln pi(x, y_w) - beta mean ln sigma(ln odds(y_w) - ln odds(y_l)),  odds(y) = p / (1 - p), p = pi(y)^(1/|y|). */
+/**
+ * ORPO (Hong et al. 2024, arXiv 2403.07691) for `model.align`: fine-tuning on the chosen replies and, in the same step, odds
+ * against the rejected ones; no reference.
+ *
+ * -mean ln pi(x, y_w) - beta mean ln sigma(ln odds(y_w) - ln odds(y_l)),  odds(y) = p / (1 - p), p = pi(y)^(1/|y|).
+ */
 export function orpo(options: OrpoOptions = {}): Preference {
   checkNames("orpo", options, ["beta"]);
   const { beta = 0.1 } = options;

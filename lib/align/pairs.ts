@@ -14,6 +14,7 @@ import { counted, type Sequence } from "./pass.ts";
 /** Text is used as it is; messages get the chat template. */
 export type Said = string | readonly Message[];
 
+/** Two replies to one prompt, the better and the worse: text as it is, or messages, which get the chat template. */
 export interface PairRow {
   readonly prompt: Said;
   readonly chosen: Said;

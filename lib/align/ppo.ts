@@ -28,6 +28,12 @@ export interface PpoOptions {
   epochs?: number;
 }
 
+/**
+ * Proximal policy optimization (Schulman et al. 2017, arXiv 1707.06347) for `model.reinforce`, as Ziegler et al. (2019,
+ * arXiv 1909.08593) and TRL have it for replies: a value head, advantages a token, clipped steps, and a price on leaving the
+ * model that the run began with, which adapts.
+ * @throws LensorError for an option that is unknown or out of range
+ */
 export function ppo(options: PpoOptions = {}): Reinforcement {
   const names = ["epsilon", "valueEpsilon", "valueWeight", "gamma", "lambda", "kl", "epochs"];
   checkNames("ppo", options, names);

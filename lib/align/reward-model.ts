@@ -37,7 +37,13 @@ export interface Reward {
   readonly adapter: Learner["adapter"];
 }
 
-/** The head begins at 0, so that every reply is worth the same: the first loss is ln 2. */
+/**
+ * A reward model for `model.align`: a scalar head on the final state, learnt with an adapter from pairs (Bradley-Terry: -ln
+ * sigma(r(chosen) - r(rejected))). What comes out is a function of prompt and reply, to be given to `model.reinforce` as its
+ * reward.
+ *
+ * The head begins at 0, so that every reply is worth the same: the first loss is ln 2.
+ */
 export function rewardModel(options: RewardModelOptions = {}): RewardModel {
   checkNames("rewardModel", options, ["margin", "centre"]);
   const { margin = 0, centre = 0 } = options;

@@ -13,7 +13,12 @@ export interface SimpoOptions {
   gamma?: number;
 }
 
-/** -ln sigma(beta / |y_w| ln pi(y_w) - beta / |y_l| ln pi(y_l) - gamma). */
+/**
+ * SimPO (Meng et al. 2024, arXiv 2405.14734) for `model.align`: no reference; a reply's mean log-probability a token is its
+ * reward, and the chosen one is to win by a margin.
+ *
+ * -ln sigma(beta / |y_w| ln pi(y_w) - beta / |y_l| ln pi(y_l) - gamma).
+ */
 export function simpo(options: SimpoOptions = {}): Preference {
   checkNames("simpo", options, ["beta", "gamma"]);
   const { beta = 2, gamma = 1 } = options;

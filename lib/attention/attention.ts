@@ -43,6 +43,7 @@ abstract class Attention {
   }
 }
 
+/** Attention of one head: `weights` is `[T, T]`, queries down, keys across; each row adds up to 1. */
 export class HeadAttention extends Attention {
   readonly layer: number;
   readonly head: number;
@@ -84,6 +85,7 @@ export class HeadAttention extends Attention {
   }
 }
 
+/** Attention of one layer: `weights` is `[heads, T, T]`, queries down, keys across; each row adds up to 1. */
 export class LayerAttention extends Attention {
   readonly layer: number;
 
@@ -136,6 +138,10 @@ export class LayerAttention extends Attention {
   }
 }
 
+/**
+ * Attention of every layer and head: `weights` is `[layers, heads, T, T]`, queries down, keys across. Weights are made at
+ * the first need and kept.
+ */
 export class AllAttention extends Attention {
   protected make(): Tensor {
     const { layers, heads } = this.trace.model.config;

@@ -14,6 +14,8 @@ import { Trace } from "./trace.ts";
 import { layerWeights } from "./weights.ts";
 
 /**
+ * How far apart two readings look: of two texts, or of one text by two models, before and after a stage.
+ *
  * Two traces of equally many tokens, from models with as many layers and heads.
  * @throws LensorError where their maps have no counterparts
  */
@@ -52,6 +54,7 @@ function sides(a: Trace, b: Trace): [string, string] {
     : ["first text", "second text"];
 }
 
+/** Two readings side by side: how far apart each head's weights are. */
 export class AttentionComparison {
   readonly a: Trace;
   readonly b: Trace;
@@ -119,6 +122,7 @@ export class AttentionComparison {
   }
 }
 
+/** One head in two readings: both maps on one colour scale, and their difference. */
 export class HeadComparison {
   readonly a: Trace;
   readonly b: Trace;

@@ -36,6 +36,12 @@ const NAIVE_BYTES = 1.5e9;
 
 type Method = (q: Tensor, k: Tensor, v: Tensor) => Tensor;
 
+/**
+ * What attention costs on this machine as texts grow: by the book (a matrix of all pairs), flash, flash with a window, and
+ * linear. Seconds are the best of `repeats`, bytes the most that the engine held beside the inputs while one ran. A length
+ * whose matrix of pairs would take more than 1.5 GB is left out for it.
+ * @throws LensorError for fewer than two lengths, or an option out of range
+ */
 export async function attentionCost(options: AttentionCostOptions = {}): Promise<AttentionCost> {
   checkNames("attentionCost", options, ["lengths", "heads", "headWidth", "window", "repeats"]);
   const { lengths = [256, 512, 1024, 2048, 4096, 8192], heads = 9, headWidth = 64 } = options;

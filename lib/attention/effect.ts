@@ -27,7 +27,11 @@ export type EffectFunction = (logits: Tensor) => Tensor;
 /** A token by its id, or a text that is one token. */
 export type TokenOf = number | string;
 
-/** Ready-made numbers to judge a run by. */
+/**
+ * What an ablation or a patch is judged by: one number of a run.
+ *
+ * Ready-made numbers to judge a run by.
+ */
 export const effect = {
   /** Mean negative log-likelihood of the text, nats a token. */
   loss(): Effect {

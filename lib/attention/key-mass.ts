@@ -7,6 +7,7 @@ import type { Tensor } from "../tensor/index.ts";
 import { statistics } from "./statistics.ts";
 import type { Trace } from "./trace.ts";
 
+/** What each key of one layer receives from all queries: sinks are found here. Works at lengths where no map would fit. */
 export class KeyMass {
   readonly trace: Trace;
   readonly layer: number;

@@ -16,6 +16,10 @@ export interface LensData {
   top: LensGuess[][][];
 }
 
+/**
+ * The logit lens (nostalgebraist 2020): the residual stream at every layer through the final norm and the head, as the k
+ * most probable tokens.
+ */
 export class LogitLens {
   readonly trace: Trace;
   readonly topK: number;

@@ -20,6 +20,7 @@ import { Variants } from "./variants.ts";
 
 /** Places that are patched one token at a time, or ("head") one head at a time with all its tokens. */
 const PATCHED = ["residual", "attention", "middle", "mlp", "head"] as const;
+/** "residual", "attention", "middle", "mlp" (see `PLACES`), or "head": each head by itself. */
 export type PatchedPlace = (typeof PATCHED)[number];
 
 export interface PatchOptions {

@@ -20,6 +20,10 @@ function withoutFirst(weights: Tensor): Tensor {
   return kept.div(kept.sum(1, { keepdim: true }));
 }
 
+/**
+ * Attention rollout (Abnar and Zuidema 2020, arXiv 2005.00928): how much of each input token has arrived at each position
+ * after so many layers, if a block passes on half of what stood there and half of what its heads mix, all heads alike.
+ */
 export class Rollout {
   readonly trace: Trace;
   /** The last layer that counts. */

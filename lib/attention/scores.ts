@@ -17,6 +17,10 @@ import { rowMeans, statistics, weightsBack, weightsTo } from "./statistics.ts";
 import { trace } from "./trace.ts";
 
 export const HABITS = ["induction", "previous", "duplicate", "sink"] as const;
+/**
+ * "induction": the token after the same token's first occurrence; "previous": the token before; "duplicate": the same
+ * token's first occurrence; "sink": the first token.
+ */
 export type Habit = (typeof HABITS)[number];
 
 export interface HeadScoreOptions {

@@ -13,6 +13,7 @@ export interface TokenPlotOptions {
   head?: number | "mean" | "max";
 }
 
+/** Where one token looks, layer by layer: its row of every head's map and no other, so that a long text costs no more. */
 export class TokenAttention {
   readonly trace: Trace;
   readonly position: number;

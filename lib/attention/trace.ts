@@ -48,8 +48,14 @@ function read(model: Model, ids: number[]): Kept {
   };
 }
 
+/**
+ * One reading of a text, with everything kept that people look at: queries, keys, head outputs, the residual stream. Made by
+ * `model.trace(text)`, in exact mode, so what is shown is what the weights say. Maps are made when asked for. T tokens.
+ */
 export class Trace {
+  /** Which read it. */
   readonly model: Model;
+  /** The tokens, `[T]`. */
   readonly ids: readonly number[];
   /** The text of each token. */
   readonly tokens: readonly string[];
@@ -59,6 +65,7 @@ export class Trace {
   readonly key: Tensor;
   /** Each head's mix of values, before the output matrix, `[layers, T, heads, headWidth]`. */
   readonly headOutput: Tensor;
+  /** What made it: model, data, options, seed, versions. */
   readonly provenance: Provenance;
   readonly #kept: Kept;
 

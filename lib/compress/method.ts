@@ -33,6 +33,10 @@ export interface Outcome {
 /** What a method says of a matrix beyond what is measured: its own parameters, and what it found. */
 export type Notes = Readonly<Record<string, number | string>>;
 
+/**
+ * What a method of making smaller is given: a copy whose matrices it replaces one by one. It never sees the model that it
+ * was asked of.
+ */
 export interface Work {
   /** As errors name it: "model.quantize". */
   readonly call: string;
@@ -51,7 +55,7 @@ export interface Work {
    * Another matrix in a tensor's place, and its row in the report. What is lost is measured against the matrix that stood
    * there until now.
    * @param stored Rows of `type` as u8, values of that type, or factors. Freed by the caller
-   * @param hessian Of its input (`InputMoments.hessian`), for the error of its output
+   * @param about.hessian Of its input (`InputMoments.hessian`), for the error of its output
    */
   replace(
     tensor: Pick<ModelTensor, "name" | "type">,

@@ -37,6 +37,7 @@ export interface ModelReportFacts {
   readonly rows: readonly CompressionRow[];
 }
 
+/** What making a model smaller did, matrix by matrix: what each is kept as, and what that lost. Numbers, no model. */
 export class ModelReport {
   readonly provenance: Provenance;
   readonly #facts: ModelReportFacts;

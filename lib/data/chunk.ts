@@ -5,6 +5,7 @@ import type { DataType, Vector } from "apache-arrow";
 import { LensorError } from "../errors.ts";
 import { near } from "../near.ts";
 
+/** A row as a plain object: what its columns hold, by their names. */
 // biome-ignore lint/suspicious/noExplicitAny: a row's fields are the data's own; who knows them says so with from<Row>().
 export type Row = Record<string, any>;
 
@@ -32,14 +33,17 @@ export class Column {
     this.#values = values;
   }
 
+  /** Of a column of an Arrow table, decoded when first looked at. */
   static ofVector(vector: Vector): Column {
     return new Column(vector.type, { vector, picked: undefined }, undefined);
   }
 
+  /** Of values in memory. */
   static ofValues(values: readonly unknown[], type?: DataType): Column {
     return new Column(type, undefined, values);
   }
 
+  /** Plain JavaScript values, a row each; undefined where a row has none. */
   get values(): readonly unknown[] {
     if (this.#values) return this.#values;
     const { vector, picked } = this.#source!;
@@ -48,6 +52,7 @@ export class Column {
     return (this.#values = values);
   }
 
+  /** The rows at these places, in this order. */
   pick(kept: readonly number[]): Column {
     const values = this.#values && kept.map((i) => this.#values![i]);
     const picked = this.#source?.picked;
@@ -75,8 +80,13 @@ export class Column {
   }
 }
 
+/**
+ * Some hundred rows on their way through the steps: columns of values, decoded from Arrow when first looked at. Immutable:
+ * every method gives a new chunk that shares what did not change.
+ */
 export class Chunk {
   readonly length: number;
+  /** By name, in order of first appearance. */
   readonly columns: ReadonlyMap<string, Column>;
 
   constructor(columns: ReadonlyMap<string, Column>, length: number) {
@@ -111,6 +121,7 @@ export class Chunk {
     );
   }
 
+  /** Of its columns, in order. */
   get names(): string[] {
     return [...this.columns.keys()];
   }
@@ -149,6 +160,7 @@ export class Chunk {
     return row;
   }
 
+  /** All rows as plain objects. */
   rows(): Row[] {
     return Array.from({ length: this.length }, (_, i) => this.row(i));
   }
@@ -162,6 +174,7 @@ export class Chunk {
     );
   }
 
+  /** The rows from `begin` up to `end`, which is left out. */
   slice(begin: number, end: number): Chunk {
     const [from, to] = [Math.min(begin, this.length), Math.min(end, this.length)];
     return this.pick(Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i));

@@ -39,8 +39,15 @@ export interface DataProvenance {
   readonly versions: { readonly lensor: string };
 }
 
+/**
+ * Rows, and the steps that they will go through. Lazy: nothing is read before rows, a table or a report are asked for, and
+ * every reading starts anew. Each method gives a new dataset; made by `data.read`, `data.from`, `data.fromArrow` and
+ * `data.sql`.
+ */
 export class Dataset<R extends Row = Row> {
+  /** Where rows come from. */
   readonly source: Source;
+  /** What they go through, in order. */
   readonly steps: readonly Step[];
   /** Names of the columns, where they are known before anything is read. */
   readonly columns: readonly string[] | undefined;

@@ -10,6 +10,7 @@ import { filesSource } from "./read/index.ts";
 import { type SqlTables, sqlSource } from "./read/sql.ts";
 import { rowsSource, tableSource } from "./source.ts";
 
+/** The ways to a dataset: from files, rows in memory, an Arrow table, a query. */
 export const data = {
   /**
    * Files: Parquet, JSON lines, CSV and TSV, Arrow, text; the text formats also gzipped. A path, a glob (`"corpus/*.parquet"`),

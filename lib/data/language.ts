@@ -25,6 +25,9 @@ async function loadModel() {
 }
 
 /**
+ * Keeps texts in these languages, by fastText's model of 176: `dataset.filter(language("en"))`. The model comes with the
+ * package and is loaded once.
+ * @throws LensorError for a language that the model does not know
  * @param languages As Wikipedia's editions are called: "en", ["de", "fr"]
  * @see Joulin et al. 2017, "Bag of Tricks for Efficient Text Classification"; the model is lid.176.ftz
  */

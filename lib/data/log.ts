@@ -7,6 +7,7 @@ const LONG = 300;
 /** Broken inputs kept in full; beyond them they are counted. */
 const ASIDE = 1000;
 
+/** Why rows were dropped, how many, and a few of them. */
 export interface Reason {
   readonly reason: string;
   readonly count: number;
@@ -22,6 +23,10 @@ export interface Broken {
   readonly text: string;
 }
 
+/**
+ * What a step says while it runs: reasons for dropped rows, changes, notes, each with a few examples. Counts and short texts
+ * only, whatever passes through.
+ */
 export class Log {
   readonly name: string;
   readonly options: Readonly<Record<string, unknown>>;

@@ -28,6 +28,7 @@ export interface Amount {
   readonly histogram: readonly number[];
 }
 
+/** What one step did. */
 export interface StepReport {
   readonly name: string;
   readonly options: Readonly<Record<string, unknown>>;
@@ -41,6 +42,10 @@ export interface StepReport {
   readonly notes: Readonly<Record<string, unknown>>;
 }
 
+/**
+ * What became of the data: how many rows and tokens went through each step, what was dropped and why, with examples. Runs
+ * the steps when it is first read, and keeps numbers and a few short texts, no rows.
+ */
 export class DataReport {
   readonly #dataset: Dataset;
   readonly #column: string;

@@ -19,6 +19,7 @@ export interface Chats {
   ): Promise<{ readonly text: string; readonly tokens: readonly number[] }>;
 }
 
+/** The program: for a text, or for a verdict between two answers. */
 export interface BranchSolveMergeOptions {
   /** Sub-tasks or criteria at most; 3 by default. */
   branches?: number;
@@ -45,6 +46,11 @@ export interface BranchSolveMerge {
 
 const CALL = "branchSolveMerge";
 
+/**
+ * Branch-Solve-Merge (Saha et al. 2023, arXiv 2310.15123), a program over any model that chats: it asks for a plan of
+ * parallel sub-tasks, has each solved by itself, and puts the solutions together; for a text, or for a verdict between two
+ * answers, each criterion in both orders, since who is read first is favoured.
+ */
 export function branchSolveMerge(options: BranchSolveMergeOptions = {}): BranchSolveMerge {
   checkNames(CALL, options, ["branches", "maxTokens", "temperature", "seed"]);
   const { branches = 3, maxTokens = 256, temperature = 0, seed = 0 } = options;

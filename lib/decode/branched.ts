@@ -22,13 +22,17 @@ export interface Judged {
   readonly text: string;
 }
 
+/** A text that Branch-Solve-Merge wrote, with the parts that it was merged from. Words alone, no model. */
 export class BranchedText {
+  /** What was written. */
   readonly text: string;
+  /** Each sub-task, and its solution. */
   readonly branches: readonly Branch[];
   /** Whether the model made a plan; else its one branch is the task itself. */
   readonly planned: boolean;
   /** That were generated, over all answers: what the program costs. */
   readonly tokens: number;
+  /** What made it: model, data, options, seed, versions. */
   readonly provenance: Provenance;
 
   /** @internal Use `branchSolveMerge().generate`. */
@@ -59,11 +63,15 @@ export class BranchedText {
   }
 }
 
+/** Which of two answers Branch-Solve-Merge found better, with every score that it rests on. Words and numbers, no model. */
 export class Verdict {
+  /** Each reading: a criterion, an order of the two answers, and the scores that were given. */
   readonly judged: readonly Judged[];
   /** Whether the model named criteria; else there is one, the whole. */
   readonly planned: boolean;
+  /** That were generated, over all answers: what the program costs. */
   readonly tokens: number;
+  /** What made it: model, data, options, seed, versions. */
   readonly provenance: Provenance;
 
   /** @internal Use `branchSolveMerge().evaluate`. */
@@ -79,6 +87,7 @@ export class Verdict {
     return { a: mean(this.judged, "a"), b: mean(this.judged, "b") };
   }
 
+  /** The answer with the higher mean score. */
   get winner(): "a" | "b" | "tie" {
     const { a, b } = this.scores;
     return a > b ? "a" : b > a ? "b" : "tie";

@@ -5,6 +5,7 @@ import { type Message, renderChat } from "../text/chat.ts";
 import { type GenerateOptions, run } from "./generate.ts";
 import { Reply, type ReplyParts } from "./reply.ts";
 
+/** What a model answered in a conversation: a `Reply` that knows the messages before it. */
 export class ChatReply extends Reply {
   /** The conversation with the answer at its end, ready to be continued. */
   readonly messages: Message[];

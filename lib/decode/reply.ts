@@ -33,6 +33,10 @@ export interface ReplyParts {
   live?: LiveReply | undefined;
 }
 
+/**
+ * What a model answered: the text, its tokens, and how probable each was. Shows itself as the text; `plot()` draws surprise
+ * by token.
+ */
 export class Reply {
   /** The continuation alone. */
   readonly text: string;
@@ -42,7 +46,9 @@ export class Reply {
   readonly logprobs: number[];
   /** `"stop"`: an end token or a stop string came; `"length"`: maxTokens or the context were reached. */
   readonly finish: "stop" | "length" | "aborted";
+  /** Seconds, and tokens a second, of reading the prompt and of writing. */
   readonly timing: Timing;
+  /** What made it: model, data, options, seed, versions. */
   readonly provenance: Provenance;
   readonly #pieces: string[];
   readonly #opening: string;

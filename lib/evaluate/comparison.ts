@@ -10,12 +10,14 @@ import type { Provenance } from "../provenance.ts";
 import type { Interval } from "./intervals.ts";
 import type { Measure, Measured } from "./measure.ts";
 
+/** What could not be measured, of whom, and why. */
 export interface Failure {
   readonly name: string;
   readonly measure: string;
   readonly problem: string;
 }
 
+/** What was measured of one model. */
 export interface ComparisonRow {
   readonly name: string;
   /** What made the model, as JSON. */
@@ -24,6 +26,10 @@ export interface ComparisonRow {
   readonly measured: ReadonlyMap<string, Measured | undefined>;
 }
 
+/**
+ * What `compare` found: one row a model, one column a measure; a table and a plot of quality against cost. Numbers, no
+ * model.
+ */
 export class Comparison {
   readonly rows: readonly ComparisonRow[];
   readonly measures: readonly Measure[];

@@ -1,5 +1,6 @@
 // Intervals for shares of right answers. Pure; closed forms that also hold for few items and for shares of 0 and 1.
 
+/** A value, and where it lies with 95 % confidence. */
 export interface Interval {
   readonly value: number;
   readonly low: number;

@@ -22,6 +22,9 @@ export const STRETCH = 64;
 export const CHUNK = 128;
 
 /**
+ * How surprised a model is by text, in exact mode: exp(-(1/N) sum_i ln p(x_i | x_<i)), N the number of predicted tokens over
+ * all texts together. A text longer than the context is read in windows that move by half their length; each token is
+ * predicted once, with at least half a context before it where there is so much.
  * @param texts A text, texts that are counted together, or a dataset: of it the column `text`, or `options.column`; rows
  *   without text are left out.
  * @returns A metric, in no unit: how many equally probable tokens the model hesitates between.

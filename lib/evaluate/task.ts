@@ -26,6 +26,7 @@ export interface ExactRow {
   readonly answer: string;
 }
 
+/** A question of a task: choices, or one answer. */
 export type TaskRow = ChoiceRow | ExactRow;
 
 export interface TaskOptions {
@@ -47,6 +48,9 @@ interface Question {
 }
 
 /**
+ * A task with right answers, scored by log-likelihood as lm-evaluation-harness does it: of several choices the likeliest
+ * after the prompt, of one answer whether greedy decoding gives it token by token.
+ *
  * Share of right answers, with Wilson's 95 % interval. A space is put between prompt and answer unless one stands there.
  * @param rows A list, an Arrow table or a dataset of { prompt, choices, answer } or { prompt, answer }
  * @throws LensorError naming the row that cannot be asked

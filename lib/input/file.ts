@@ -16,6 +16,7 @@ export interface FileOptions {
   maxBytes?: number;
 }
 
+/** A file that a person chose. What it holds comes through the browser: a big one is better read from disk, by its path. */
 export interface ChosenFile {
   name: string;
   /** Its MIME type, as the browser knows it; may be empty. */

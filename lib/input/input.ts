@@ -18,6 +18,10 @@ export interface Codec<T> {
 /** An input that only a person changes. */
 export type ReadInput<T> = Omit<Input<T>, "value"> & { readonly value: T };
 
+/**
+ * An input that a person can change in the notebook while code reads its `value`. Every view of it is one widget: move one
+ * and the others follow. In plain Node it is just the value.
+ */
 export class Input<T> {
   readonly kind: string;
   readonly label: string;

@@ -55,9 +55,16 @@ export interface Sampled {
   readonly queries: Tensor;
 }
 
+/**
+ * Keys and values of text that a model has read, as a value: it can be continued, forked, rewound, saved and made smaller.
+ * Made by `model.prefill`; belongs to its model and keeps its numeric mode. Its memory goes back with `dispose()`.
+ */
 export class Cache {
+  /** Whose it is. */
   readonly model: Model;
+  /** The numeric mode in which the text was read. */
   readonly compute: Compute;
+  /** How keys and values are kept: f32, f16, bf16 or 8 bits. */
   readonly kv: KvType;
   /** What its queries and keys are turned by. */
   readonly rope: Rope;

@@ -36,6 +36,10 @@ interface Learnt {
   readonly values: Tensor;
 }
 
+/**
+ * A cache that is learnt (Eyuboglu et al. 2025, arXiv 2506.06266): a few keys and values for each head, tuned by gradient so
+ * that the model, which does not change, predicts the text from them. A baseline: minutes where fitting takes seconds.
+ */
 export function cartridge(options: CartridgeOptions = {}): Method {
   checkNames("cartridge", options, ["ratio", ...Object.keys(DEFAULTS)]);
   const { ratio, ...rest } = options;

@@ -127,6 +127,7 @@ export interface HeadEncoding {
   readonly values?: Encoding | undefined;
 }
 
+/** What a method wants to be kept, and how. */
 export interface Plan {
   /** `[layers][kvHeads]`; undefined: all keys stay. */
   readonly heads?: readonly (readonly HeadPlan[])[];
@@ -139,6 +140,10 @@ export interface Plan {
   readonly notes?: Readonly<Record<string, readonly (readonly number[])[]>>;
 }
 
+/**
+ * A way to make a cache smaller: it sees a `Source`, is told how much `Room` there is, and answers with a `Plan`. It
+ * computes; it never changes a cache.
+ */
 export interface Method {
   /** The exported constructor's name; of a pipe the names joined by " + ". */
   readonly name: string;

@@ -9,6 +9,8 @@ import { checkRatio } from "./select/selection.ts";
 import type { Maker } from "./summary.ts";
 
 /**
+ * Methods one after the other: each works on what the one before would leave.
+ *
  * `pipe(snapKV({ ratio: 4 }), adaKV())`. Its ratio is the product of theirs. With a ratio of its own, `pipe(a, b, { ratio })`
  * or `pipe(a, b).at(ratio)`, the methods that have one keep it and those without share what is missing evenly; where all have
  * one, the last takes what is missing. Where the first makes a cache of its own, as `summaryOnly()` does, the others make that

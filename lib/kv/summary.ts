@@ -24,7 +24,12 @@ export interface SummaryOptions {
 
 const REQUEST = "\n\nA summary of the text above, with all names, places and numbers that matter:\n\n";
 
-/** Only what the model itself writes when it is asked to sum up the text, as many tokens as there is room for. */
+/**
+ * The baseline that people use in place of a smaller cache: the model writes down what it has read, and goes on from that
+ * alone.
+ *
+ * Only what the model itself writes when it is asked to sum up the text, as many tokens as there is room for.
+ */
 export function summaryOnly(options: SummaryOptions = {}): Maker {
   checkNames("summaryOnly", options, ["ratio", "request"]);
   const { ratio, request = REQUEST } = options;

@@ -27,6 +27,7 @@ export interface ProbeScore {
   readonly toNone: Interval | undefined;
 }
 
+/** One method at one ratio. */
 export interface SweepRow {
   readonly method: string;
   readonly ratio: number;
@@ -52,6 +53,10 @@ export interface SweepRow {
 
 const QUALITIES = ["kl", "accuracy", "attentionError", "perplexity"] as const;
 
+/**
+ * What `cache.sweep` found: one row a method and ratio, as one table and one plot of quality against memory. Numbers and
+ * reports, no cache.
+ */
 export class Sweep {
   readonly rows: readonly SweepRow[];
   /** The cache itself, asked the same. */

@@ -113,7 +113,12 @@ function rows(values: Float64Array, width: number): number[][] {
   );
 }
 
-/** What the engine holds now. */
+/**
+ * Who holds how much memory of lensor's engine, by cell and by kind, and what it may hold. Waits for nothing, so what is
+ * still in the queue is not counted yet.
+ *
+ * What the engine holds now.
+ */
 export function memory(): MemoryUse {
   return new MemoryUse();
 }

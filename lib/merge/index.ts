@@ -82,18 +82,53 @@ export const merge = {
    * file first. Its dtype counts for what is written: all is computed in f32.
    */
   yaml: fromYaml(METHODS),
+  /**
+   * The weighted mean ("model soups", Wortsman et al. 2022, arXiv 2203.05482): W = sum_i w_i W_i / sum_i w_i; without
+   * `normalize` undivided.
+   */
   linear: verb<"weight", LinearOptions>(linear),
+  /**
+   * Two models along the arc that their weights span (Shoemake 1985): W = sin((1-t) theta) / sin(theta) A + sin(t theta) /
+   * sin(theta) B, theta the angle between the two tensors, each as one vector. `t` from 0, the first, to 1, the second.
+   */
   slerp: verb<never, MergeModelsOptions>(slerp),
+  /** The same by weights, t = w_2 / (w_1 + w_2), and where there is a base, between what the two are off it. */
   nuslerp: verb<"weight", NuslerpOptions>(nuslerp),
+  /**
+   * What models learnt beyond their base, added (Ilharco et al. 2023, arXiv 2212.04089): W = base + lambda sum_i w_i (W_i -
+   * base).
+   */
   taskArithmetic: verb<"weight", TaskOptions>(task.taskArithmetic),
+  /**
+   * Of each task vector the largest `density`, and of these the ones that agree in sign, averaged (Yadav et al. 2023, arXiv
+   * 2306.01708).
+   */
   ties: verb<Thinning, ThinningOptions>(task.ties),
+  /** Of each task vector `density` at random, rescaled by 1 / density, and added (Yu et al. 2024, arXiv 2311.03099). */
   dare: verb<Thinning, ThinningOptions>(task.dare),
+  /** The same, and of these the ones that agree in sign. */
   dareTies: verb<Thinning, ThinningOptions>(task.dareTies),
+  /**
+   * Of each task vector some at random, the larger of a row likelier to stay, and of these the ones that agree in sign (Deep
+   * et al. 2024, arXiv 2406.11617).
+   */
   della: verb<Thinning | "epsilon", DellaOptions>(task.della),
+  /** The same without the agreement in sign. */
   dellaLinear: verb<Thinning | "epsilon", DellaOptions>(task.dellaLinear),
+  /**
+   * Of each task vector what is neither among the smallest nor the very largest (Davari and Belilovsky 2023, arXiv
+   * 2312.06795).
+   */
   breadcrumbs: verb<Thinning | "gamma", BreadcrumbsOptions>(task.breadcrumbs),
+  /** The same, and of these the ones that agree in sign. */
   breadcrumbsTies: verb<Thinning | "gamma", BreadcrumbsOptions>(task.breadcrumbsTies),
+  /**
+   * From the base towards the mean of models that were tuned from it, the further the more these agree (Jang et al. 2024,
+   * arXiv 2403.19522): W = t mean_i W_i + (1 - t) base, t = n c / (1 + (n - 1) c), c the mean cosine between two of the n
+   * task vectors.
+   */
   modelStock: verb<never, ModelStockOptions>(modelStock),
+  /** Layers of one or several models, put together as they are: W = scale W_1. */
   passthrough: verb<"scale", PassthroughOptions>(passthrough),
   /**
    * Tries settings and measures each on held-out text: `merge.sweep(merge.slerp, [a, b], { over: { t: [0, 0.5, 1] }, skills: { stories,

@@ -20,17 +20,23 @@ interface Facts {
   readonly seconds: number;
 }
 
+/** What a merge wrote with `out`: where it lies and what it is made of. Holds no weights; `load()` reads it. */
 export class MergedFile {
   /** Of the folder or file. */
   readonly path: string;
+  /** Of the model, as it was given or as its files are called. */
   readonly name: string;
+  /** The sizes of the model. */
   readonly config: ModelConfig;
+  /** By which it was merged. */
   readonly method: string;
   /** What was merged. */
   readonly models: readonly string[];
+  /** As they are written: name, type, shape. */
   readonly tensors: readonly ModelTensor[];
   /** What merging and writing took. */
   readonly seconds: number;
+  /** What made it: model, data, options, seed, versions. */
   readonly provenance: Provenance;
 
   /** @internal Use `merge.linear(a, b, { out })` and its like. */

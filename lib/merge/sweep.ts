@@ -40,7 +40,7 @@ type Point = Readonly<Record<string, number>>;
 
 /**
  * @param method One of `merge`: `merge.slerp`
- * @param rest Options of the method that stay: `{ base, density }`
+ * @param options What is tried and how it is judged, and options of the method that stay: `{ base, density }`
  */
 export async function sweep<Own extends string, Options extends MergeModelsOptions>(
   method: Merging<Own, Options>,

@@ -29,12 +29,19 @@ interface Parts {
   readonly provenance: Provenance;
 }
 
+/**
+ * What `merge.sweep` found: the loss on each skill, in nats a token, of every merge and of its parents. Numbers, no model.
+ */
 export class MergeSweep {
+  /** One a merge: its settings, and the loss on each skill. */
   readonly rows: readonly SweptMerge[];
+  /** The same of what was merged. */
   readonly parents: readonly SweptParent[];
+  /** By which it was merged. */
   readonly method: string;
   /** Whether it was ended before all was tried. */
   readonly stopped: boolean;
+  /** What made it: model, data, options, seed, versions. */
   readonly provenance: Provenance;
   readonly #axes: readonly string[];
 

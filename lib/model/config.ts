@@ -8,6 +8,7 @@ import type { WEIGHT_TYPES } from "../native.ts";
 import type { GgufFile } from "./gguf.ts";
 import { type RopeScaling, scalingOfGguf } from "./rope-scaling.ts";
 
+/** What a model file says about its architecture, checked against the tensors that it really holds. */
 export interface ModelConfig {
   readonly name: string;
   readonly architecture: "llama";

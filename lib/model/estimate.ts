@@ -48,6 +48,10 @@ export interface TokenFlops {
   readonly training: number;
 }
 
+/**
+ * What a model of some architecture takes to hold and to train, and what a token costs, before any of it exists: arithmetic
+ * over sizes.
+ */
 export class Estimate {
   readonly config: ModelConfig;
   readonly options: Required<EstimateOptions>;

@@ -34,6 +34,7 @@ export const PLACES = [
   "router",
   "mlp",
 ] as const;
+/** A place of a block: one of `PLACES`. */
 export type Place = (typeof PLACES)[number];
 
 /** Sees what stands at a place; what it returns stands there instead. Its tensors are freed with the pass's own. */

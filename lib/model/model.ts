@@ -71,17 +71,24 @@ export interface ModelParts {
   provenance?: Provenance | undefined;
 }
 
+/**
+ * A language model: its facts, and one method for each thing it can do. Made by `hub.load` or `Model.fromConfig`. Methods
+ * that change weights give a new model and leave this one as it is; its memory goes back with `dispose()`.
+ */
 export class Model {
   /** The registered name, the file's, or the one that it was given. */
   readonly name: string;
   /** Of the file or folder that it was read from. */
   readonly path: string | undefined;
+  /** Its sizes: layers, heads, widths, vocabulary, context. */
   readonly config: ModelConfig;
+  /** Text to ids and back, and the chat template. */
   readonly tokenizer: Tokenizer;
   /** In tokens: how much it reads at most. */
   readonly context: number;
   /** The mode that was asked for when loading; else each call has its own default. */
   readonly compute: Compute | undefined;
+  /** Where it is computed; there is no other back end yet. */
   readonly device = "cpu";
   #tensors: readonly ModelTensor[];
   readonly #native: NativeModel;
@@ -302,12 +309,12 @@ export class Model {
   /**
    * Teaches it which of two replies is better, with an adapter: `model.align(pairs, dpo(), { adapter: lora(), steps: 50 })`.
    * With `rewardModel()` what comes out is a function that says what a reply is worth.
-   * @param pairs Columns prompt, chosen, rejected: text is used as it is, messages get the chat template. For `kto()` also
+   * @param rows Columns prompt, chosen, rejected: text is used as it is, messages get the chat template. For `kto()` also
    *   prompt, completion, label: true where the completion is good, false where it is bad
    */
   align(rows: Rows<PairRow | LabelledRow>, method: Unpaired, options: AlignOptions): Run<Tuned>;
-  align(pairs: Rows<PairRow>, method: Preference, options: AlignOptions): Run<Tuned>;
-  align(pairs: Rows<PairRow>, method: RewardModel, options: AlignOptions): Run<Reward>;
+  align(rows: Rows<PairRow>, method: Preference, options: AlignOptions): Run<Tuned>;
+  align(rows: Rows<PairRow>, method: RewardModel, options: AlignOptions): Run<Reward>;
   align(
     rows: Rows<PairRow | LabelledRow>,
     method: Preference | RewardModel,

@@ -4,6 +4,7 @@
 import { LensorError } from "../errors.ts";
 import { checkChoice, checkNames, checkNumber } from "../options.ts";
 
+export const ROUTERS = ["topK", "switch", "expertChoice", "sigmoid"] as const;
 /**
  * Who chooses, from the router's logits x W_r^T of a token:
  *   "topK": softmax over the k largest (Shazeer et al. 2017, as Mixtral has it): gates add up to 1
@@ -13,7 +14,6 @@ import { checkChoice, checkNames, checkNumber } from "../options.ts";
  *   "sigmoid": sigmoid(logits) + bias chooses, sigmoid alone counts; the bias of an expert with too much to do falls, and no
  *     loss is needed to balance them (Wang et al. 2024, DeepSeek-V3)
  */
-export const ROUTERS = ["topK", "switch", "expertChoice", "sigmoid"] as const;
 export type Router = (typeof ROUTERS)[number];
 
 /** The experts of every block; `feedForward` of the model is the width of each. */
@@ -39,6 +39,7 @@ export interface Experts {
   readonly biasRate: number;
 }
 
+/** What is said of experts when a model is made; the rest has defaults. */
 export type GivenExperts = Partial<Omit<Experts, "count" | "topK">> & { count: number; topK?: number };
 const NAMES = ["count", "topK", "router", "shared", "scale", "capacity", "balance", "zLoss", "biasRate"];
 

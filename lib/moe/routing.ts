@@ -73,6 +73,7 @@ function choicesOf(tokens: BigInt64Array, gates: Float32Array, ends: BigInt64Arr
   return all;
 }
 
+/** Who goes where: the choices of every router on a text, and what they say of the experts. */
 export class Routing {
   readonly model: string;
   readonly experts: Experts;

@@ -21,6 +21,10 @@ const MOST_PICTURE = 300_000;
 /** A build that takes longer than this shows an empty frame first. */
 const patience = 100;
 
+/**
+ * What a result looks like: live where a notebook can draw Plotly, and with a static picture everywhere else. Built once,
+ * when it is first asked for; a displayed one fills in place.
+ */
 export class Figure {
   readonly #build: () => PlotlySpec | Promise<PlotlySpec>;
   readonly #alt: string | undefined;

@@ -28,7 +28,13 @@ export interface LowRankOptions {
   ranks?: Ranks;
 }
 
-/** The best W' of rank r: of all such it has the least tr((W - W') H (W - W')^T), or unwhitened the least ||W - W'||. */
+/**
+ * Matrices as products of two thin ones, kept as such, so that bytes and work shrink with the rank. Whitened, what is lost
+ * is measured in what the matrix puts out on the texts (SVD-LLM, Wang et al. 2025, arXiv 2403.07378); plain, in the matrix
+ * itself.
+ *
+ * The best W' of rank r: of all such it has the least tr((W - W') H (W - W')^T), or unwhitened the least ||W - W'||.
+ */
 export function lowRank(options: LowRankOptions = {}): Compression {
   const call = "lowRank";
   checkNames(call, options, ["keep", "rank", "whitened", "ranks"]);

@@ -9,7 +9,12 @@ import { sparse } from "./sparse.ts";
 
 export interface MagnitudeOptions extends ShareOptions {}
 
-/** w' = 0 where |w| is among the smallest of its matrix, or of its group of columns where there is a pattern. */
+/**
+ * Pruning by magnitude (Han et al. 2015): the smallest weights of each matrix go. Needs no text; the yardstick of the other
+ * methods.
+ *
+ * w' = 0 where |w| is among the smallest of its matrix, or of its group of columns where there is a pattern.
+ */
 export function magnitude(options: MagnitudeOptions = {}): Compression {
   checkNames("magnitude", options, ["sparsity", "pattern"]);
   const share = shareOf("magnitude", options);

@@ -20,6 +20,9 @@ export interface SparseGptOptions extends ShareOptions {
 }
 
 /**
+ * SparseGPT (Frantar & Alistarh 2023, arXiv 2301.00774): what is set to zero is made up for by the weights to its right, so
+ * that the output on the texts changes least.
+ *
  * With H^-1 = U^T U: the score of w(i, j) is (w(i, j) / U(j, j))^2, the smallest of each 128 columns (or of each group of a
  * row) go, and for each that goes w(i, l) -= w(i, j) / U(j, j) U(j, l), l > j.
  */

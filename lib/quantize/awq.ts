@@ -22,6 +22,11 @@ const ALPHAS = Array.from({ length: 20 }, (_, i) => i / 20);
 /** Matrices that wait until the matrix behind them has said how their rows are scaled: W_v for W_o, W_up for W_down. */
 const WAITING = /\.(attn_v|ffn_up)\./;
 
+/**
+ * AWQ (Lin et al. 2023, arXiv 2306.00978): columns that large inputs meet are scaled up before rounding, and what makes the
+ * input is scaled down, so that these columns lose less; then each group's grid is cut to where the output is best. Needs
+ * `calibrate`.
+ */
 export function awq(options: GridOptions = {}): Compression {
   checkNames("awq", options, ["bits", "group", "symmetric"]);
   const grid = gridOf("awq", options);

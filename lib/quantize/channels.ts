@@ -22,6 +22,10 @@ export interface ChannelRow {
   readonly times: number;
 }
 
+/**
+ * What makes a model hard to round, matrix by matrix: how large each channel of what enters is, and how weights and
+ * activations are spread.
+ */
 export class Channels {
   readonly rows: readonly ChannelRow[];
   readonly provenance: Provenance;
@@ -99,7 +103,12 @@ export class Channels {
   }
 }
 
-/** Looks at what enters the matrices of a model on some texts. @param texts A list, or a dataset with a column `text` */
+/**
+ * What makes a model hard to round: how large each channel of what enters its matrices is, and how weights and activations
+ * are spread.
+ *
+ * Looks at what enters the matrices of a model on some texts. @param texts A list, or a dataset with a column `text`
+ */
 export async function channels(
   model: Model,
   texts: unknown,

@@ -14,6 +14,8 @@ import { blockOf, type Recipe, type RecipeName, recipeOf, typeOf } from "./recip
 const EMBEDDING = "token_embd.weight";
 
 /**
+ * Into GGUF's own types, by llama.cpp's recipes: the tensors are the bytes that llama-quantize writes for the same numbers.
+ *
  * `model.quantize(gguf("Q4_K_M"))`: most matrices in one type, those that suffer most in a wider one. Where a width does not
  * divide into a type's blocks (k-quants: 256 columns) another stands for it, as in llama.cpp; the report's column `asked` says
  * so. With `head` the embedding too, so that the file has all the tensors of llama-quantize's.

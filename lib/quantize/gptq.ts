@@ -25,6 +25,9 @@ export interface GptqOptions extends GridOptions {
 }
 
 /**
+ * GPTQ (Frantar et al. 2023, arXiv 2210.17323): what rounding a column is off is made up for by the columns after it, so
+ * that the output on the texts changes least.
+ *
  * With H^-1 = U^T U of each input: column j becomes the nearest numbers q, and w(l) -= (w(j) - q) / U(j, j) U(j, l) for l > j. A
  * group's scales are taken when its turn comes. Needs `calibrate`.
  */

@@ -19,6 +19,9 @@ export interface HqqOptions extends Omit<GridOptions, "symmetric"> {
 }
 
 /**
+ * HQQ (Badri & Shaji 2023): moves each group's zero so that most weights come closer, and lets a few outliers stay off.
+ * Needs no text.
+ *
  * min over z of |W - s (Q - z)|_p^p, Q = round(W / s + z), by turns:
  *   E = shrink(W - W'),  shrink(x) = sign(x) max(0, |x| - |x|^(p-1) / beta);   z = mean of a group over Q - (W - E) / s
  */

@@ -36,7 +36,12 @@ interface Costs {
   readonly losses: readonly number[];
 }
 
-/** Greedy: from the fewest bits on, the step that takes away the most loss a byte comes first, while there is room. */
+/**
+ * Mixed bits: matrices whose rounding hurts the output most get more bits, the others fewer, within a budget of bytes. Looks
+ * at the texts twice: once to see what each choice would cost, once to round by GPTQ.
+ *
+ * Greedy: from the fewest bits on, the step that takes away the most loss a byte comes first, while there is room.
+ */
 export function mixed(options: MixedOptions): Compression {
   checkNames("mixed", options, ["bytes", "bits", "choices", "group", "symmetric", "damp"]);
   const { bytes, bits, choices = BITS, damp = 0.01, ...rest } = options ?? {};

@@ -10,7 +10,12 @@ const BLOCK = 32;
 /** Without the sign: 0, 0.5, 1, 1.5, 2, 3, 4, 6. Between two of them the middle belongs to the even code. */
 const MIDDLES = [0.25, 0.75, 1.25, 1.75, 2.5, 3.5, 5];
 
-/** w' = 2^e c, e = floor(log2 max|w|) - 2 of the 32, c the nearest of the sixteen; what is above 6 becomes 6. */
+/**
+ * MXFP4 (Open Compute Project, Microscaling Formats 1.0, 2023): numbers of four bits, of which 32 share a power of two.
+ * Needs no text.
+ *
+ * w' = 2^e c, e = floor(log2 max|w|) - 2 of the 32, c the nearest of the sixteen; what is above 6 becomes 6.
+ */
 export function mxfp4(): Compression {
   return {
     ...{ verb: "quantize", name: "mxfp4", options: { group: BLOCK } },

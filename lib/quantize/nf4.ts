@@ -25,6 +25,9 @@ export interface Nf4Options {
 }
 
 /**
+ * NF4 (Dettmers et al. 2023, arXiv 2305.14314): sixteen numbers, each as likely as the others where weights are normal,
+ * times the largest of a group of 64. Needs no text.
+ *
  * w' = NF4[code] max|w|. The engine multiplies whole numbers: the sixteen are kept in 127ths of the largest, in 8 bits a weight, so
  * that memory is that of 8 bits; `codes` in the report says the 4 that a file in NF4 would take.
  */

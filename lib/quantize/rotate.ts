@@ -23,6 +23,9 @@ export interface RotateOptions {
 }
 
 /**
+ * Rotations (QuaRot, Ashkboos et al. 2024, arXiv 2404.00456): a random Hadamard matrix turns the residual stream and every
+ * matrix that reads or writes it, so that the model says the same with weights and activations that have no outliers.
+ *
  * `rotate(gptq({ bits: 3 }))`: the method on the turned model; `rotate()`: the turned model in f32. With R of the width and T of a
  * head's width, W_in diag(g) R for what reads the stream, R^T W_out for what writes it, gains 1; T^T W_v of each head and W_o T.
  * The last norm's gain goes into a head of its own, so tied embeddings come apart.

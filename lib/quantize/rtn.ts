@@ -7,6 +7,9 @@ import { type GridOptions, gridOf } from "./grid.ts";
 import { NEAREST, quantizer } from "./quantizer.ts";
 
 /**
+ * Rounding to nearest: each weight to the nearest of the numbers that its group can have. Needs no text; the yardstick of
+ * all other methods.
+ *
  * w' = scale (code - 2^(bits-1)), scale = 2 max|w| / (2^bits - 1) of the group; without `symmetric` w' = scale code + minimum,
  * scale = (max - min) / (2^bits - 1).
  */

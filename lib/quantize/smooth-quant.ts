@@ -18,6 +18,9 @@ export interface SmoothQuantOptions {
 }
 
 /**
+ * SmoothQuant (Xiao et al. 2022, arXiv 2211.10438): what is hard to round in activations, a few large channels, moves into
+ * the weights, where there is room; then both are 8 bits.
+ *
  * W8A8: s_j = max|x_j|^alpha / max|W_j|^(1 - alpha) for what enters W_q, W_k and W_v, and W_gate and W_up; the norm's gain is
  * divided by s and the columns multiplied. Generate with `compute: "fast"`, the default, for activations of 8 bits.
  */

@@ -4,6 +4,7 @@
 import { LensorError } from "../errors.ts";
 import { DTYPES } from "../native.ts";
 
+/** The types of elements: "f32", "f16", "bf16", "i8", "u8", "i32", "i64", "bool". Two meet as in torch. */
 export type DType = keyof typeof DTYPES;
 export type TypedArray =
   | Float32Array

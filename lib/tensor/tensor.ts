@@ -24,9 +24,15 @@ import { cholesky, eigh, type SolveOptions, solveTriangular } from "./solve.ts";
 import { backward, gradOf, leafOf } from "./tape.ts";
 import { contiguousView, type Index, type View } from "./view.ts";
 
+/**
+ * A grid of numbers of one type. Operations enqueue and return at once, only reads (`data`, `item`, `array`) wait; errors of
+ * shape, type and device throw at the call. Freed with its scope, by `dispose()`, or by the collector as the last resort.
+ * Operands broadcast as in numpy; two types meet as in torch.
+ */
 export class Tensor {
   /** Sizes of the axes, slowest first. */
   readonly shape: Shape;
+  /** What its elements are: f32, f16, bf16, i8, u8, i32, i64 or bool. */
   readonly dtype: DType;
   /** Where it is computed; there is no other back end yet. */
   readonly device = "cpu";
@@ -108,6 +114,7 @@ export class Tensor {
   get bytes(): number {
     return this.size * bytesOf(this.dtype);
   }
+  /** Whether it was freed: using it then throws. */
   get disposed(): boolean {
     return this.#memory === undefined;
   }
@@ -193,6 +200,7 @@ export class Tensor {
   get grad(): Tensor | undefined {
     return gradOf(this);
   }
+  /** Forgets what `backward` has gathered. */
   zeroGrad(): void {
     if (this.#place) native().setGradient(this.#place.handle, undefined, undefined);
   }
@@ -215,6 +223,7 @@ export class Tensor {
   [Symbol.for("Jupyter.display")](): Promise<MimeBundle> {
     return showTensor(this);
   }
+  /** @internal */
   [BUFFERS](): NativeBuffer[] {
     return this.#memory ? [this.#memory.handle] : [];
   }
@@ -227,6 +236,7 @@ export class Tensor {
       device: this.device,
     };
   }
+  /** Its name, type, and whether it is alive; never its values, which would have to be waited for. */
   toString(): string {
     return `Tensor ${this.#name} ${this.dtype}${this.disposed ? " (disposed)" : ""}`;
   }
@@ -240,9 +250,11 @@ export class Tensor {
   get T(): Tensor {
     return permute(this, this.shape.map((_, i) => i).reverse(), "T");
   }
+  /** With two axes exchanged. A view. */
   transpose(a: number, b: number): Tensor {
     return transpose(this, a, b);
   }
+  /** With its axes in this order. A view. */
   permute(...axes: number[] | [readonly number[]]): Tensor {
     return permute(this, listOf(axes));
   }
@@ -250,6 +262,7 @@ export class Tensor {
   reshape(...shape: number[] | [readonly number[]]): Tensor {
     return reshape(this, listOf(shape));
   }
+  /** Axes from `start` to `end`, both included, as one. */
   flatten(start = 0, end = -1): Tensor {
     return flatten(this, start, end);
   }
@@ -257,6 +270,7 @@ export class Tensor {
   squeeze(axis?: number | readonly number[]): Tensor {
     return squeeze(this, axis);
   }
+  /** With an axis of size 1 put in at `axis`. A view. */
   unsqueeze(axis: number): Tensor {
     return unsqueeze(this, axis);
   }
@@ -264,6 +278,7 @@ export class Tensor {
   expand(...shape: number[] | [readonly number[]]): Tensor {
     return expand(this, listOf(shape), "expand");
   }
+  /** Repeated to this shape along axes of size 1, as operands of arithmetic are. A view. */
   broadcastTo(shape: readonly number[]): Tensor {
     return expand(this, shape, "broadcastTo");
   }
@@ -305,39 +320,51 @@ export class Tensor {
 
   // Element by element. Integers become f32 where the result is no integer.
 
+  /** -x of each element. */
   neg(): Tensor {
     return unary(this, "neg");
   }
+  /** |x| of each element. */
   abs(): Tensor {
     return unary(this, "abs");
   }
+  /** e^x of each element. */
   exp(): Tensor {
     return unary(this, "exp");
   }
+  /** The natural logarithm of each element. */
   log(): Tensor {
     return unary(this, "log");
   }
+  /** The square root of each element. */
   sqrt(): Tensor {
     return unary(this, "sqrt");
   }
+  /** 1 / sqrt(x) of each element. */
   rsqrt(): Tensor {
     return unary(this, "rsqrt");
   }
+  /** The sine of each element, in radians. */
   sin(): Tensor {
     return unary(this, "sin");
   }
+  /** The cosine of each element, in radians. */
   cos(): Tensor {
     return unary(this, "cos");
   }
+  /** The hyperbolic tangent of each element. */
   tanh(): Tensor {
     return unary(this, "tanh");
   }
+  /** 1 / (1 + e^-x) of each element. */
   sigmoid(): Tensor {
     return unary(this, "sigmoid");
   }
+  /** max(0, x) of each element. */
   relu(): Tensor {
     return unary(this, "relu");
   }
+  /** x / (1 + e^-x) of each element: the activation of Llama's MLP. */
   silu(): Tensor {
     return unary(this, "silu");
   }
@@ -348,12 +375,15 @@ export class Tensor {
 
   // With another tensor or a number; shapes broadcast, types promote.
 
+  /** this + other, element by element. */
   add(other: Operand): Tensor {
     return binary(this, other, "add");
   }
+  /** this - other, element by element. */
   sub(other: Operand): Tensor {
     return binary(this, other, "sub");
   }
+  /** this x other, element by element; `matmul` is the product of matrices. */
   mul(other: Operand): Tensor {
     return binary(this, other, "mul");
   }
@@ -361,30 +391,39 @@ export class Tensor {
   div(other: Operand): Tensor {
     return binary(this, other, "div");
   }
+  /** this to the power, element by element. */
   pow(power: Operand): Tensor {
     return pow(this, power);
   }
+  /** The larger of both, element by element. */
   maximum(other: Operand): Tensor {
     return binary(this, other, "maximum");
   }
+  /** The smaller of both, element by element. */
   minimum(other: Operand): Tensor {
     return binary(this, other, "minimum");
   }
+  /** Whether both are equal, element by element; bool. */
   eq(other: Operand): Tensor {
     return binary(this, other, "eq");
   }
+  /** Whether both differ, element by element; bool. */
   ne(other: Operand): Tensor {
     return binary(this, other, "ne");
   }
+  /** Whether this is less than other, element by element; bool. */
   lt(other: Operand): Tensor {
     return binary(this, other, "lt");
   }
+  /** Whether this is at most other, element by element; bool. */
   le(other: Operand): Tensor {
     return binary(this, other, "le");
   }
+  /** Whether this is more than other, element by element; bool. */
   gt(other: Operand): Tensor {
     return binary(this, other, "gt");
   }
+  /** Whether this is at least other, element by element; bool. */
   ge(other: Operand): Tensor {
     return binary(this, other, "ge");
   }
@@ -425,6 +464,7 @@ export class Tensor {
   sum(axis?: Axes, options?: KeepDim): Tensor {
     return reduce(this, "sum", axis, options);
   }
+  /** The mean over axes, or over all elements; integers give f32. */
   mean(axis?: Axes, options?: KeepDim): Tensor {
     return reduce(this, "mean", axis, options);
   }
@@ -432,6 +472,7 @@ export class Tensor {
   max(axis?: Axes, options?: KeepDim): Tensor {
     return reduce(this, "max", axis, options);
   }
+  /** The smallest over axes, or of all elements; NaN where there is one. */
   min(axis?: Axes, options?: KeepDim): Tensor {
     return reduce(this, "min", axis, options);
   }
@@ -439,6 +480,7 @@ export class Tensor {
   argmax(axis?: number | null, options?: KeepDim): Tensor {
     return reduce(this, "argmax", axis, options);
   }
+  /** Where the smallest value first stands; without an axis, in row-major order. */
   argmin(axis?: number | null, options?: KeepDim): Tensor {
     return reduce(this, "argmin", axis, options);
   }
@@ -461,6 +503,7 @@ export class Tensor {
   softmax(axis = -1): Tensor {
     return softmax(this, axis, false);
   }
+  /** ln softmax along an axis: x - log(sum(exp(x))), without overflow. */
   logSoftmax(axis = -1): Tensor {
     return softmax(this, axis, true);
   }

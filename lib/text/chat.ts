@@ -5,6 +5,7 @@ import { type Context, createContext, Script } from "node:vm";
 import { Environment, Interpreter, parse, tokenize } from "@huggingface/jinja";
 import { LensorError } from "../errors.ts";
 
+/** One turn of a conversation. */
 export interface Message {
   /** `system`, `user`, `assistant`, or what else the model's template knows. */
   role: string;

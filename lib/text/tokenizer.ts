@@ -17,15 +17,24 @@ export interface Encoding {
   tokens: string[];
 }
 
+/**
+ * A byte-level BPE tokenizer: text to ids and back, with nothing trimmed, cleaned up or lost. Comes with a model
+ * (`model.tokenizer`), from a folder, or from `text.trainBPE`.
+ */
 export class Tokenizer {
   /** Number of tokens. */
   readonly size: number;
+  /** The id that begins a text, where there is one. */
   readonly bos: number | undefined;
+  /** The id that ends one. */
   readonly eos: number | undefined;
+  /** The id of what no other token says. */
   readonly unknown: number | undefined;
+  /** The id that fills up batches. */
   readonly padding: number | undefined;
   /** Ids of the control tokens, such as `<|im_start|>`. */
   readonly special: ReadonlySet<number>;
+  /** Whether `encode` puts the beginning's id in front. */
   readonly addsBos: boolean;
   /** The model's chat template, in Jinja, where it has one. */
   readonly chatTemplate: string | undefined;
@@ -47,7 +56,10 @@ export class Tokenizer {
     this.chatTemplate = parts.chatTemplate;
   }
 
-  /** @throws LensorError where the file has no tokenizer that lensor reads */
+  /**
+   * The tokenizer inside a GGUF file that was opened.
+   * @throws LensorError where the file has no tokenizer that lensor reads
+   */
   static fromGguf(file: GgufFile): Tokenizer {
     return new Tokenizer(partsOfGguf(file));
   }
@@ -97,6 +109,7 @@ export class Tokenizer {
     return Buffer.from(this.decodeBytes(wanted)).toString("utf8");
   }
 
+  /** The bytes of ids, also of those that end within a character. */
   decodeBytes(ids: Iterable<number>): Uint8Array {
     const parts = Array.from(ids, (id) => this.bytesOf(id));
     const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));

@@ -23,7 +23,11 @@ export interface TrainBPEOptions {
 /** Different words that are held: rare ones go first where there are more. */
 const MOST_WORDS = 4_000_000;
 
-/** @throws LensorError where the texts have no word, or the vocabulary no room for the bytes */
+/**
+ * A tokenizer of one's own: `text.trainBPE(texts, { vocabulary: 4096 })`. Counts the words of all texts, learns byte-level
+ * BPE merges (Sennrich et al. 2016), and gives what a model reads with. Holds each different word once, not the texts.
+ * @throws LensorError where the texts have no word, or the vocabulary no room for the bytes
+ */
 export async function trainBPE(
   texts: Dataset | Iterable<string>,
   options: TrainBPEOptions,

@@ -102,6 +102,10 @@ export function findRate(model: Model, data: TokenData, options: FindRateOptions
   );
 }
 
+/**
+ * What a search for a learning rate found (Smith 2017, "Cyclical learning rates"): the loss at ever higher rates, until it
+ * ran away.
+ */
 export class RateSearch {
   /** One step each, of which the rate rises. */
   readonly rows: readonly Row[];

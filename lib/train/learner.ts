@@ -27,6 +27,10 @@ export interface LearnerParts {
   zeros?: Zeros | undefined;
 }
 
+/**
+ * What an objective learns with: a model, its adapter if it has one, and the loss and log-probabilities of text through
+ * both.
+ */
 export class Learner {
   readonly model: Model;
   /** Learns in the model's place; without it the model's own parameters do. */

@@ -7,6 +7,10 @@ import type { Learner } from "./learner.ts";
 /** Plain data, as checkpoints keep it. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json };
 
+/**
+ * What a run makes smaller: the contract between the training loop and a method (next tokens, DPO, a distance to a teacher).
+ * The loop knows of batches, gradients and steps; an objective knows its loss.
+ */
 export interface Objective<Batch> {
   /** The constructor's exported name. */
   readonly name: string;

@@ -29,6 +29,10 @@ const REDRAW_MS = 150;
 /** At most this share of the time goes into pictures. */
 const REDRAW_SHARE = 0.04;
 
+/**
+ * Work that was begun and goes on by itself: it shows itself while it does, can be paused, stopped and awaited, and is
+ * resumed from its folder. Awaiting it gives what was learnt.
+ */
 export class Run<T> implements PromiseLike<T> {
   readonly #journal: Journal;
   readonly #controller = new AbortController();

@@ -32,6 +32,7 @@ export async function runs(given: string | readonly Run<unknown>[]): Promise<Run
   });
 }
 
+/** Runs side by side: their losses in one plot, their ends in one table. */
 export class Runs {
   readonly all: readonly RunSummary[];
 

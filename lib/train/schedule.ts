@@ -4,6 +4,7 @@
 import { checkChoice, checkNames, checkNumber } from "../options.ts";
 import type { Json } from "./objective.ts";
 
+/** How the learning rate goes over a run. */
 export interface Schedule {
   readonly name: string;
   readonly options: { readonly [name: string]: Json };

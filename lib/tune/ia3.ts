@@ -22,6 +22,12 @@ export interface Ia3 extends Kind {
   on(model: Model): Adapter;
 }
 
+/**
+ * Gains that learn in place of matrices (IA3, Liu et al. 2022, arXiv 2205.05638), for `finetune`, `align` and `reinforce`:
+ * keys and values are multiplied by a vector each, and so is what the last matrix of the MLP reads:
+ *
+ *   y = l * (x W^T),  y = (l * x) W^T
+ */
 export function ia3(options: Ia3Options = {}): Ia3 {
   checkNames("ia3", options, ["targets"]);
   const { targets = ["attn_k", "attn_v", "ffn_down"] } = options;

@@ -41,6 +41,12 @@ export interface Lora extends Kind {
   on(model: Model, options?: { seed: number }): Adapter;
 }
 
+/**
+ * Low-rank adapters (Hu et al. 2021, arXiv 2106.09685), for `finetune`, `align` and `reinforce`: beside each frozen matrix W
+ * `[out, in]` a product of two thin ones, of which only A `[rank, in]` and B `[out, rank]` learn:
+ *
+ *   y = x W^T + s (x A^T) B^T,  s = alpha / rank, or alpha / sqrt(rank) with rank stabilization (rsLoRA, Kalajdzievski 2023)
+ */
 export function lora(options: LoraOptions = {}): Lora {
   checkNames("lora", options, ["rank", "alpha", "targets", "dropout", "rslora", "dora", "seed"]);
   const { rank = 8, alpha = 2 * rank, targets = Object.keys(LINEAR), seed } = options;

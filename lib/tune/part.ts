@@ -14,7 +14,7 @@ export interface Matrix {
   readonly columns: number;
   /** x W^T of rows x `[T, in]`, stored in the precision; or added to `addend`. */
   linear(x: Tensor, precision: Precision, addend?: Tensor): Tensor;
-  /** Where the model's packed weight is, if nothing stands between. */
+  /** Where the model's packed weight is, if nothing stands between. @internal */
   readonly packed?: readonly [NativeModel, string] | undefined;
   /** The numbers of W, f32: the caller's own. */
   values(): Tensor;

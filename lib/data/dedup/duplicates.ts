@@ -21,6 +21,10 @@ export interface DuplicatePair {
 /** Clusters of which a pair is kept, the largest first. */
 const PAIRS = 20;
 
+/**
+ * What is there more than once: the clusters of texts that are copies of one another, and pairs to look at with the n-grams
+ * that they really share.
+ */
 export class Duplicates {
   /** Rows of every cluster of two or more, the largest cluster first, rows in their order. */
   readonly clusters: readonly (readonly number[])[];

@@ -29,7 +29,11 @@ const POLICIES = [
 ];
 const WORDS = new RegExp(`[^${SPACE}]+`, "gu");
 
-/** @see Raffel et al. 2020, "Exploring the Limits of Transfer Learning with a Unified Text-to-Text Transformer", section 2.2 */
+/**
+ * C4's rules: lines that are no sentences go, and with too few of them left, the document. What is kept of a document is its
+ * good lines.
+ * @see Raffel et al. 2020, "Exploring the Limits of Transfer Learning with a Unified Text-to-Text Transformer", section 2.2
+ */
 export function c4(options: C4Options = {}): Filter {
   checkNames("quality.c4", options, ["sentences", "wordsPerLine", "wordLength", "column"]);
   const { sentences = 5, wordsPerLine = 3, wordLength = 1000, column } = options;

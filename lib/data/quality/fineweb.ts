@@ -22,7 +22,11 @@ export interface FinewebOptions {
 
 const ENDS = new RegExp(`[${TERMINAL}]$`, "v");
 
-/** @see Penedo et al. 2024, "The FineWeb Datasets: Decanting the Web for the Finest Text Data at Scale" */
+/**
+ * FineWeb's own rules on top of C4's and Gopher's: lines that end as sentences do, lines that are not all short, no line
+ * twice.
+ * @see Penedo et al. 2024, "The FineWeb Datasets: Decanting the Web for the Finest Text Data at Scale"
+ */
 export function fineweb(options: FinewebOptions = {}): Filter {
   const names = ["punctuated", "shortLines", "shortLength", "duplicated", "breaks", "column"];
   checkNames("quality.fineweb", options, names);

@@ -29,7 +29,10 @@ const STOP_WORDS = ["the", "be", "to", "of", "and", "that", "have", "with"];
 const WORD = new RegExp(`[^${PUNCTUATION}]`, "v");
 const LETTER = /\p{L}/u;
 
-/** @see Rae et al. 2021, "Scaling Language Models: Methods, Analysis & Insights from Training Gopher", section A.1.1 */
+/**
+ * Gopher's rules: long enough, of words of an ordinary length, not of signs, lists or broken lines, and in sentences.
+ * @see Rae et al. 2021, "Scaling Language Models: Methods, Analysis & Insights from Training Gopher", section A.1.1
+ */
 export function gopher(options: GopherOptions = {}): Filter {
   const names = [
     "words",

@@ -6,4 +6,8 @@ import { gopher } from "./gopher.ts";
 import { perplexity } from "./perplexity.ts";
 import { repetition } from "./repetition.ts";
 
+/**
+ * Published rules of quality, for `dataset.filter`: `dataset.filter(quality.gopher())`. The report counts what each rule
+ * dropped, by its reason; reasons and arithmetic are datatrove's.
+ */
 export const quality = { gopher, repetition, c4, fineweb, perplexity };

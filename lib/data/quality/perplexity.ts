@@ -20,7 +20,11 @@ export interface PerplexityOptions {
   column?: string;
 }
 
-/** @see Wenzek et al. 2020, "CCNet: Extracting High Quality Monolingual Datasets from Web Crawl Data", section 3.4 */
+/**
+ * A rule by a model's own surprise: text that it finds too unlikely is broken or of another kind, text that it finds too
+ * likely says nothing.
+ * @see Wenzek et al. 2020, "CCNet: Extracting High Quality Monolingual Datasets from Web Crawl Data", section 3.4
+ */
 export function perplexity(model: Model, options: PerplexityOptions): Filter {
   if (!(model instanceof Model))
     throw new LensorError("quality.perplexity takes a model first", { got: describe(model) });

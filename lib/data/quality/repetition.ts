@@ -22,7 +22,11 @@ const DUPLICATED: [n: number, most: number][] = [
 ];
 const MOST = { paragraphs: 0.3, paragraphCharacters: 0.2, lines: 0.3, lineCharacters: 0.2 };
 
-/** @see Rae et al. 2021, "Scaling Language Models", table A1 */
+/**
+ * Gopher's rules against documents that say one thing over and over: lines, paragraphs and n-grams, by the share of the text
+ * that they take.
+ * @see Rae et al. 2021, "Scaling Language Models", table A1
+ */
 export function repetition(options: { column?: string } = {}): Filter {
   checkNames("quality.repetition", options, ["column"]);
   return {

@@ -18,6 +18,7 @@ const MEMORY = "512MB";
 /** Milliseconds between two looks at whether the cell was interrupted. */
 const WATCH = 100;
 
+/** Datasets that stand in a query as tables, by their names there. */
 export type SqlTables = Readonly<Record<string, Dataset>>;
 
 export function sqlSource(query: string, tables: SqlTables = {}): Source {

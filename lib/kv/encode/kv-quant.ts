@@ -30,6 +30,11 @@ export interface KvQuantOptions {
   window?: number;
 }
 
+/**
+ * Keys and values in few bits (KIVI, Liu et al. 2024, arXiv 2402.02750; KVQuant, Hooper et al. 2024, arXiv 2401.18079): keys
+ * by channel, values by token, after a Hadamard rotation that spreads outliers (QuaRot, Ashkboos et al. 2024). With a ratio
+ * in place of bits, heads get 2, 3, 4, 8 bits or none by what rounding costs each.
+ */
 export function kvQuant(given: KvQuantOptions = {}): Method {
   const { options, ratio } = optionsOf<Omit<KvQuantOptions, "ratio" | "bits"> & { bits?: unknown }>(
     "kvQuant",

@@ -23,6 +23,9 @@ type Side = "keys" | "values";
 const SIDES: readonly Side[] = ["keys", "values"];
 
 /**
+ * Sharing across layers (after MiniCache, Liu et al. 2024, arXiv 2405.14366): heads of two neighbouring layers hold the same
+ * directions, a spherical mean of both, and the length of each key for themselves.
+ *
  * With u and w the unit vectors of a key in the two layers, and an angle a between them,
  *   e = (sin((1 - t) a) u + sin(t a) w) / sin a;   k1 = |k1| e,   k2 = |k2| e
  */

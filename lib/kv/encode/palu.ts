@@ -37,6 +37,10 @@ interface Settings {
   readonly recent: number;
 }
 
+/**
+ * Low rank (after Palu, Chang et al. 2024, arXiv 2407.21118): keys and values of a head as coordinates in a few directions
+ * of its own, those by which queries' scores and the layer's output lose least. Ranks are given out under one byte budget.
+ */
 export function palu(given: PaluOptions = {}): Method {
   const defaults = { keys: true, values: true, weighted: true, recent: 0 };
   const { options, ratio } = optionsOf<Settings>("palu", given, { rank: undefined, ...defaults });

@@ -18,7 +18,12 @@ export interface ThinKOptions {
   recent?: number;
 }
 
-/** score_c = mean q_c^2 * mean k_c^2, over the queries of a window and the heads of the group, and over the keys. */
+/**
+ * ThinK (Xu et al. 2024, arXiv 2407.21018): channels of keys that queries hardly meet are dropped. Values stay, so a cache
+ * becomes less than twice as small.
+ *
+ * score_c = mean q_c^2 * mean k_c^2, over the queries of a window and the heads of the group, and over the keys.
+ */
 export function thinK(given?: ThinKOptions): Method {
   const { options, ratio } = optionsOf("thinK", given, { window: 32, recent: 0 });
   checkNumber("thinK", "window", options.window, { least: 1, whole: true });

@@ -47,6 +47,9 @@ type Settings = Required<Omit<AttentionMatchingOptions, "ratio">>;
 const PURSUITS = { omp: { atOnce: 1, interval: 1 }, ompFast: { atOnce: 4, interval: 2 } } as const;
 
 /**
+ * Attention Matching (Zweiger et al. 2026, arXiv 2602.16284): a few keys of each head, biased so that they have the mass of
+ * all, with values fitted so that they mix to what all mixed to, for queries that are taken as a reference.
+ *
  * Keys S of each head with biases b and values C, so that for reference queries q
  *   sum_S exp(q k / sqrt(d) + b) ~ sum_all exp(q k / sqrt(d)),   softmax_S(q k / sqrt(d) + b) C ~ softmax_all(q k / sqrt(d)) v
  */

@@ -17,6 +17,8 @@ const KINDS = ["ward", "illness", "drug", "doctor"] as const;
 type Case = Record<(typeof KINDS)[number] | "name", string>;
 
 /**
+ * Multiple choice on a long document, for `cache.sweep`.
+ *
  * A probe with a text of its own: generated case records. A question is a record's beginning, up to one of its facts; that
  * fact and three of the same kind from other records are the options.
  */

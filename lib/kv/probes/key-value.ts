@@ -12,7 +12,12 @@ export interface KeyValueOptions {
   seed?: number;
 }
 
-/** A probe with a text of its own: lines such as "Locker Maria 37: 4817". */
+/**
+ * Recall of values by key (Liu et al. 2024, "Lost in the middle"), for `cache.sweep`: every line matters as much as any
+ * other, so nothing can be dropped for free.
+ *
+ * A probe with a text of its own: lines such as "Locker Maria 37: 4817".
+ */
 export function keyValue(options: KeyValueOptions = {}): Probe {
   const { pairs, questions, seed } = numbersOf(
     "keyValue",

@@ -12,7 +12,11 @@ export interface MultiHopOptions {
   seed?: number;
 }
 
-/** A probe with a text of its own: "Maria's teacher is Dr. Novak.", elsewhere "Dr. Novak lives in Oslo.", and who lives where? */
+/**
+ * Questions that no single sentence answers, for `cache.sweep`. Small models are near chance here with a whole cache too.
+ *
+ * A probe with a text of its own: "Maria's teacher is Dr. Novak.", elsewhere "Dr. Novak lives in Oslo.", and who lives where?
+ */
 export function multiHop(options: MultiHopOptions = {}): Probe {
   const { chains, words, seed } = numbersOf(
     "multiHop",

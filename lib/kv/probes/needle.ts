@@ -15,7 +15,11 @@ export interface NeedleOptions {
   seed?: number;
 }
 
-/** A probe with a text of its own: "The secret code of Lisbon is 4817." and others like it, asked for by name. */
+/**
+ * Needles in a haystack (Kamradt 2023), for `cache.sweep`: sentences that nothing else hints at, spread through a long text.
+ *
+ * A probe with a text of its own: "The secret code of Lisbon is 4817." and others like it, asked for by name.
+ */
 export function needle({ text, ...numbers }: NeedleOptions = {}): Probe {
   const { needles, words, seed } = numbersOf(
     "needle",

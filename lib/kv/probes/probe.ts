@@ -24,8 +24,13 @@ export interface Choice {
   readonly correct: number;
 }
 
+/** One question: a continuation to predict, an exact answer, or a choice. */
 export type Item = Continuation | Exact | Choice;
 
+/**
+ * What a sweep asks of a cache: it either continues the text of the cache that is swept, or brings a text of its own, whose
+ * cache is made and made smaller in the same way.
+ */
 export interface Probe {
   readonly name: string;
   /** The text that its items ask about; without one they follow the swept cache's own. */

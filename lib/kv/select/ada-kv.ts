@@ -14,7 +14,11 @@ export interface AdaKVOptions {
   safeguard?: number;
 }
 
-/** `adaKV(snapKV())`: a head keeps as many keys as it has among the layer's best. @param of snapKV() by default */
+/**
+ * Ada-KV (Feng et al. 2024, arXiv 2407.11550): any method's scores, with a layer's room shared between its heads by them.
+ *
+ * `adaKV(snapKV())`: a head keeps as many keys as it has among the layer's best. @param of snapKV() by default
+ */
 export function adaKV(of: Method = snapKV(), given?: AdaKVOptions): Selection {
   if (!(of instanceof Selection))
     throw new LensorError("adaKV shares room by a method's scores", {

@@ -14,6 +14,8 @@ export interface BuzzOptions {
 }
 
 /**
+ * BUZZ (Zhao et al. 2024, arXiv 2410.23079): heavy hitters by segments, so that every stretch of the text keeps its own.
+ *
  * Between sinks and recent tokens, a head's keys are cut into as many stretches as it may keep keys, and each keeps the one
  * that received most attention from the queries which could see it.
  */

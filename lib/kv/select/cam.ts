@@ -20,6 +20,9 @@ export interface CamOptions {
 }
 
 /**
+ * CaM, cache merging (Zhang et al. 2024, ICML): the value of a key that goes is added, in parts and by chance, to those of
+ * the keys that stay behind it in the text. Keys stay as they are.
+ *
  * Heavy hitters stay. With A_j what key j received on average from the queries that could see it, and m the next `budget` kept
  * keys behind the evicted e: with probability min(1, A_e / mean_m A), drawn from the source's seed, each of these gets
  * v_e / m, and v_j <- (v_j + sum v_e / m) / (1 + sum 1 / m).

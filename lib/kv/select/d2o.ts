@@ -16,6 +16,9 @@ export interface D2OOptions {
 }
 
 /**
+ * D2O (Wan et al. 2024, arXiv 2406.13035): a key that goes is merged, with its value, into the nearest that stays where it
+ * is near enough, and dropped where not.
+ *
  * k_c <- (e k_c + sum_e exp(u_e) k_e) / (e + sum_e exp(u_e)), and the value likewise, with u_e = cos(k_e, k_c) at or above the
  * threshold, over the keys e that go and are nearest to c. @param of h2o() by default
  */

@@ -23,6 +23,10 @@ export interface DuoAttentionOptions {
   heads?: "induction" | "distance" | readonly (readonly number[])[];
 }
 
+/**
+ * DuoAttention (Xiao et al. 2024, arXiv 2410.10819): heads that fetch from far back keep everything, the others only sinks
+ * and the most recent. Which heads fetch is found on the model, or given.
+ */
 export function duoAttention(given?: DuoAttentionOptions): Method {
   const name = "duoAttention";
   const { options, ratio } = optionsOf<Required<Omit<DuoAttentionOptions, "ratio">>>(name, given, {

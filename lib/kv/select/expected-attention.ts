@@ -27,6 +27,9 @@ export interface ExpectedAttentionOptions {
 type Settings = Required<Omit<ExpectedAttentionOptions, "ratio">>;
 
 /**
+ * ExpectedAttention (Devoto et al. 2025, arXiv 2510.00636): keeps what queries of tokens to come are expected to attend to,
+ * by the mean and the covariance of the text's own queries before RoPE, turned to the next positions on average.
+ *
  * score_j = ||v_j|| softmax_j(k_j m / sqrt(d) + k_j C k_j / 2d), the mean over the heads of the group, with m = R mean(q) and
  * C = R cov(q) R^T, R the average rotation of the `future` positions.
  */

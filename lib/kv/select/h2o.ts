@@ -16,7 +16,12 @@ export interface H2OOptions {
   recent?: number;
 }
 
-/** score_j = sum_{i >= j} A_ij / (T - j), the mean over the query heads of a KV head. */
+/**
+ * H2O, heavy hitters (Zhang et al. 2023, arXiv 2306.14048): keeps the keys that all queries of the text together attend to
+ * most.
+ *
+ * score_j = sum_{i >= j} A_ij / (T - j), the mean over the query heads of a KV head.
+ */
 export function h2o(given?: H2OOptions): Selection {
   const { options, ratio } = optionsOf("h2o", given, {
     ...{ average: true, recent: 0, perHead: Number.POSITIVE_INFINITY },

@@ -4,7 +4,11 @@ import { type Tensor, tensor } from "../../tensor/index.ts";
 import { optionsOf, Selection } from "./selection.ts";
 import { headsOf } from "./values.ts";
 
-/** score_j = -cos(k_j, mean_i k_i / ||k_i||). Looks at no query. */
+/**
+ * KeyDiff (Park et al. 2025, arXiv 2504.15364): keeps keys that point where the others of their head do not.
+ *
+ * score_j = -cos(k_j, mean_i k_i / ||k_i||). Looks at no query.
+ */
 export function keyDiff(given?: { ratio?: number }): Selection {
   const { options, ratio } = optionsOf("keyDiff", given, {});
   return new Selection(

@@ -16,7 +16,11 @@ export interface KVzipOptions {
   perHead?: number;
 }
 
-/** score_j = max over the queries of the repeated text, and the heads of the group, of A_ij. */
+/**
+ * KVzip (Kim et al. 2025, arXiv 2505.23416): keeps what the model attends to when it repeats the text.
+ *
+ * score_j = max over the queries of the repeated text, and the heads of the group, of A_ij.
+ */
 export function kvzip(given?: KVzipOptions): Selection {
   const { options, ratio } = optionsOf("kvzip", given, {
     ...{ sinks: 4, layerwise: false, perHead: Number.POSITIVE_INFINITY },

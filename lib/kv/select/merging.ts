@@ -18,6 +18,9 @@ export interface MergingOptions {
 }
 
 /**
+ * Merging on eviction, as kvpress has it after ToMe (Bolya et al. 2023) and D2O: the value of a key that goes is folded into
+ * that of the nearest key that stays. Keys stay as they are.
+ *
  * v_c <- (v_c + sum_e w_e v_e) / (1 + sum_e w_e), w_e = cos(k_e, k_c) ||v_e|| / (||v_e|| + ||v_c||), over the keys e that go
  * and are nearest to c. @param of h2o() by default
  */

@@ -10,6 +10,8 @@ export interface PyramidKVOptions extends SnapKVOptions {
 }
 
 /**
+ * PyramidKV (Cai et al. 2024, arXiv 2406.02069): SnapKV's scores, with more room for the lower layers.
+ *
  * As snapKV, with budgets that fall from layer to layer; see `pyramid` in lib/kv/budget.ts. Where the last layer would keep
  * less than the window, all keep the same, as in kvpress: then it is snapKV.
  */

@@ -16,6 +16,9 @@ export interface QuestOptions {
 }
 
 /**
+ * Quest (Tang et al. 2024, arXiv 2406.10774): nothing is evicted, but a query reads only the pages that may hold its largest
+ * scores, by the least and the most of each channel of a page's keys.
+ *
  * Frees nothing: its `ratio` counts the bytes that one token reads, bounds included, and real bytes grow by a sixty-fourth.
  * Tokens that come later are always read.
  */

@@ -15,7 +15,11 @@ export interface SnapKVOptions {
   kernel?: number;
 }
 
-/** score_j = mean over a window of last queries of A_ij, averaged over `kernel` neighbours and the heads of the group. */
+/**
+ * SnapKV (Li et al. 2024, arXiv 2404.14469): keeps what the last tokens of the text attend to, smoothed over neighbours.
+ *
+ * score_j = mean over a window of last queries of A_ij, averaged over `kernel` neighbours and the heads of the group.
+ */
 export function snapKV(given?: SnapKVOptions): Selection {
   const { options, ratio } = optionsOf("snapKV", given, { window: 64, kernel: 5 });
   return new Selection(windowAttention("snapKV", options), { ratio });

@@ -10,7 +10,11 @@ export interface StreamingOptions {
   sinks?: number;
 }
 
-/** Keeps the first `sinks` tokens and as many of the last as there is room for. */
+/**
+ * StreamingLLM (Xiao et al. 2023, arXiv 2309.17453): the first tokens, which attention falls back on, and the most recent.
+ *
+ * Keeps the first `sinks` tokens and as many of the last as there is room for.
+ */
 export function streaming(given?: StreamingOptions): Selection {
   const { options, ratio } = optionsOf("streaming", given, { sinks: 4 });
   checkNumber("streaming", "sinks", options.sinks, { least: 0, whole: true });

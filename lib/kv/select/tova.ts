@@ -4,7 +4,11 @@ import { optionsOf, Selection } from "./selection.ts";
 import { checkWindow } from "./snap-kv.ts";
 import { groupReceived } from "./values.ts";
 
-/** score_j = mean over all query heads of A_Tj; the last token itself stays. */
+/**
+ * TOVA (Oren et al. 2024, arXiv 2401.06104): keeps what the last token attends to, over all heads of a layer together.
+ *
+ * score_j = mean over all query heads of A_Tj; the last token itself stays.
+ */
 export function tova(given?: { ratio?: number }): Selection {
   const { options, ratio } = optionsOf("tova", given, {});
   return new Selection(

@@ -21,6 +21,7 @@ export interface Dispatched {
 }
 
 /**
+ * Tokens brought together by the expert that was chosen for them.
  * @param x Tokens `[T, d]`
  * @param choice Experts of each token `[T, k]`, whole numbers from 0 to experts - 1
  */

@@ -12,6 +12,10 @@ import { layerNorm, rmsNorm } from "./norm.ts";
 import { rope } from "./rope.ts";
 import { scan } from "./scan.ts";
 
+/**
+ * The parts that neural networks are put together from, as functions of tensors, like torch.nn.functional. Each has a
+ * gradient.
+ */
 export const nn = {
   ...{
     linear,

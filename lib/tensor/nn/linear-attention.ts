@@ -57,6 +57,10 @@ export function favor({ features = 256, seed = 0 }: { features?: number; seed?: 
 }
 
 /**
+ * Attention whose cost grows with the length alone: softmax's exp(q . k) replaced by phi(q) . phi(k), so that sums over the
+ * keys can be kept instead of the keys (Katharopoulos et al. 2020).
+ *
+ *   out_t = phi(q_t) S_t / (phi(q_t) . z_t),  S_t = sum_{j <= t} phi(k_j) v_j^T,  z_t = sum_{j <= t} phi(k_j)
  * @param q `[heads, T, d]`
  * @param k `[kvHeads, S, d]`; heads is a multiple of kvHeads, and S = T where it is causal
  * @param v `[kvHeads, S, e]`
