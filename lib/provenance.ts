@@ -5,9 +5,13 @@ import { packageVersion } from "./package.ts";
 
 /** What made a result, enough to make it again. Plain data, saved with the result. */
 export interface Provenance {
+  /** By its name. */
   readonly model: string;
+  /** What the call was given, defaults filled in. */
   readonly options: Readonly<Record<string, unknown>>;
+  /** Where something was drawn. */
   readonly seed?: number;
+  /** Of lensor and Node, and the instruction set. */
   readonly versions: { readonly lensor: string; readonly node: string; readonly isa: string };
 }
 

@@ -16,15 +16,21 @@ export type Said = string | readonly Message[];
 
 /** Two replies to one prompt, the better and the worse: text as it is, or messages, which get the chat template. */
 export interface PairRow {
+  /** What both answer. */
   readonly prompt: Said;
+  /** The better reply. */
   readonly chosen: Said;
+  /** The worse reply. */
   readonly rejected: Said;
 }
 
 /** A reply that is good (true) or bad by itself: TRL's columns for what is not in pairs. */
 export interface LabelledRow {
+  /** What is answered. */
   readonly prompt: Said;
+  /** The reply. */
   readonly completion: Said;
+  /** Whether it is good. */
   readonly label: boolean;
 }
 

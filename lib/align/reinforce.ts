@@ -40,7 +40,9 @@ export interface ReinforceOptions extends RunOptions {
   maxTokens?: number;
   /** Of drawing replies: 1, the model's own distribution. */
   temperature?: number;
+  /** Replies are drawn from the fewest tokens that together hold this probability: 1, all. */
   topP?: number;
+  /** Replies are drawn from the k most probable tokens: 0, all. */
   topK?: number;
   /** A reply ends before the first of these. */
   stop?: string | readonly string[];

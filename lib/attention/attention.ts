@@ -45,7 +45,9 @@ abstract class Attention {
 
 /** Attention of one head: `weights` is `[T, T]`, queries down, keys across; each row adds up to 1. */
 export class HeadAttention extends Attention {
+  /** Counted from 0. */
   readonly layer: number;
+  /** Counted from 0. */
   readonly head: number;
 
   constructor(trace: Trace, layer: number, head: number) {
@@ -87,6 +89,7 @@ export class HeadAttention extends Attention {
 
 /** Attention of one layer: `weights` is `[heads, T, T]`, queries down, keys across; each row adds up to 1. */
 export class LayerAttention extends Attention {
+  /** Counted from 0. */
   readonly layer: number;
 
   constructor(trace: Trace, layer: number) {

@@ -17,6 +17,7 @@ export interface AttentionCostOptions {
   lengths?: readonly number[];
   /** Query heads, and how wide each is; keys and values are as many. */
   heads?: number;
+  /** Of each head: 64. */
   headWidth?: number;
   /** Keys that a query sees in the window's case. */
   window?: number;
@@ -136,7 +137,9 @@ async function done(result: Tensor): Promise<void> {
 
 /** Time and memory at each length. */
 export class AttentionCost {
+  /** One a method and length. */
   readonly rows: readonly AttentionCostRow[];
+  /** What it was measured with. */
   readonly provenance: Provenance;
   readonly #about: { heads: number; headWidth: number; window: number; repeats: number };
 

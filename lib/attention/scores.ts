@@ -28,6 +28,7 @@ export interface HeadScoreOptions {
   length?: number;
   /** How many such texts. */
   texts?: number;
+  /** Of the random tokens: 0. */
   seed?: number;
 }
 

@@ -14,6 +14,7 @@ export interface DecontaminateOptions {
   against: Dataset | readonly string[];
   /** Words in a row that both must have: 12 by default. A reference text with fewer is never found. */
   ngram?: number;
+  /** Of the texts: `text` by default. */
   column?: string;
 }
 

@@ -9,6 +9,7 @@ import type { Filter } from "./step.ts";
 export interface LanguageOptions {
   /** How sure the model must be, from 0 to 1. */
   threshold?: number;
+  /** Of the texts: `text` by default. */
   column?: string;
 }
 

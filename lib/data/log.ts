@@ -9,17 +9,23 @@ const ASIDE = 1000;
 
 /** Why rows were dropped, how many, and a few of them. */
 export interface Reason {
+  /** In a word or two. */
   readonly reason: string;
+  /** Rows that were dropped for it. */
   readonly count: number;
+  /** The beginnings of a few. */
   readonly examples: readonly string[];
 }
 
 /** A piece of input that could not be read: it is not among the rows, and not lost either. */
 export interface Broken {
+  /** Where it is. */
   readonly file: string;
   /** Counted from 1. */
   readonly line: number;
+  /** Why it could not be read. */
   readonly problem: string;
+  /** Its beginning. */
   readonly text: string;
 }
 

@@ -9,6 +9,7 @@ export interface NormalizeOptions {
   unicode?: "NFC" | "NFD" | "NFKC" | "NFKD" | false;
   /** Spaces, line breaks and invisible characters. */
   whitespace?: boolean;
+  /** Of the texts: `text` by default. */
   column?: string;
 }
 

@@ -21,8 +21,11 @@ export interface ReportOptions {
 
 /** What passed one point: rows, and how long their texts are together. */
 export interface Amount {
+  /** How many. */
   readonly rows: number;
+  /** Of all texts together, in `unit`. */
   readonly length: number;
+  /** Of the length: words, or tokens with a tokenizer. */
   readonly unit: string;
   /** Rows by length: bin i holds lengths from 2^(i-1) to 2^i - 1, bin 0 the empty ones. */
   readonly histogram: readonly number[];
@@ -30,15 +33,23 @@ export interface Amount {
 
 /** What one step did. */
 export interface StepReport {
+  /** Of the step. */
   readonly name: string;
+  /** What it was made with. */
   readonly options: Readonly<Record<string, unknown>>;
+  /** That came. */
   readonly rowsIn: number;
+  /** That went on. */
   readonly rowsOut: number;
+  /** What came, in rows and length. */
   readonly before: Amount;
+  /** What went on. */
   readonly after: Amount;
   /** The most frequent first. */
   readonly dropped: readonly Reason[];
+  /** What was changed in the rows that stayed, and how often. */
   readonly changed: readonly Reason[];
+  /** What the step has to say besides. */
   readonly notes: Readonly<Record<string, unknown>>;
 }
 

@@ -27,6 +27,7 @@ export interface BranchSolveMergeOptions {
   maxTokens?: number;
   /** 0, greedy, by default. */
   temperature?: number;
+  /** Of the draws, where there are any: 0. */
   seed?: number;
 }
 

@@ -8,6 +8,7 @@ import { checkNames, checkNumber, describe } from "../options.ts";
 import type { AdapterChoice } from "../tune/mixed.ts";
 
 export interface GenerateOptions {
+  /** How many tokens it writes at most. */
   maxTokens?: number;
   /** 0 is greedy: the most probable token, ties to the lower id. */
   temperature?: number;
@@ -25,6 +26,7 @@ export interface GenerateOptions {
   seed?: number | readonly number[];
   /** `false` leaves the log-probabilities out of the result. */
   logprobs?: boolean;
+  /** Ends it after the token under way: what was written by then is the result. */
   signal?: AbortSignal;
   /** Fast by default; with a cache, the cache's own. */
   compute?: Compute;

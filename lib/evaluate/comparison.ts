@@ -12,13 +12,17 @@ import type { Measure, Measured } from "./measure.ts";
 
 /** What could not be measured, of whom, and why. */
 export interface Failure {
+  /** Of the model. */
   readonly name: string;
+  /** That could not be taken. */
   readonly measure: string;
+  /** Why. */
   readonly problem: string;
 }
 
 /** What was measured of one model. */
 export interface ComparisonRow {
+  /** Of the model, as `compare` was given it. */
   readonly name: string;
   /** What made the model, as JSON. */
   readonly provenance: string;
@@ -31,7 +35,9 @@ export interface ComparisonRow {
  * model.
  */
 export class Comparison {
+  /** One a model. */
   readonly rows: readonly ComparisonRow[];
+  /** In the order in which they were asked for. */
   readonly measures: readonly Measure[];
   /** The name of the one that others are held against. */
   readonly reference: string;
@@ -39,6 +45,7 @@ export class Comparison {
   readonly failed: readonly Failure[];
   /** Whether it was ended before all was measured. */
   readonly stopped: boolean;
+  /** What made it: models, measures, versions. */
   readonly provenance: Provenance;
 
   /** @internal Use `compare`. */

@@ -2,8 +2,11 @@
 
 /** A value, and where it lies with 95 % confidence. */
 export interface Interval {
+  /** The share itself. */
   readonly value: number;
+  /** Where the interval begins. */
   readonly low: number;
+  /** Where it ends. */
   readonly high: number;
 }
 

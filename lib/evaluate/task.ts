@@ -14,7 +14,9 @@ import { eachModel, type Measure, type Measured, type Metric, type Subject } fro
 
 /** Right where the answer is the likeliest of the choices. */
 export interface ChoiceRow {
+  /** What stands before each choice. */
   readonly prompt: string;
+  /** What may follow. */
   readonly choices: readonly string[];
   /** A place in the choices, or one of them. */
   readonly answer: number | string;
@@ -22,7 +24,9 @@ export interface ChoiceRow {
 
 /** Right where greedy decoding after the prompt gives exactly the answer's tokens. */
 export interface ExactRow {
+  /** What stands before the answer. */
   readonly prompt: string;
+  /** What greedy decoding should give, token by token. */
   readonly answer: string;
 }
 

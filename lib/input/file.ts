@@ -18,11 +18,13 @@ export interface FileOptions {
 
 /** A file that a person chose. What it holds comes through the browser: a big one is better read from disk, by its path. */
 export interface ChosenFile {
+  /** As it is called on the person's machine, without its folder. */
   name: string;
   /** Its MIME type, as the browser knows it; may be empty. */
   type: string;
   /** In bytes. */
   size: number;
+  /** What it holds. */
   bytes: Uint8Array;
 }
 

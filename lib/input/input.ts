@@ -23,7 +23,9 @@ export type ReadInput<T> = Omit<Input<T>, "value"> & { readonly value: T };
  * and the others follow. In plain Node it is just the value.
  */
 export class Input<T> {
+  /** "slider", "select" and their like. */
   readonly kind: string;
+  /** What stands beside it. */
   readonly label: string;
   readonly #codec: Codec<T>;
   readonly #handle: InputHandle;

@@ -18,6 +18,7 @@ export interface SliderOptions {
   value?: number;
   /** Whether dependents follow while it is dragged (the default), or once it is let go. */
   live?: boolean;
+  /** "horizontal" by default. */
   orientation?: "horizontal" | "vertical";
 }
 

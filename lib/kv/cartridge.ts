@@ -20,6 +20,7 @@ export interface CartridgeOptions {
   steps?: number;
   /** Of the text in a step. */
   tokens?: number;
+  /** The learning rate: 0.003. */
   lr?: number;
 }
 

@@ -29,13 +29,17 @@ export interface ProbeScore {
 
 /** One method at one ratio. */
 export interface SweepRow {
+  /** By its name. */
   readonly method: string;
+  /** That was asked for. */
   readonly ratio: number;
   /** Bytes before / bytes after, by the allocator's count. */
   readonly realRatio: number;
+  /** Of the smaller cache, by the allocator's count. */
   readonly bytes: number;
   /** Mean KL(full || compacted) of next-token distributions over the probes' tokens, in nats. */
   readonly kl: number;
+  /** Of the probes' continuations. */
   readonly perplexity: number;
   /** Mean over layers and KV heads of ||o' - o|| / ||o||, for the probes' own queries. NaN where there are no keys to compare. */
   readonly attentionError: number;
@@ -46,6 +50,7 @@ export interface SweepRow {
   readonly toFull: Interval;
   /** To make the smaller cache. */
   readonly seconds: number;
+  /** Each probe's own. */
   readonly probes: readonly ProbeScore[];
   /** What happened to each head of the swept cache; none of a summary. */
   readonly report: CompactionReport | undefined;
@@ -58,6 +63,7 @@ const QUALITIES = ["kl", "accuracy", "attentionError", "perplexity"] as const;
  * reports, no cache.
  */
 export class Sweep {
+  /** One a method and ratio. */
   readonly rows: readonly SweepRow[];
   /** The cache itself, asked the same. */
   readonly full: SweepRow;
@@ -65,9 +71,11 @@ export class Sweep {
   readonly failed: readonly { method: string; ratio: number; problem: string }[];
   /** Whether it was ended before all points were made. */
   readonly stopped: boolean;
+  /** Whose cache it was. */
   readonly model: string;
   /** Of the swept cache, in tokens. */
   readonly length: number;
+  /** What made it: model, methods, probes, seed, versions. */
   readonly provenance: Provenance;
   readonly #none: number | undefined;
   readonly #scored: string;

@@ -11,13 +11,18 @@ import { Figure } from "../plot/figure.ts";
 import { formatBytes } from "../plot/format.ts";
 import { memoryFigure } from "../plot/memory.ts";
 
+/** What memory is held for: tensors, weights, caches and their like. */
 export type MemoryKind = (typeof MEMORY_KINDS)[number];
 
 /** What one cell holds of one kind. A cell that was run again is named by the run that made it. */
 export interface MemoryHolder {
+  /** Of the notebook, where one made it. */
   readonly cell: string;
+  /** Tensors, weights, caches and their like. */
   readonly kind: MemoryKind;
+  /** By the allocator's count. */
   readonly bytes: number;
+  /** Pieces of memory. */
   readonly blocks: number;
   /** The most it held at any time. */
   readonly peak: number;

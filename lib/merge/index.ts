@@ -57,12 +57,14 @@ export interface DellaOptions extends ThinningOptions {
 }
 
 export interface ModelStockOptions extends MergeModelsOptions {
+  /** What all were tuned from. */
   base?: Mergeable;
   /** One angle for each row. */
   filterWise?: Setting;
 }
 
 export interface PassthroughOptions extends MergeModelsOptions {
+  /** What the layer is multiplied by; 1 by default. */
   scale?: Setting;
 }
 

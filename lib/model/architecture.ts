@@ -9,9 +9,11 @@ import { checkRopeScaling, type GivenRopeScaling } from "./rope-scaling.ts";
 
 /** Sizes of a Llama-family decoder. A model's own `config` is one: `{ ...model.config, layers: 4 }`. */
 export interface Architecture {
+  /** Blocks, one after the other. */
   layers: number;
   /** Of the residual stream. */
   width: number;
+  /** Heads that queries have. */
   heads: number;
   /** Heads that keys and values have; as many as queries by default. */
   kvHeads?: number;
@@ -23,11 +25,15 @@ export interface Architecture {
   vocabulary?: number;
   /** In tokens: 1,024 by default. */
   context?: number;
+  /** The base of RoPE's wavelengths. */
   ropeTheta?: number;
+  /** How RoPE reads past the trained length. */
   ropeScaling?: GivenRopeScaling | undefined;
+  /** What is added to the mean square under RMSNorm's root. */
   normEpsilon?: number;
   /** The head is the embedding transposed: true by default. */
   tiedEmbeddings?: boolean;
+  /** What it is called. */
   name?: string;
   /** So many MLPs in place of one, each `feedForward` wide. */
   experts?: GivenExperts | undefined;

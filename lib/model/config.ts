@@ -10,24 +10,35 @@ import { type RopeScaling, scalingOfGguf } from "./rope-scaling.ts";
 
 /** What a model file says about its architecture, checked against the tensors that it really holds. */
 export interface ModelConfig {
+  /** The model's, as its file has it. */
   readonly name: string;
+  /** The family. */
   readonly architecture: "llama";
+  /** Blocks, one after the other. */
   readonly layers: number;
   /** Width of the residual stream. */
   readonly width: number;
+  /** Heads that queries have. */
   readonly heads: number;
+  /** Heads that keys and values have: each serves heads / kvHeads queries. */
   readonly kvHeads: number;
+  /** Of each head's query, key and value. */
   readonly headWidth: number;
+  /** Width inside the MLP. */
   readonly feedForward: number;
+  /** Number of tokens. */
   readonly vocabulary: number;
   /** In tokens: as far as the model was trained. */
   readonly context: number;
+  /** The base of RoPE's wavelengths. */
   readonly ropeTheta: number;
   /** Of its own file, or that it was loaded with. */
   readonly ropeScaling?: RopeScaling | undefined;
+  /** What is added to the mean square under RMSNorm's root. */
   readonly normEpsilon: number;
   /** The head is the embedding transposed. */
   readonly tiedEmbeddings: boolean;
+  /** Numbers that it is made of; tied ones once. */
   readonly parameters: number;
   /** In place of each block's MLP; `feedForward` is then the width of one. */
   readonly experts?: Experts | undefined;

@@ -17,7 +17,9 @@ export interface EstimateOptions {
   batch?: number;
   /** In tokens: of each sequence; the context by default. */
   length?: number;
+  /** What activations and the products are kept in while it learns. */
   precision?: Precision;
+  /** Whose state counts. */
   optimizer?: keyof typeof STATE;
   /** Blocks keep nothing but what enters them, and are run again on the way back. */
   checkpoint?: boolean;

@@ -16,6 +16,7 @@ import { contextWith, type Rope, ropeOf } from "./rope.ts";
 import { checkRopeScaling, type GivenRopeScaling } from "./rope-scaling.ts";
 
 export interface PrefillOptions {
+  /** "exact", or "fast", the default; the cache keeps the mode. */
   compute?: Compute;
   /** How keys and values are kept: f32 in exact mode, f16 in fast, unless said. */
   kv?: KvType;

@@ -23,7 +23,9 @@ export type Sequences = readonly number[] | Int32Array | readonly (readonly numb
 export interface LossOptions {
   /** Of the shape of the ids: 0 or false where a token is not to be learnt (a prompt, padding). The first of a sequence never is. */
   mask?: Sequences | readonly boolean[] | readonly (readonly boolean[])[];
+  /** What activations and products are kept in: "f32" by default. */
   precision?: Precision;
+  /** The share of a target's probability that is spread over all tokens: 0. */
   labelSmoothing?: number;
   /** What learns beside the frozen weights, in their place; a list gives each sequence its own. */
   adapter?: AdapterChoice;

@@ -18,9 +18,11 @@ export type Router = (typeof ROUTERS)[number];
 
 /** The experts of every block; `feedForward` of the model is the width of each. */
 export interface Experts {
+  /** In each block. */
   readonly count: number;
   /** Of them each token has so many. */
   readonly topK: number;
+  /** Who chooses. */
   readonly router: Router;
   /** Experts beside these that every token has, as one MLP. */
   readonly shared: number;

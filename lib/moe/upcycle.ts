@@ -23,6 +23,7 @@ export interface UpcycleOptions {
   experts: number;
   /** Of them each token has so many: 2, or 1 of the switch router. */
   topK?: number;
+  /** Who chooses: "topK" by default. */
   router?: Router;
   /**
    * "copies": every expert is the whole MLP. "clusters": its neurons are shared out, those together whose gates look for the
@@ -31,9 +32,13 @@ export interface UpcycleOptions {
   split?: "copies" | "clusters";
   /** Experts beside these that every token has. Of copies each counts for as much as all that are chosen. */
   shared?: number;
+  /** Of an expert, in shares of an even load: see `Experts`. */
   capacity?: number;
+  /** What the balance loss counts while it learns: see `Experts`. */
   balance?: number;
+  /** What the router's z loss counts: see `Experts`. */
   zLoss?: number;
+  /** By how much a step moves the bias of the sigmoid router. */
   biasRate?: number;
   /** How matrices are kept that are not the dense model's own: f32. */
   dtype?: Stored;

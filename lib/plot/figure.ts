@@ -7,9 +7,13 @@ import { type SvgOptions, svgOf } from "./svg/document.ts";
 
 /** Plotly's JSON. Traces and layout are plain records: what is in them is Plotly's to say. */
 export interface PlotlySpec {
+  /** Traces. */
   data: Record<string, unknown>[];
+  /** Axes, titles, sizes; with both themes in `meta.lensor`. */
   layout: Record<string, unknown>;
+  /** How it can be handled. */
   config?: Record<string, unknown>;
+  /** Of an animation. */
   frames?: Record<string, unknown>[];
 }
 

@@ -27,12 +27,17 @@ export interface TaskSpan extends Span {
 
 /** All uses of one operation; of one that is made of several kernels, all uses of one of those. */
 export interface Operation {
+  /** Of the engine's operation. */
   readonly name: string;
+  /** How often it ran. */
   readonly calls: number;
+  /** That it took together. */
   readonly seconds: number;
   /** Of the time of all operations. */
   readonly share: number;
+  /** Additions and multiplications. */
   readonly flops: number;
+  /** That it had to read and write. */
   readonly bytes: number;
   readonly compute: ComputeType;
   /** The most frequent ones. */

@@ -12,6 +12,7 @@ import { Tensor } from "./tensor.ts";
 export type Operand = Tensor | number | bigint | boolean;
 
 export interface GeluOptions {
+  /** "none" by default: by the error function. */
   approximate?: "none" | "tanh";
 }
 

@@ -9,6 +9,7 @@ import { LensorError } from "../errors.ts";
 export interface Message {
   /** `system`, `user`, `assistant`, or what else the model's template knows. */
   role: string;
+  /** What is said. */
   content: string;
 }
 

@@ -17,6 +17,7 @@ export interface TrainBPEOptions {
   frequency?: number;
   /** How text is cut before: "gpt-2", or "smollm", where every digit stands alone. */
   cut?: "gpt-2" | "smollm";
+  /** Of the texts: `text` by default. */
   column?: string;
 }
 

@@ -25,7 +25,9 @@ export interface FindRateOptions
   adapter?: Adapts;
   /** The rates that are tried. */
   from?: number;
+  /** The last of them. */
   to?: number;
+  /** How many are tried, each a step. */
   steps?: number;
   /** In tokens: longer texts are cut into pieces. */
   length?: number;

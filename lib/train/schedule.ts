@@ -6,7 +6,9 @@ import type { Json } from "./objective.ts";
 
 /** How the learning rate goes over a run. */
 export interface Schedule {
+  /** Of the exported call. */
   readonly name: string;
+  /** What it was made with. */
   readonly options: { readonly [name: string]: Json };
   /** The rate of step `step`, from 0 to `steps` - 1. */
   at(step: number, steps: number): number;
@@ -83,7 +85,9 @@ export interface OneCycleOptions {
   rise?: number;
   /** It starts at peak / `start`, and ends at that / `end`. */
   start?: number;
+  /** It ends at its start / `end`, see `start`. */
   end?: number;
+  /** Of the way up and down: "cosine" by default. */
   shape?: "cosine" | "linear";
 }
 

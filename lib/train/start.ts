@@ -31,6 +31,7 @@ export interface RunOptions {
    * is learnt is the same but for rounding.
    */
   memory?: number;
+  /** What activations and products are kept in: "f32" or "bf16". Parameters and sums stay f32. */
   precision?: "f32" | "bf16";
   /** Share of what attention and MLP add to the stream that is left out at random while it learns. */
   dropout?: number;

@@ -29,6 +29,7 @@ export interface LoraOptions {
   dropout?: number;
   /** Directions and lengths of W's rows learn apart (Liu et al. 2024). */
   dora?: boolean;
+  /** Of A at the start; B starts at 0, so that nothing changes at first. */
   seed?: number;
 }
 

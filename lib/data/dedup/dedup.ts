@@ -21,10 +21,13 @@ export interface DedupOptions {
   threshold?: number;
   /** Texts of similarity s share one of `bands` bands of `rows` values with probability 1 - (1 - s^rows)^bands. */
   bands?: number;
+  /** Values of a signature in one band. */
   rows?: number;
   /** Words in a row that are one feature. A text with fewer has no copies. */
   ngram?: number;
+  /** Of the hash functions: 1. */
   seed?: number;
+  /** Of the texts: `text` by default. */
   column?: string;
 }
 

@@ -9,6 +9,7 @@ import { KINDS, proven } from "./kinds.ts";
 export interface PiiOptions {
   /** Which kinds; all by default. */
   kinds?: readonly ("email" | "card" | "iban" | "phone" | "ip" | "id")[];
+  /** Of the texts: `text` by default. */
   column?: string;
 }
 

@@ -14,6 +14,7 @@ export interface C4Options {
   wordsPerLine?: number;
   /** A line with a longer word goes. */
   wordLength?: number;
+  /** Of the texts: `text` by default. */
   column?: string;
 }
 

@@ -12,11 +12,13 @@ export interface FinewebOptions {
   punctuated?: number;
   /** The most lines of up to `shortLength` characters, as a part. */
   shortLines?: number;
+  /** In characters: up to this length a line is short. */
   shortLength?: number;
   /** The most characters in lines that stood before, as a part. */
   duplicated?: number;
   /** The most breaks of lines for each word. */
   breaks?: number;
+  /** Of the texts: `text` by default. */
   column?: string;
 }
 

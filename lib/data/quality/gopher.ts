@@ -22,6 +22,7 @@ export interface GopherOptions {
   alphabetic?: number;
   /** How many different ones of the, be, to, of, and, that, have, with. */
   stopWords?: number;
+  /** Of the texts: `text` by default. */
   column?: string;
 }
 

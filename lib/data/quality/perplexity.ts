@@ -17,6 +17,7 @@ export interface PerplexityOptions {
   least?: number;
   /** Of a longer text the first tokens are read; 512 by default. */
   tokens?: number;
+  /** Of the texts: `text` by default. */
   column?: string;
 }
 

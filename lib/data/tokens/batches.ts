@@ -13,6 +13,7 @@ import { Store } from "./store.ts";
 export interface BatchOptions {
   /** Rows a batch: packed ones where the dataset is packed. 8 by default. */
   size?: number;
+  /** Of the order of rows: 0. */
   seed?: number;
   /** In the rows' own order where false. */
   shuffle?: boolean;

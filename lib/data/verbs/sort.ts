@@ -10,6 +10,7 @@ import { CHUNK_ROWS } from "../source.ts";
 import type { Step } from "../step.ts";
 
 export interface SortOptions {
+  /** The largest first. */
   descending?: boolean;
 }
 

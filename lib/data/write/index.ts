@@ -29,8 +29,11 @@ export interface WriteOptions {
 
 /** A file that was written. */
 export interface Written {
+  /** Of the file. */
   readonly path: string;
+  /** That were written. */
   readonly rows: number;
+  /** Of the file. */
   readonly bytes: number;
   /** Of the file. */
   readonly sha256: string;

@@ -21,6 +21,7 @@ export interface KvQuantOptions {
   bits?: Bits | { keys: Bits; values: Bits };
   /** What shares a scale and an offset: a channel over the 64 keys of a page (the default of keys), or one token's numbers. */
   keys?: "channel" | "token";
+  /** As `keys`, of values: "token" by default. */
   values?: "channel" | "token";
   /** Turns both by a Hadamard matrix before they are rounded; the head width has to be a power of two. */
   rotate?: boolean;

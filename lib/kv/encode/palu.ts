@@ -16,7 +16,9 @@ export interface PaluOptions {
   ratio?: number;
   /** The same rank for every head's keys and values, in place of a ratio. */
   rank?: number;
+  /** Whether keys are kept so: true. */
   keys?: boolean;
+  /** Whether values are kept so: true. */
   values?: boolean;
   /** Keys lose what queries hardly see, values what the output hardly takes, in place of what is smallest: true. */
   weighted?: boolean;

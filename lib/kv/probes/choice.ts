@@ -9,6 +9,7 @@ export interface ChoiceOptions {
   records?: number;
   /** Each is about one fact of one record. */
   questions?: number;
+  /** Of the text and the questions: 0. */
   seed?: number;
 }
 

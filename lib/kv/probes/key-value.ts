@@ -9,6 +9,7 @@ export interface KeyValueOptions {
   pairs?: number;
   /** How many of them are asked for; all where there are fewer. */
   questions?: number;
+  /** Of the text and the questions: 0. */
   seed?: number;
 }
 

@@ -9,6 +9,7 @@ export interface MultiHopOptions {
   chains?: number;
   /** Of the made-up text around them, about. */
   words?: number;
+  /** Of the text and the questions: 0. */
   seed?: number;
 }
 

@@ -12,6 +12,7 @@ export interface NeedleOptions {
   words?: number;
   /** A text of your own to hide them in, in place of the made-up one. */
   text?: string;
+  /** Of the text and the questions: 0. */
   seed?: number;
 }
 

@@ -10,11 +10,15 @@ import type { Tensor } from "../tensor.ts";
 import { checkFits, checkTensor } from "./rows.ts";
 
 export interface ConvolutionOptions {
+  /** Of each output channel. */
   bias?: Tensor;
+  /** Steps between outputs: 1. */
   stride?: number;
   /** Zeros on both ends. */
   padding?: number;
+  /** Steps between the weights of a kernel: 1. */
   dilation?: number;
+  /** Channels are cut into so many groups that do not see each other: 1. */
   groups?: number;
 }
 

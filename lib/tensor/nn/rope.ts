@@ -9,6 +9,7 @@ import type { Tensor } from "../tensor.ts";
 import { checkTensor, typed } from "./rows.ts";
 
 export interface RopeOptions {
+  /** The base of the wavelengths: 10,000. */
   theta?: number;
   /** Of each of the T rows; 0, 1, ... by default. */
   positions?: readonly number[];

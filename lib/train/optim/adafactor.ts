@@ -14,6 +14,7 @@ export interface AdafactorOptions extends CommonOptions {
   epsilons?: readonly [number, number];
   /** Updates longer than this, as a root mean square, are scaled down to it. */
   threshold?: number;
+  /** 0 by default; beside the gradient. */
   weightDecay?: number;
 }
 

@@ -7,20 +7,29 @@ import { Tensor } from "../../tensor/tensor.ts";
 import { type CommonOptions, Optimizer, type Rule, type Step } from "./optimizer.ts";
 
 export interface SgdOptions extends CommonOptions {
+  /** Of the velocity: 0. */
   momentum?: number;
+  /** The share of a gradient that does not enter the velocity: 0. */
   dampening?: number;
+  /** Looks a step ahead. */
   nesterov?: boolean;
+  /** Added to the gradient: 0. */
   weightDecay?: number;
 }
 
 export interface AdamOptions extends CommonOptions {
+  /** How much of both moments stays at each step: [0.9, 0.999]. */
   betas?: readonly [number, number];
+  /** Added to the root of the second moment: 1e-8. */
   epsilon?: number;
+  /** Apart from the gradient (Loshchilov and Hutter 2019): 0.01. */
   weightDecay?: number;
 }
 
 export interface LionOptions extends CommonOptions {
+  /** How much of the momentum counts in the step, and how much of it stays: [0.9, 0.99]. */
   betas?: readonly [number, number];
+  /** Apart from the gradient: 0. */
   weightDecay?: number;
 }
 

@@ -10,8 +10,11 @@ import { gradientOf } from "./gradient.ts";
 import { type CommonOptions, kept, Optimizer, type Rule, type Step } from "./optimizer.ts";
 
 export interface MuonOptions extends CommonOptions {
+  /** 0.95 by default. */
   momentum?: number;
+  /** Looks a step ahead: true. */
   nesterov?: boolean;
+  /** Apart from the gradient: 0.1. */
   weightDecay?: number;
   /** Of the Newton-Schulz iteration. */
   iterations?: number;

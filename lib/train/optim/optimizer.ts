@@ -31,6 +31,7 @@ export interface Rule {
 }
 
 export interface CommonOptions {
+  /** The learning rate; set `lr` of the optimizer to change it on the way. */
   lr?: number;
   /** The gradients of all parameters together are scaled down to this length before the step. */
   clip?: number;
@@ -44,7 +45,9 @@ interface Due {
 
 /** Steps parameters down their gradients. */
 export class Optimizer {
+  /** Of `optim`. */
   readonly name: string;
+  /** What it steps. */
   readonly parameters: readonly Tensor[];
   /** Of the next step; may be set between steps. */
   lr: number;
