@@ -10,7 +10,8 @@ const KEYWORDS = new Set(
   ),
 );
 
-export function highlight(code: string): string {
+/** @param link Where a name of the program leads, if anywhere */
+export function highlight(code: string, link?: (name: string) => string | undefined): string {
   let html = "";
   let end = 0;
   for (const match of code.matchAll(TOKEN)) {
@@ -18,7 +19,13 @@ export function highlight(code: string): string {
     html += escapeHtml(code.slice(end, match.index));
     end = match.index + match[0].length;
     const kind = comment ? "c" : string ? "s" : number ? "n" : word && KEYWORDS.has(word) ? "k" : "";
-    html += kind ? `<span class="${kind}">${escapeHtml(match[0])}</span>` : escapeHtml(match[0]);
+    const href = word && !kind && isName(code, match.index, end) ? link?.(word) : undefined;
+    if (href) html += `<a href="${escapeHtml(href)}">${escapeHtml(match[0])}</a>`;
+    else html += kind ? `<span class="${kind}">${escapeHtml(match[0])}</span>` : escapeHtml(match[0]);
   }
   return html + escapeHtml(code.slice(end));
 }
+
+/** Not a member behind a dot, nor a property's name before a colon. */
+const isName = (code: string, from: number, to: number): boolean =>
+  code[from - 1] !== "." && !/^\s*:/.test(code.slice(to, to + 20));

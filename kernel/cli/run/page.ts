@@ -4,14 +4,15 @@
 
 import { randomBytes } from "node:crypto";
 import { basename } from "node:path";
-import { Marked } from "marked";
 import { packedPlotly, unpackPlotly } from "../../../lib/plot/plotly-inside.ts";
-import { ansiToHtml, escapeHtml, overwritten, scriptJson } from "./escape.ts";
+import { escapeHtml, scriptJson } from "./escape.ts";
 import { highlight } from "./highlight.ts";
+import { markdownWith } from "./markdown.ts";
 import type { Json, Notebook } from "./notebook.ts";
+import { outputHtml } from "./outputs.ts";
 import { STYLE } from "./style.ts";
 
-const PLOTLY = "application/vnd.plotly.v1+json";
+const markdown = markdownWith();
 
 export function pageOf(
   notebook: Notebook,
@@ -19,11 +20,16 @@ export function pageOf(
 ): string {
   const nonce = randomBytes(16).toString("base64");
   const figures: unknown[] = [];
+  const figure = (spec: Json): string => {
+    figures.push(spec);
+    const height = Number((spec.layout as Json | undefined)?.height) || 450;
+    return `<div class="figure" style="min-height:${height}px" data-figure="${figures.length - 1}"></div>`;
+  };
   const body = notebook.cells.map((cell, index) => {
     if (cell.type === "markdown") return `<section class="prose">${markdown(cell.source)}</section>`;
     if (cell.type === "raw") return "";
     const result = results.get(index);
-    const outputs = (result?.outputs ?? []).map((output) => outputHtml(output, figures)).join("\n");
+    const outputs = (result?.outputs ?? []).map((output) => outputHtml(output, { figure })).join("\n");
     const label = `<div class="count">[${result?.count ?? " "}]</div>`;
     const code = `<pre class="code"><code>${highlight(cell.source)}</code></pre>`;
     return `<section class="cell">${label}${code}</section>${outputs && `<section class="outputs">${outputs}</section>`}`;
@@ -50,73 +56,6 @@ ${figures.length ? figureScripts(figures, nonce) : ""}
 </body>
 </html>
 `;
-}
-
-const SAFE_TAG =
-  /^<\/?(a|abbr|b|blockquote|br|code|dd|del|details|div|dl|dt|em|h[1-6]|hr|i|img|ins|kbd|li|mark|ol|p|pre|s|small|span|strong|sub|summary|sup|table|tbody|td|th|thead|tr|u|ul)(\s+(href|src|alt|title|width|height|align|colspan|rowspan|open)(="[^"<>]*")?)*\s*\/?>$/i;
-
-const marked = new Marked({
-  renderer: {
-    html({ text }) {
-      return text
-        .replace(/<!--[\s\S]*?-->/g, "")
-        .replace(/<[^>]*>?/g, (tag) => (isSafe(tag) ? tag : escapeHtml(tag)));
-    },
-    link({ href, title, tokens }) {
-      const text = this.parser.parseInline(tokens);
-      if (!/^(https?:|mailto:|#|[^:]*$)/i.test(href)) return text;
-      return `<a href="${escapeHtml(href)}"${title ? ` title="${escapeHtml(title)}"` : ""}>${text}</a>`;
-    },
-  },
-});
-
-function isSafe(tag: string): boolean {
-  return SAFE_TAG.test(tag) && !/(href|src)="\s*(?!https?:|mailto:|data:image\/|#|[^:"]*")/i.test(tag);
-}
-
-function markdown(source: string): string {
-  return marked.parse(source, { async: false });
-}
-
-/** One output, by the richest type a page can show. */
-function outputHtml(output: Json, figures: unknown[]): string {
-  switch (output.output_type) {
-    case "stream":
-      return `<pre class="stream ${output.name === "stderr" ? "stderr" : ""}">${ansiToHtml(overwritten(String(output.text)))}</pre>`;
-    case "error":
-      return `<pre class="error">${ansiToHtml((output.traceback as string[]).join("\n"))}</pre>`;
-    default:
-      return bundleHtml(output.data as Json, figures);
-  }
-}
-
-function bundleHtml(data: Json, figures: unknown[]): string {
-  const text = (type: string): string | undefined => {
-    const value = data[type];
-    if (value === undefined) return undefined;
-    return Array.isArray(value) ? value.join("") : String(value);
-  };
-  if (data[PLOTLY]) {
-    const figure = data[PLOTLY] as { layout?: { height?: unknown } };
-    figures.push(figure);
-    const height = Number(figure.layout?.height) || 450;
-    return `<div class="figure" style="min-height:${height}px" data-figure="${figures.length - 1}"></div>`;
-  }
-  const html = text("text/html");
-  if (html !== undefined) return `<div class="html">${html}</div>`;
-  for (const type of ["image/svg+xml", "image/png", "image/jpeg", "image/gif"]) {
-    const image = text(type);
-    if (image === undefined) continue;
-    const content =
-      type === "image/svg+xml" ? Buffer.from(image).toString("base64") : image.replace(/\s/g, "");
-    return `<img alt="" src="data:${type};base64,${escapeHtml(content)}">`;
-  }
-  const prose = text("text/markdown");
-  if (prose !== undefined) return `<div class="prose">${markdown(prose)}</div>`;
-  const plain = text("text/plain");
-  if (plain !== undefined) return `<pre class="result">${ansiToHtml(plain)}</pre>`;
-  const json = data["application/json"];
-  return json === undefined ? "" : `<pre class="result">${escapeHtml(JSON.stringify(json, null, 2))}</pre>`;
 }
 
 /** Plotly compressed inside the page, and the few lines that unpack it and draw. */

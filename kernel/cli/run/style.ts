@@ -1,16 +1,25 @@
-// The page's one style sheet: a reading column, quiet code, figures at full width, light and dark.
+// The page's one style sheet: a reading column, quiet code, figures at full width, light and dark. Its colours and the look of
+// cells are the documentation's too.
 
-export const STYLE = `
+export const COLOURS = `
 :root { color-scheme: light dark; --ink: #1d2430; --soft: #5d6877; --line: #e3e7ec; --code: #f6f7f9; --paper: #fff;
   --key: #8a2f6b; --string: #1b6e4b; --number: #9a5b00; --red: #b3261e; --accent: #0b5cad;
   /* What cards are told of JupyterLab's theme, they find here too. */
   --jp-content-font-color1: var(--ink); --jp-content-font-color2: var(--soft); }
 @media (prefers-color-scheme: dark) { :root { --ink: #e4e8ee; --soft: #98a3b3; --line: #2c333d; --code: #1b2027;
   --paper: #12161b; --key: #e39ac6; --string: #86d3ae; --number: #e8b765; --red: #ff8a80; --accent: #7db8f5; } }
+`;
+
+const PAGE = `
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--ink);
   font: 16px/1.6 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif; }
 main { max-width: 60rem; margin: 0 auto; padding: 2.5rem 1.5rem 5rem 4rem; }
+@media print { main { padding: 0; } .code { border: 1px solid var(--line); } }
+`;
+
+/** Prose, code and outputs. */
+export const CELLS = `
 .prose { max-width: 44rem; }
 .prose h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 1rem; letter-spacing: -0.01em; }
 .prose h2 { font-size: 1.35rem; line-height: 1.3; margin: 2.6rem 0 0.6rem; }
@@ -40,5 +49,6 @@ pre { font-size: 13px; line-height: 1.55; margin: 0; white-space: pre-wrap; over
 .c { color: var(--soft); font-style: italic; } .s { color: var(--string); } .n { color: var(--number); } .k { color: var(--key); }
 .a1 { font-weight: 600; } .a2 { color: var(--soft); } .a31, .a91 { color: var(--red); } .a32, .a92 { color: var(--string); }
 .a33, .a93 { color: var(--number); } .a34, .a94, .a36, .a96 { color: var(--accent); } .a35, .a95 { color: var(--key); }
-@media print { main { padding: 0; } .code { border: 1px solid var(--line); } }
 `;
+
+export const STYLE = COLOURS + PAGE + CELLS;

@@ -40,7 +40,7 @@ function modulesMatch() {
 }
 
 /** @type {Step} */
-const modules = {
+export const modules = {
   title: "npm packages",
   isDone: modulesMatch,
   async work() {
@@ -169,7 +169,7 @@ function distHash() {
 }
 
 /** @type {Step} */
-const dist = {
+export const dist = {
   title: "TypeScript to dist/",
   isDone: () => isCurrent(distStamp, distHash()),
   async work() {
