@@ -7,11 +7,12 @@ import { checkChoice, checkNames, checkNumber } from "../options.ts";
 export const ROUTERS = ["topK", "switch", "expertChoice", "sigmoid"] as const;
 /**
  * Who chooses, from the router's logits x W_r^T of a token:
- *   "topK": softmax over the k largest (Shazeer et al. 2017, as Mixtral has it): gates add up to 1
- *   "switch": softmax over all, the largest alone counts, with its probability (Fedus et al. 2021)
- *   "expertChoice": each expert takes the tokens that it scores highest (Zhou et al. 2022); where there is one token to decide
+ *
+ * - "topK": softmax over the k largest (Shazeer et al. 2017, as Mixtral has it): gates add up to 1
+ * - "switch": softmax over all, the largest alone counts, with its probability (Fedus et al. 2021)
+ * - "expertChoice": each expert takes the tokens that it scores highest (Zhou et al. 2022); where there is one token to decide
  *     for (generation), as "topK" without the normalisation
- *   "sigmoid": sigmoid(logits) + bias chooses, sigmoid alone counts; the bias of an expert with too much to do falls, and no
+ * - "sigmoid": sigmoid(logits) + bias chooses, sigmoid alone counts; the bias of an expert with too much to do falls, and no
  *     loss is needed to balance them (Wang et al. 2024, DeepSeek-V3)
  */
 export type Router = (typeof ROUTERS)[number];

@@ -105,9 +105,8 @@ export class Channels {
 
 /**
  * What makes a model hard to round: how large each channel of what enters its matrices is, and how weights and activations
- * are spread.
- *
- * Looks at what enters the matrices of a model on some texts. @param texts A list, or a dataset with a column `text`
+ * are spread. Looks at what enters on some texts, and changes nothing.
+ * @param texts A list, or a dataset with a column `text`
  */
 export async function channels(
   model: Model,

@@ -460,7 +460,7 @@ export class Tensor {
 
   // Over axes: one, a list, or all.
 
-  /** Integers and booleans add up in i64. */
+  /** The sum over axes, or of all elements; integers and booleans add up in i64. */
   sum(axis?: Axes, options?: KeepDim): Tensor {
     return reduce(this, "sum", axis, options);
   }
@@ -468,7 +468,7 @@ export class Tensor {
   mean(axis?: Axes, options?: KeepDim): Tensor {
     return reduce(this, "mean", axis, options);
   }
-  /** NaN where there is one. */
+  /** The largest over axes, or of all elements; NaN where there is one. */
   max(axis?: Axes, options?: KeepDim): Tensor {
     return reduce(this, "max", axis, options);
   }

@@ -1,11 +1,14 @@
 // Docstrings as HTML: prose, formulas in code, tables, links to what they name. Relies on the safe Markdown of `lensor run`.
 
+import { escapeHtml } from "../run/escape.ts";
 import { highlight } from "../run/highlight.ts";
 import { markdownWith } from "../run/markdown.ts";
 import type { Comment, Part } from "./reflections.ts";
 import type { Linked } from "./types.ts";
 
-const markdown = markdownWith({ code: (text) => highlight(text) });
+const markdown = markdownWith({
+  code: (text, language) => (language === "text" ? escapeHtml(text) : highlight(text)),
+});
 
 export function proseHtml(parts: readonly Part[] | undefined, linked: Linked): string {
   return parts?.length ? markdown(sourceOf(parts, linked)) : "";
@@ -20,7 +23,7 @@ export function summaryHtml(comment: Comment | undefined, linked: Linked): strin
   const out: string[] = [];
   let set: string[] = [];
   const end = (): void => {
-    if (set.length) out.push("", "```", ...set, "```", "");
+    if (set.length) out.push("", "```text", ...set, "```", "");
     set = [];
   };
   let inList = false;

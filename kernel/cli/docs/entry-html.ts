@@ -6,6 +6,7 @@ import { blocksOf, firstSentence, proseHtml, summaryHtml } from "./comments.ts";
 import { type Entry, memberAnchor, type Reference } from "./entries.ts";
 import { hrefFrom } from "./layout.ts";
 import { type Comment, commentOf, KINDS, membersOf, type Reflection, signaturesOf } from "./reflections.ts";
+import { speltOut } from "./spelt.ts";
 import { generics, type Linked, propertyHtml, signatureHtml, typeHtml } from "./types.ts";
 
 export interface Context {
@@ -84,10 +85,16 @@ function bodyOf(entry: Entry, context: Context): string {
     return told + own + shape + uses(entry, context) + members(entry, context);
   }
   if (kind === "type") {
-    const made = signaturesOf({ ...reflection, kind: 0 });
-    const right = typeHtml(reflection.type, linked);
-    const type = `type ${escapeHtml(name)}${generics(reflection, linked)} = ${right}`;
-    return declared(type) + remarks(commentOf(reflection) ?? made[0]?.comment, context);
+    const words = remarks(
+      commentOf(reflection) ?? signaturesOf({ ...reflection, kind: 0 })[0]?.comment,
+      context,
+    );
+    // TypeDoc has the members of an object's type in the place of the type.
+    if (!reflection.type) return words + fields(entry, context);
+    const { entries } = context.reference;
+    const valueWith = (id: number) => entries.find((one) => one.reflection.id === id)?.reflection;
+    const right = typeHtml(speltOut(reflection.type, valueWith), linked);
+    return declared(`type ${escapeHtml(name)}${generics(reflection, linked)} = ${right}`) + words;
   }
   const parents = (reflection.extendedTypes ?? []).map((one) => typeHtml(one, linked)).join(", ");
   const line = parents && `<p class="small">Extends ${parents}.</p>`;

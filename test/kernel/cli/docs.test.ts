@@ -17,9 +17,11 @@ import { chromium } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { referenceOf } from "../../../kernel/cli/docs/entries.ts";
 import { executed } from "../../../kernel/cli/docs/executed.ts";
-import type { Reflection } from "../../../kernel/cli/docs/reflections.ts";
+import type { Reflection, Type } from "../../../kernel/cli/docs/reflections.ts";
 import { type Sources, siteOf } from "../../../kernel/cli/docs/site.ts";
+import { speltOut } from "../../../kernel/cli/docs/spelt.ts";
 import { stageOf } from "../../../kernel/cli/docs/stages.ts";
+import { typeHtml } from "../../../kernel/cli/docs/types.ts";
 import { readNotebook } from "../../../kernel/cli/run/notebook.ts";
 import { packageRoot } from "../../../kernel/session/root.ts";
 import { Figure } from "../../../lib/plot/figure.ts";
@@ -154,12 +156,42 @@ describe("the reference", () => {
   });
 
   test("a class may have one name twice, and a value can be called and have members", () => {
-    const html = page("reference/model/Boat.html");
-    expect(html).toMatch(/id="Boat\.static\.weigh"[\s\S]*Weighs boats that are not there yet/);
-    expect(html).toMatch(/id="Boat\.weigh"[\s\S]*Weighs this one/);
+    expect(page("reference/model/Boat.html")).toMatch(
+      /id="Boat\.static\.weigh"[\s\S]*Weighs boats that are not there yet[\s\S]*id="Boat\.weigh"[\s\S]*Weighs this one/,
+    );
     expect(page("reference/model/index.html")).toMatch(
       /id="make"[\s\S]*Boats by name, or out of wood[\s\S]*id="make\.wooden"/,
     );
+  });
+
+  test("a type that is taken from a list or an object is spelt out", () => {
+    const named = { type: "query", queryType: { type: "reference", name: "X", target: 1 } };
+    const list = { type: "tuple", elements: [{ type: "literal", value: "port" }] };
+    const keys = {
+      id: 3,
+      name: "__type",
+      kind: 65_536,
+      flags: {},
+      children: [{ id: 4, name: "f32", kind: 1024, flags: {} }],
+    };
+    const value = (type: Type) => () => ({ id: 1, name: "X", kind: 32, flags: {}, type });
+    const one = (type: Type, of: Type) =>
+      typeHtml(speltOut(type, value(of)), () => undefined).replace(/<[^>]*>/g, "");
+    const element = {
+      type: "indexedAccess",
+      objectType: named,
+      indexType: { type: "intrinsic", name: "number" },
+    };
+    expect(one(element, { type: "typeOperator", operator: "readonly", target: list })).toBe(
+      "&quot;port&quot;",
+    );
+    expect(
+      one(
+        { type: "typeOperator", operator: "keyof", target: named },
+        { type: "reflection", declaration: keys },
+      ),
+    ).toBe("&quot;f32&quot;");
+    expect(one(element, { type: "intrinsic", name: "string" })).toBe("(typeof X)[number]");
   });
 
   test("a folder of lib that is no stage stops the build", () => {
