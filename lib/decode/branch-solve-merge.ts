@@ -19,7 +19,6 @@ export interface Chats {
   ): Promise<{ readonly text: string; readonly tokens: readonly number[] }>;
 }
 
-/** The program: for a text, or for a verdict between two answers. */
 export interface BranchSolveMergeOptions {
   /** Sub-tasks or criteria at most; 3 by default. */
   branches?: number;
@@ -38,6 +37,7 @@ export interface Dispute {
   readonly b: string;
 }
 
+/** The program: for a text, or for a verdict between two answers. */
 export interface BranchSolveMerge {
   /** Writes what a task asks for: branches it, solves each part, merges the parts. */
   generate(model: Chats, task: string): Promise<BranchedText>;

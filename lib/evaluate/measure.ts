@@ -21,12 +21,7 @@ export interface Sample {
   readonly count: number;
 }
 
-/**
- * What `compare` can measure. A measure sees all models at once, so that it may take turns among them, or read a text beside
- * another.
- *
- * What was found of one subject; the interval is of 95 %, NaN where there is none.
- */
+/** What was found of one subject; the interval is of 95 %, NaN where there is none. */
 export interface Measured extends Interval {
   /** What it is a mean of, in an order that all subjects share. */
   readonly samples?: readonly Sample[];
@@ -51,6 +46,10 @@ export interface Study {
   proceed(share: number): boolean;
 }
 
+/**
+ * What `compare` can measure. A measure sees all models at once, so that it may take turns among them, or read a text beside
+ * another.
+ */
 export interface Measure {
   /** Of its column. */
   readonly name: string;
