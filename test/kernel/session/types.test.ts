@@ -160,7 +160,9 @@ describe("LENSOR_TYPES", () => {
   test("off: completion and inspection know values alone, and nothing is started", async () => {
     session = openSession({ cwd: folder, env: { ...process.env, LENSOR_TYPES: "off" } });
     const { outputs } = await run(session, "const wrong: number = 'x'");
-    await vi.waitFor(async () => expect((await session.complete("wro", 3)).matches).toEqual(["wrong"]));
+    await vi.waitFor(async () => expect((await session.complete("wro", 3)).matches).toEqual(["wrong"]), {
+      timeout: 10_000,
+    });
     expect((await session.inspect("wrong", 3, false)).data).toEqual({ "text/plain": "wrong: string\n'x'" });
     expect(session.types.pid).toBeUndefined();
     expect(outputs).toEqual([]);
