@@ -11,7 +11,8 @@ import { thinK } from "../../../../lib/kv/encode/think.ts";
 import type { Method } from "../../../../lib/kv/method.ts";
 import { divergence, largestDifference, logSumExp } from "../../reference.ts";
 
-const [TOKENS, NEXT] = process.env.LENSOR_FULL ? ([1024, 192] as const) : ([512, 64] as const);
+const TOKENS = 1024;
+const NEXT = 192;
 let model: Model;
 let cache: Cache;
 let next: number[];
